@@ -1,0 +1,177 @@
+"""Which accounts an identifier means, which of their addresses are verified, and the password itself.
+
+Works with any user model: swapped, UUID or composite key, no ``username``, e-mail field by another name.
+Rows of this app hold a user's key as text, never a foreign key.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.apps import apps
+from django.contrib.auth import get_user_model, password_validation
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import CompositePrimaryKey, Q, signals
+from django.utils.module_loading import import_string
+
+from recovery.addresses import normalise
+from recovery.conf import conf
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A stored address of an account."""
+
+    text: str
+    verified: bool
+    primary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user with the addresses it has. ``matched`` is the stored address that the identifier meant."""
+
+    user: AbstractBaseUser
+    addresses: tuple[Address, ...]
+    matched: Address | None = None
+
+    @property
+    def key(self) -> str:
+        return key_of(self.user)
+
+    @property
+    def reset_address(self) -> Address | None:
+        """Where a link goes: the address that was asked for, else the first verified, primary before others."""
+        ranked = sorted(self.addresses, key=lambda a: (not a.verified, not a.primary))
+        return self.matched or next(iter(ranked), None)
+
+    @property
+    def verified_addresses(self) -> list[str]:
+        return [address.text for address in self.addresses if address.verified]
+
+
+def find(identifier: str = "", *, user: AbstractBaseUser | None = None) -> list[Account]:
+    """The accounts that ``identifier`` means, or the one of ``user``. What ``ACCOUNTS`` replaces.
+
+    An exact user name or address wins; otherwise all that are equal when normalised. A stock user's e-mail
+    counts as verified; where allauth keeps rows for a user, its word counts.
+    """
+    if user is not None:
+        return [Account(user, _addresses(user))]
+    model = _model()
+    fields = [name for name in dict.fromkeys([model.USERNAME_FIELD, email_field()]) if name]
+    users = _matching(fields, identifier, "exact") or _matching(fields, identifier, "iexact")
+    return [_matched(found, identifier) for found in users]
+
+
+def of_identifier(identifier: str) -> list[Account]:
+    """The accounts the site's ``ACCOUNTS`` function finds; an identifier that is blank means nobody."""
+    return _finder()(identifier) if identifier.strip() else []
+
+
+def of_user(user: AbstractBaseUser) -> Account:
+    """The account of a user, by the site's ``ACCOUNTS`` function."""
+    return next(iter(_finder()(user=user)), Account(user, ()))
+
+
+def _finder() -> Callable[..., list[Account]]:
+    return cast(Callable[..., list[Account]], import_string(conf.ACCOUNTS))
+
+
+def _model() -> Any:
+    return get_user_model()
+
+
+def email_field() -> str:
+    """Name of the user model's e-mail field, "" if it has none."""
+    name = str(_model().get_email_field_name())
+    try:
+        _model()._meta.get_field(name)
+    except FieldDoesNotExist:
+        return ""
+    return name
+
+
+def _matching(fields: list[str], identifier: str, lookup: str) -> list[AbstractBaseUser]:
+    wanted = Q()
+    for name in fields:
+        wanted |= Q(**{f"{name}__{lookup}": identifier})
+    if apps.is_installed("allauth.account"):
+        rows = apps.get_model("account", "EmailAddress")._default_manager.filter(**{f"email__{lookup}": identifier})
+        wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
+    users = _model()._default_manager.filter(wanted).order_by("pk")
+    return [user for user in users if normalise(identifier) in _names(user, fields)]
+
+
+def _names(user: AbstractBaseUser, fields: list[str]) -> set[str]:
+    typed = {str(getattr(user, name) or "") for name in fields} | {a.text for a in _addresses(user)}
+    return {normalise(text) for text in typed if text}
+
+
+def _matched(user: AbstractBaseUser, identifier: str) -> Account:
+    addresses = _addresses(user)
+    meant = [address for address in addresses if normalise(address.text) == normalise(identifier)]
+    return Account(user, addresses, matched=next(iter(meant), None))
+
+
+def _addresses(user: AbstractBaseUser) -> tuple[Address, ...]:
+    own = str(getattr(user, email_field() or "email", "") or "")
+    if apps.is_installed("allauth.account"):
+        rows = apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=user.pk).order_by("pk")
+        known = tuple(Address(row.email, row.verified, row.primary) for row in rows)
+        if known:
+            return known
+    return (Address(own, verified=True),) if own else ()
+
+
+def key_of(user: AbstractBaseUser) -> str:
+    """The user's key as text; a composite key as a JSON list."""
+    if isinstance(user.pk, tuple):
+        return json.dumps([str(part) for part in user.pk])
+    return str(user.pk)
+
+
+def by_key(key: str) -> AbstractBaseUser | None:
+    """The user of a key, or None if there is none any more."""
+    composite = isinstance(_model()._meta.pk, CompositePrimaryKey)
+    try:
+        found = _model()._default_manager.filter(pk=tuple(json.loads(key)) if composite else key).first()
+    except (ValueError, TypeError, ValidationError):
+        return None
+    return cast("AbstractBaseUser | None", found)
+
+
+def has_password(user: AbstractBaseUser) -> bool:
+    """Whether the account signs in with a password of this site."""
+    return user.has_usable_password()
+
+
+def fingerprint(user: AbstractBaseUser, selector: str) -> str:
+    """SHA-256 over what must not change while a link lives: password, address, active flag.
+
+    Salted with the link's selector and free of SECRET_KEY, so that a rotation of the key leaves links alive.
+    """
+    address = getattr(user, email_field() or "email", "")
+    facts = json.dumps([selector, user.password, str(address), bool(user.is_active)])
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) -> bool:
+    """Store the hash that ``user.set_password(password)`` made; False if the old one is no longer there.
+
+    Writes by conditional UPDATE in the caller's transaction: ``save()`` would overwrite a password that was
+    changed elsewhere a moment ago. Hashing comes before, outside the transaction: it takes a quarter of a
+    second. Receivers of ``post_save`` and password validators that keep a history learn of it as from
+    ``save()``. Sessions end with the old hash (Django's session auth hash).
+    """
+    model = type(user)
+    if not model._default_manager.filter(pk=user.pk, password=old_hash).update(password=user.password):
+        return False
+    signals.post_save.send(
+        sender=model, instance=user, created=False, raw=False, using=user._state.db, update_fields={"password"}
+    )
+    password_validation.password_changed(password, user)
+    return True

@@ -1,0 +1,46 @@
+"""The only writer of the trail. A state change and its record share the caller's transaction.
+
+No personal data goes in: names, addresses and client addresses stand in the request or email that the row
+points to, where they can be erased.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from recovery.models import AuditEvent, Email, ResetRequest
+from recovery.models.insertion import insert
+
+
+def record(
+    action: str,
+    *,
+    actor_key: str = "",
+    user_key: str = "",
+    request: ResetRequest | None = None,
+    request_id: UUID | None = None,
+    email: Email | None = None,
+    reason: str = "",
+    at: datetime | None = None,
+    **detail: Any,
+) -> AuditEvent:
+    """Write one row: who (``actor_key``, blank for the person or the app), did what, to whose account.
+
+    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
+    must be JSON and free of personal data. Raises DatabaseError, which must end the caller's transaction.
+    """
+    event = AuditEvent(
+        action=action,
+        actor_key=actor_key,
+        user_key=user_key,
+        request_id=request.pk if request else request_id,
+        reference=request.reference if request else "",
+        email_id=email.pk if email else None,
+        reason=reason[:500],
+        occurred_at=at or timezone.now(),
+        detail=detail,
+    )
+    insert(event)
+    return event

@@ -1,0 +1,172 @@
+"""The site's ``RECOVERY`` dict. Read when used: never at import, never as a default argument.
+
+One property per setting; its docstring is the sentence of the settings table. What is wrong in it is
+told by ``checks``; here a missing value means the default.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, Final, cast
+
+from django.conf import settings
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "ACCOUNTS": "recovery.accounts.find",
+    "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
+    "AUDIENCES": {},
+    "BASE_URL": "",
+    "CHANGE_PASSWORD_URL": "password_change",
+    "COOLDOWN": timedelta(seconds=60),
+    "FROM_EMAIL": None,
+    "MAY_ACT_ON": None,
+    "NO_PASSWORD_SIGN_IN": None,
+    "POST_RESET_LOGIN": False,
+    "REQUEST_LIMITS": {
+        "address": (5, timedelta(hours=1)),
+        "account": (5, timedelta(hours=1)),
+        "source": (20, timedelta(hours=1)),
+        "staff": (20, timedelta(hours=1)),
+        "unknown_account_mail": (1, timedelta(hours=24)),
+    },
+    "RETENTION": {"emails": timedelta(days=400), "requests": timedelta(days=400), "audit": None},
+    "ROUTES": [],
+    "SEND_BY": timedelta(minutes=30),
+    "SITE_NAME": None,
+    "SUPPORT_CONTACT": None,
+    "TOKEN_LIFETIME": "auto",
+    "TRUSTED_PROXIES": 0,
+    "UNKNOWN_ACCOUNT_MAIL": False,
+    "WEBHOOKS": {},
+}
+MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+
+
+class Conf:
+    """Attributes are the settings' names; see the docstring of each."""
+
+    def given(self) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], getattr(settings, "RECOVERY", {}))
+
+    def _read(self, name: str) -> Any:
+        value = self.given().get(name, DEFAULTS[name])
+        return {**DEFAULTS[name], **value} if name in MERGED else value
+
+    @property
+    def ACCOUNTS(self) -> str:
+        """Dotted path of the function that tells which accounts an identifier means."""
+        return cast(str, self._read("ACCOUNTS"))
+
+    @property
+    def ADMIN_BASE(self) -> str:
+        """Dotted path of the ModelAdmin class that this app's admin pages build on."""
+        return cast(str, self._read("ADMIN_BASE"))
+
+    @property
+    def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME."""
+        return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
+
+    @property
+    def BASE_URL(self) -> str:
+        """Where this site lives; every link in a mail starts with it, never with the request's host."""
+        return cast(str, self._read("BASE_URL"))
+
+    @property
+    def CHANGE_PASSWORD_URL(self) -> str:
+        """URL or URL name of the site's form for changing a known password."""
+        return cast(str, self._read("CHANGE_PASSWORD_URL"))
+
+    @property
+    def COOLDOWN(self) -> timedelta:
+        """How long after a link no other is issued for the same account."""
+        return cast(timedelta, self._read("COOLDOWN"))
+
+    @property
+    def FROM_EMAIL(self) -> str:
+        """Sender of the mails; without it, DEFAULT_FROM_EMAIL."""
+        return cast(str, self._read("FROM_EMAIL") or settings.DEFAULT_FROM_EMAIL)
+
+    @property
+    def MAY_ACT_ON(self) -> str | None:
+        """Dotted path of (actor, user) -> bool: whom a member of staff reaches."""
+        return cast("str | None", self._read("MAY_ACT_ON"))
+
+    @property
+    def NO_PASSWORD_SIGN_IN(self) -> Mapping[str, str] | None:
+        """NAME and URL of the sign-in for accounts without a password here; None: they get no mail."""
+        return cast("Mapping[str, str] | None", self._read("NO_PASSWORD_SIGN_IN"))
+
+    @property
+    def POST_RESET_LOGIN(self) -> bool:
+        """Whether a completed reset also signs the person in."""
+        return cast(bool, self._read("POST_RESET_LOGIN"))
+
+    @property
+    def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
+        """How many asks per address, account, source and member of staff, and in which time."""
+        return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
+
+    @property
+    def RETENTION(self) -> Mapping[str, timedelta | None]:
+        """How long emails, requests and the trail are kept; None keeps for good."""
+        return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
+
+    @property
+    def ROUTES(self) -> Sequence[Mapping[str, Any]]:
+        """Ways out for mail, best first; empty: the site's own mail settings."""
+        return cast(Sequence[Mapping[str, Any]], self._read("ROUTES"))
+
+    @property
+    def SEND_BY(self) -> timedelta:
+        """How long after the ask a mail may still leave."""
+        return cast(timedelta, self._read("SEND_BY"))
+
+    @property
+    def SITE_NAME(self) -> str | None:
+        """Name of the site in pages and mails; without it, the host of BASE_URL."""
+        return cast("str | None", self._read("SITE_NAME"))
+
+    @property
+    def SUPPORT_CONTACT(self) -> str | None:
+        """Address or phone number shown to people who cannot get in."""
+        return cast("str | None", self._read("SUPPORT_CONTACT"))
+
+    @property
+    def TOKEN_LIFETIME(self) -> timedelta | str:
+        """Life of a link from hand-over: a timedelta up to 24 hours, or "auto" (15 to 60 minutes)."""
+        return cast("timedelta | str", self._read("TOKEN_LIFETIME"))
+
+    @property
+    def TRUSTED_PROXIES(self) -> int:
+        """How many proxies in front of the site write X-Forwarded-For; 0 trusts REMOTE_ADDR alone."""
+        return cast(int, self._read("TRUSTED_PROXIES"))
+
+    @property
+    def UNKNOWN_ACCOUNT_MAIL(self) -> bool:
+        """Whether an address without an account gets a mail that says so."""
+        return cast(bool, self._read("UNKNOWN_ACCOUNT_MAIL"))
+
+    @property
+    def WEBHOOKS(self) -> Mapping[str, Mapping[str, Any]]:
+        """Providers that must be able to report back; a missing secret is then an error."""
+        return cast(Mapping[str, Mapping[str, Any]], self._read("WEBHOOKS"))
+
+
+conf: Final = Conf()
+
+
+def unknown_settings() -> list[tuple[str, str | None]]:
+    """Keys of RECOVERY that mean nothing here, each with the setting that was probably meant."""
+    strange = [str(key) for key in conf.given() if key not in DEFAULTS]
+    return [(key, next(iter(get_close_matches(key.upper(), DEFAULTS)), None)) for key in strange]
+
+
+def secret_keys() -> list[str]:
+    """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def login_url() -> str:
+    """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
+    return str(settings.LOGIN_URL)

@@ -1,0 +1,40 @@
+"""What callers must not ignore. The message stands in the docstring, as in the standard library."""
+
+
+class RecoveryError(Exception):
+    """Something in account recovery went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+class Misconfigured(RecoveryError):
+    """A RECOVERY setting is missing or has the wrong shape."""
+
+
+class LinkRefused(RecoveryError):
+    """The link cannot be used; ``why`` is a word of ``reasons.Refusal``."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"link refused: {why}")
+        self.why = why
+
+
+class SecretLost(RecoveryError):
+    """No key in SECRET_KEY or SECRET_KEY_FALLBACKS derives this link's secret any more."""
+
+
+class SendRefused(RecoveryError):
+    """The provider refused this recipient for good."""
+
+
+class SendFailed(RecoveryError):
+    """The provider could not be reached or had an error; trying again may help."""
+
+    def __init__(self, message: str | None = None, *, ambiguous: bool = False) -> None:
+        super().__init__(message)
+        self.ambiguous = ambiguous
+
+
+class NotAllowed(RecoveryError):
+    """This member of staff may not act on this account."""

@@ -1,0 +1,59 @@
+"""Writes down that someone asked, and rings. All that the forgot page does.
+
+The same statements for every identifier: one limiter upsert, one request, one row of the trail, one commit.
+Accounts are never looked up here; what differs by account is decided by the worker in ``resets``.
+"""
+
+from typing import Final
+
+from django.db import IntegrityError, router, transaction
+
+from recovery import audit, bell, limits
+from recovery.addresses import normalise
+from recovery.models import ResetRequest
+from recovery.models.insertion import insert
+from recovery.models.requests import SWEEP_GRACE
+from recovery.origin import Origin
+from recovery.reasons import Action, Kind, Outcome
+
+SAME_REFERENCE_TRIES: Final = 3  # two requests draw the same of 2**40 references once in a lifetime
+
+
+def ask(
+    identifier: str, *, origin: Origin, kind: str = Kind.FORGOT, audience: str = "default", next_url: str = ""
+) -> ResetRequest:
+    """Record one ask and wake a worker; a refused limit is recorded too and answers alike.
+
+    Commits once, on its own: the caller must not be in a transaction (``non_atomic_requests``). Raises
+    DatabaseError when it could not be written down; never because of the broker.
+    """
+    for tries_left in reversed(range(SAME_REFERENCE_TRIES)):
+        request = ResetRequest(
+            kind=kind,
+            audience=audience,
+            identifier=identifier,
+            ip=origin.ip or None,
+            user_agent=origin.user_agent,
+            language=origin.language,
+            next_url=next_url,
+        )
+        try:
+            _write(request, origin)
+        except IntegrityError:
+            if not tries_left:
+                raise
+        else:
+            break
+    bell.ring("recovery.fulfil_reset", request.pk)
+    return request
+
+
+def _write(request: ResetRequest, origin: Origin) -> None:
+    with transaction.atomic(using=router.db_for_write(ResetRequest), durable=True):
+        taken, now = limits.take({"address": normalise(request.identifier), "source": origin.source or "unknown"})
+        if any(limit.refused for limit in taken.values()):
+            request.outcome = Outcome.THROTTLED
+        request.requested_at = now
+        request.next_try_at = now + SWEEP_GRACE
+        insert(request)
+        audit.record(Action.REQUESTED, request=request, at=now, outcome=request.outcome, audience=request.audience)

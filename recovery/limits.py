@@ -1,0 +1,85 @@
+"""How often is too often. One statement counts several keys; time is the database's.
+
+A window starts with the first try and is counted anew after its end. A limit is never a reason to tell the
+asker anything: intake records the outcome and answers alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.db import connections, router
+from django.utils.crypto import salted_hmac
+
+from recovery.conf import conf
+from recovery.models import LimitCounter
+
+_NOW: Final = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
+_LATER: Final = {
+    "postgresql": "statement_timestamp() + make_interval(secs => %s)",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One try counted: how many there were in the window, how many are allowed, when it is free again."""
+
+    count: int
+    limit: int
+    free_again_at: datetime
+
+    @property
+    def refused(self) -> bool:
+        return self.count > self.limit
+
+
+def take(subjects: Mapping[str, str]) -> tuple[dict[str, Taken], datetime]:
+    """Count one try for each limit's subject, ``{"address": "ada@example.org", "source": "192.0.2.1"}``.
+
+    One upsert. Its row locks last until the caller's transaction ends, so callers that take the same limits
+    in the same order never deadlock and tries for one subject go one after the other. Names are those of
+    ``REQUEST_LIMITS``. Returns what was taken and the database's time.
+    """
+    connection = connections[router.db_for_write(LimitCounter)]
+    limits = {name: conf.REQUEST_LIMITS[name] for name in subjects}
+    keys = {counter_key(name, subject): name for name, subject in subjects.items()}
+    params: list[Any] = []
+    for key, name in keys.items():
+        params += [key, limits[name][1].total_seconds()]
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(connection.vendor, len(keys)), params)
+        rows = cursor.fetchall()
+    taken = {keys[key]: Taken(count, limits[keys[key]][0], _moment(ends)) for key, count, ends, _ in rows}
+    return taken, _moment(rows[0][3])
+
+
+def give_back(name: str, subject: str) -> None:
+    """Uncount one try that came to nothing, in the caller's transaction."""
+    counter = LimitCounter.objects.get(key=counter_key(name, subject))
+    LimitCounter.objects.filter(pk=counter.pk, count__gt=0).update(count=counter.count - 1)
+
+
+def counter_key(name: str, subject: str) -> str:
+    """Purpose and keyed hash: the table never says who asked."""
+    return f"{name}:{salted_hmac('recovery.limits', subject, algorithm='sha256').hexdigest()[:40]}"
+
+
+def _upsert(vendor: str, rows: int) -> str:
+    now, later = _NOW[vendor], _LATER[vendor]
+    table = LimitCounter._meta.db_table
+    return (
+        f"INSERT INTO {table} (key, count, window_ends_at) VALUES "
+        + ", ".join([f"(%s, 1, {later})"] * rows)
+        + f" ON CONFLICT (key) DO UPDATE SET"
+        f" count = CASE WHEN {table}.window_ends_at <= {now} THEN 1 ELSE {table}.count + 1 END,"
+        f" window_ends_at = CASE WHEN {table}.window_ends_at <= {now}"
+        f" THEN excluded.window_ends_at ELSE {table}.window_ends_at END"
+        f" RETURNING key, count, window_ends_at, {now}"
+    )
+
+
+def _moment(value: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

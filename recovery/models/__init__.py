@@ -1,0 +1,9 @@
+"""Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
+
+from recovery.models.audit import AuditEvent
+from recovery.models.emails import Email, EmailEvent
+from recovery.models.limits import LimitCounter
+from recovery.models.requests import Decision, ResetRequest
+from recovery.models.tokens import ResetToken
+
+__all__ = ["AuditEvent", "Decision", "Email", "EmailEvent", "LimitCounter", "ResetRequest", "ResetToken"]

@@ -1,0 +1,122 @@
+"""Emails, the things that happened to them, and the verb that moves one."""
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recovery.models.insertion import insert
+from recovery.models.requests import ResetRequest
+from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
+
+if TYPE_CHECKING:
+    from recovery.models.tokens import ResetToken
+
+
+class EmailQuerySet(models.QuerySet["Email"]):
+    def due(self) -> "EmailQuerySet":
+        """What a worker may claim now: due and not with the provider, or held under a lease that ran out."""
+        waiting = Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None, next_try_at__lte=Now())
+        abandoned = Q(state=EmailState.SENDING, lease_until__lte=Now())
+        return self.filter(waiting | abandoned)
+
+
+class Email(models.Model):
+    """One mail that we decided on: to whom, why, and where it is. Holds no body and no secret."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("kind"), max_length=32, choices=EmailKind.choices)
+    audience = models.CharField(_("audience"), max_length=40, default="default")
+    recipient = models.CharField(_("recipient"), max_length=254, help_text=_("A stored address, as stored."))
+    recipient_key = models.CharField(_("recipient, compared"), max_length=254, help_text=_("Normalised."))
+    user_key = models.CharField(_("whose account"), max_length=200, blank=True)
+    request = models.ForeignKey(
+        ResetRequest, models.SET_NULL, null=True, blank=True, related_name="emails", verbose_name=_("request")
+    )
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    context = models.JSONField(_("context"), default=dict, blank=True, help_text=_("Facts for the template."))
+    priority = models.PositiveSmallIntegerField(_("priority"), default=0, help_text=_("0 leaves first."))
+    state = models.CharField(_("state"), max_length=16, choices=EmailState.choices, default=EmailState.QUEUED)
+    reason = models.CharField(_("reason"), max_length=32, choices=EmailReason.choices, blank=True)
+    queued_at = models.DateTimeField(_("queued"), default=timezone.now)
+    send_by = models.DateTimeField(_("send by"), help_text=_("Not sent after this."))
+    next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
+    attempt_count = models.PositiveSmallIntegerField(_("tries"), default=0, help_text=_("Counted before the try."))
+    lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    lease_owner = models.UUIDField(_("held by"), null=True, blank=True)
+    route = models.CharField(_("route"), max_length=40, blank=True)
+    esp = models.CharField(_("provider"), max_length=40, blank=True)
+    esp_message_id = models.CharField(_("provider's message id"), max_length=255, blank=True)
+    handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+
+    objects = EmailQuerySet.as_manager()
+    events: "models.Manager[EmailEvent]"
+    tokens: "models.Manager[ResetToken]"
+
+    class Meta:
+        verbose_name = _("email")
+        verbose_name_plural = _("email log")
+        ordering = ["-queued_at", "id"]
+        permissions = [("see_addresses", _("Can see full addresses"))]
+        indexes = [
+            models.Index(fields=["-queued_at", "id"], name="recovery_email_newest"),
+            models.Index(
+                fields=["priority", "next_try_at"],
+                name="recovery_email_due",
+                condition=Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None),
+            ),
+            models.Index(fields=["lease_until"], name="recovery_email_lease", condition=Q(state=EmailState.SENDING)),
+            models.Index(fields=["recipient_key", "-queued_at"], name="recovery_email_recipient"),
+            models.Index(fields=["esp_message_id"], name="recovery_email_esp_id", condition=~Q(esp_message_id="")),
+            models.Index(fields=["state", "-queued_at"], name="recovery_email_state"),
+            models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=EmailState.values), name="recovery_email_state_word")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_state_display()})"
+
+    def note(self, kind: str, *, detail: str = "", **facts: Any) -> "EmailEvent":
+        """Write down that something of ours happened to this email, in the caller's transaction."""
+        event = EmailEvent(email=self, kind=kind, detail=detail[:1000], **facts)
+        insert(event)
+        return event
+
+
+class EmailEvent(models.Model):
+    """One thing that happened to an email, by us or reported by the provider. A report for a mail that is
+    not known (yet) has no email and waits for it under the provider's message id."""
+
+    id = models.BigAutoField(primary_key=True)
+    email = models.ForeignKey(
+        Email, models.CASCADE, null=True, blank=True, related_name="events", verbose_name=_("email")
+    )
+    kind = models.CharField(_("what"), max_length=16, choices=EventKind.choices)
+    occurred_at = models.DateTimeField(_("when"), default=timezone.now)
+    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now)
+    esp = models.CharField(_("provider"), max_length=40, blank=True, help_text=_("Blank: noted by us."))
+    esp_message_id = models.CharField(_("provider's message id"), max_length=255, blank=True)
+    recipient = models.CharField(_("recipient"), max_length=254, blank=True)
+    reject_reason = models.CharField(_("provider's reason"), max_length=32, blank=True)
+    detail = models.CharField(_("detail"), max_length=1000, blank=True, help_text=_("What the other side said."))
+    dedupe_key = models.CharField(  # noqa: DJ001 - NULL is no duplicate of NULL, and our own events have no key
+        max_length=64, null=True, unique=True, editable=False
+    )
+
+    class Meta:
+        verbose_name = _("email event")
+        verbose_name_plural = _("email events")
+        ordering = ["occurred_at", "id"]
+        indexes = [
+            models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.kind}"

@@ -1,0 +1,52 @@
+"""Links at rest: selector and digest, never the secret. Issuing and judging stand in ``tokens``."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recovery.models.emails import Email
+from recovery.models.requests import ResetRequest
+from recovery.reasons import TokenState
+
+
+class ResetToken(models.Model):
+    """One reset link for one account. After its end the row stays as a tombstone without address and
+    fingerprint, so that the page can still say "expired", "used" or "replaced"."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    selector = models.CharField(_("selector"), max_length=22, unique=True, help_text=_("Names the link."))
+    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the link's secret."))
+    purpose = models.CharField(_("purpose"), max_length=16, default="reset")
+    user_key = models.CharField(_("whose account"), max_length=200)
+    address = models.CharField(_("address"), max_length=254, blank=True, help_text=_("Where the link went."))
+    fingerprint = models.CharField(
+        _("fingerprint"), max_length=64, blank=True, help_text=_("Of password, address and active flag at issue.")
+    )
+    request = models.ForeignKey(ResetRequest, models.CASCADE, related_name="tokens", verbose_name=_("request"))
+    email = models.ForeignKey(
+        Email, models.SET_NULL, null=True, blank=True, related_name="tokens", verbose_name=_("email")
+    )
+    state = models.CharField(_("state"), max_length=16, choices=TokenState.choices, default=TokenState.LIVE)
+    issued_at = models.DateTimeField(_("issued"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"), help_text=_("Set anew when the mail is handed over."))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    opened_at = models.DateTimeField(_("first opened"), null=True, blank=True)
+    open_count = models.PositiveSmallIntegerField(_("openings"), default=0)
+
+    class Meta:
+        verbose_name = _("reset link")
+        verbose_name_plural = _("reset links")
+        ordering = ["-issued_at", "id"]
+        indexes = [
+            models.Index(fields=["user_key", "purpose", "-issued_at"], name="recovery_token_account"),
+            models.Index(fields=["expires_at"], name="recovery_token_live", condition=Q(state=TokenState.LIVE)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=TokenState.values), name="recovery_token_state_word")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} link ({self.get_state_display()})"

@@ -1,0 +1,82 @@
+"""Where an ask came from: the small thing that goes below the form instead of an ``HttpRequest``."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from recovery.conf import conf
+
+_BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
+                    ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"),
+                    ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
+_SYSTEMS: Final = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+                   ("CrOS", "ChromeOS"), ("Mac OS X", "macOS"), ("Linux", "Linux"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Client address ("" if it is none), user agent, and the language the page was shown in."""
+
+    ip: str = ""
+    user_agent: str = ""
+    language: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Origin":
+        return cls(
+            ip=client_address(request),
+            user_agent=printable(request.META.get("HTTP_USER_AGENT", ""))[:256],
+            language=(get_language() or "")[:16],
+        )
+
+    @property
+    def source(self) -> str:
+        """The key under which limits count this place: the address, and for IPv6 its /64 network."""
+        if ":" not in self.ip:
+            return self.ip
+        return str(ipaddress.ip_network(f"{self.ip}/64", strict=False))
+
+    @property
+    def browser(self) -> str:
+        return describe_browser(self.user_agent)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The ``TRUSTED_PROXIES``-th address of X-Forwarded-For from the right; with 0, REMOTE_ADDR.
+
+    What lies further left was written by the client and is never read. Anything that is no address gives
+    REMOTE_ADDR, and "" if that is none either (a unix socket). Mapped IPv4 is IPv4; zones and ports go.
+    """
+    remote = _address(request.META.get("REMOTE_ADDR", ""))
+    if not (trusted := conf.TRUSTED_PROXIES):
+        return remote
+    hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    return (_address(hops[-trusted]) if len(hops) >= trusted else "") or remote
+
+
+def _address(text: str) -> str:
+    text = text.strip()
+    if match := re.fullmatch(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+", text):
+        text = match[1] or match[2]
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def describe_browser(user_agent: str) -> str:
+    """Browser and system in two words for a mail, "" when it does not look like a browser."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    return f"{browser} ({system})" if browser and system else browser
+
+
+def printable(text: str) -> str:
+    """Without control characters and lone surrogates: PostgreSQL stores neither NUL nor surrogates."""
+    return "".join(c for c in text if c.isprintable())

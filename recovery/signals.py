@@ -1,0 +1,10 @@
+"""Signals for the host site. Each is sent with ``send_robust`` after the commit it speaks of.
+
+``reset_completed``: a person set a new password over a link. Arguments: ``user``, ``request_id`` (UUID).
+``email_changed_state``: an email moved. Arguments: ``email_id`` (UUID), ``state`` (``reasons.EmailState``).
+"""
+
+from django.dispatch import Signal
+
+reset_completed = Signal()
+email_changed_state = Signal()

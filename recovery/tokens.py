@@ -1,0 +1,190 @@
+"""Reset links: made, judged, spent, replaced, purged. The only room that knows a link's secret.
+
+A link is ``selector`` (names the row) and ``verifier`` (256 bits, HMAC-SHA256 of purpose and selector under
+a key derived from SECRET_KEY), so that a retried mail carries the same link although only the verifier's
+SHA-256 is stored. The verifier is derived, used and forgotten; it is never an attribute of a row.
+"""
+
+import base64
+import hashlib
+import secrets
+import statistics
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import connections, models, router
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import accounts
+from recovery.conf import conf, secret_keys
+from recovery.exceptions import SecretLost
+from recovery.models import Email, ResetRequest, ResetToken
+from recovery.models.insertion import insert
+from recovery.reasons import EmailKind, Refusal, TokenState
+
+PURPOSE: Final = "reset"
+CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
+SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
+MOST_OPENINGS: Final = 100  # past this a scanner's openings are no longer written down
+
+
+def issue(
+    user: AbstractBaseUser, *, request: ResetRequest, email: Email, address: str, purpose: str = PURPOSE
+) -> ResetToken:
+    """Write a live link for ``user`` in the caller's transaction; its life starts anew at hand-over."""
+    selector = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+    token = ResetToken(
+        selector=selector,
+        digest=_digest(_derive(purpose, selector, secret_keys()[0])),
+        purpose=purpose,
+        user_key=accounts.key_of(user),
+        address=address,
+        fingerprint=accounts.fingerprint(user, selector),
+        request=request,
+        email=email,
+        expires_at=email.send_by + lifetime(),
+    )
+    insert(token)
+    return token
+
+
+@sensitive_variables("verifier")
+def verifier_of(token: ResetToken) -> str:
+    """The link's secret, to be put into a mail and forgotten. Raises SecretLost after a key was dropped."""
+    for key in secret_keys():
+        verifier = _derive(token.purpose, token.selector, key)
+        if constant_time_compare(_digest(verifier), token.digest):
+            return verifier
+    raise SecretLost
+
+
+def mint_anew(token: ResetToken) -> None:
+    """Give a link that has not left yet a secret of today's key, for when the key it was made with is gone."""
+    token.digest = _digest(_derive(token.purpose, token.selector, secret_keys()[0]))
+    token.save(update_fields=["digest"])
+
+
+@sensitive_variables("verifier")
+def find(selector: str, verifier: str) -> ResetToken | None:
+    """The link with this selector and secret, dead or alive; None when either is wrong."""
+    token = ResetToken.objects.select_related("request").filter(selector=selector[:22]).first()
+    if token is None or not constant_time_compare(_digest(verifier), token.digest):
+        return None
+    return token
+
+
+@sensitive_variables("verifier")
+def find_and_count(selector: str, verifier: str) -> ResetToken | None:
+    """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
+
+    The secret is compared as its SHA-256, of which a guess controls no part; in constant time as well.
+    """
+    table = ResetToken._meta.db_table
+    digest = _digest(verifier)
+    counted = ResetToken.objects.raw(
+        f"UPDATE {table} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
+        f" WHERE selector = %s AND digest = %s AND open_count < {MOST_OPENINGS} RETURNING *",
+        [_db_value(models.DateTimeField(), timezone.now()), selector[:22], digest],
+    )
+    return next(iter(counted), None)
+
+
+def refusal(token: ResetToken, user: AbstractBaseUser | None) -> Refusal | None:
+    """Why this link cannot set the password of this user now, or None."""
+    ended = {
+        TokenState.USED: Refusal.USED,
+        TokenState.REPLACED: Refusal.REPLACED,
+        TokenState.REVOKED: Refusal.REVOKED,
+        TokenState.EXPIRED: Refusal.EXPIRED,
+    }
+    if token.state != TokenState.LIVE:
+        return ended[TokenState(token.state)]
+    if token.expires_at <= timezone.now():
+        return Refusal.EXPIRED
+    if user is None or not user.is_active:
+        return Refusal.INACTIVE
+    if not constant_time_compare(accounts.fingerprint(user, token.selector), token.fingerprint):
+        return Refusal.CREDENTIALS_CHANGED
+    if token.address not in accounts.of_user(user).verified_addresses:
+        return Refusal.CREDENTIALS_CHANGED
+    return None
+
+
+def spend(token: ResetToken) -> bool:
+    """Use the link up and revoke its account's other links, in one statement; False if it was not live.
+
+    Of parallel callers exactly one gets True: the others wait for its row lock and then find the link used.
+    A caller that gets False must roll back.
+    """
+    table, connection = ResetToken._meta.db_table, connections[router.db_for_write(ResetToken)]
+    own, now = _db_value(models.UUIDField(), token.pk), _db_value(models.DateTimeField(), timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET state = CASE WHEN id = %s THEN %s ELSE %s END, ended_at = %s"
+            f" WHERE user_key = %s AND purpose = %s AND state = %s AND (id <> %s OR expires_at > %s) RETURNING id",
+            [own, TokenState.USED, TokenState.REVOKED, now, token.user_key, token.purpose, TokenState.LIVE, own, now],
+        )
+        return str(own) in {str(row[0]) for row in cursor.fetchall()}
+
+
+def handed_over(email: Email) -> None:
+    """The mail left: its links live from now, and older links of the same accounts are replaced by them."""
+    now = timezone.now()
+    for token in ResetToken.objects.filter(email=email, state=TokenState.LIVE):
+        ResetToken.objects.filter(pk=token.pk).update(expires_at=now + lifetime())
+        older = ResetToken.objects.filter(user_key=token.user_key, purpose=token.purpose, state=TokenState.LIVE)
+        older.filter(issued_at__lt=token.issued_at).update(state=TokenState.REPLACED, ended_at=now)
+
+
+def revoke(user_key: str) -> int:
+    """End all live links of an account; returns how many there were."""
+    live = ResetToken.objects.filter(user_key=user_key, state=TokenState.LIVE)
+    return live.update(state=TokenState.REVOKED, ended_at=timezone.now())
+
+
+def last_issued(user_key: str) -> ResetToken | None:
+    """The newest live link of an account."""
+    live = ResetToken.objects.filter(user_key=user_key, purpose=PURPOSE, state=TokenState.LIVE)
+    return live.filter(expires_at__gt=Now()).order_by("-issued_at").first()
+
+
+def purge(limit: int = 5000) -> int:
+    """Turn links that expired an hour ago into tombstones: state expired, address and fingerprint gone.
+
+    Calling it again finds nothing more to do; live links are never touched. Returns how many ended.
+    """
+    late = ResetToken.objects.filter(state=TokenState.LIVE, expires_at__lt=Now() - timedelta(hours=1))
+    return ResetToken.objects.filter(pk__in=late.values("pk")[:limit], state=TokenState.LIVE).update(
+        state=TokenState.EXPIRED, ended_at=F("expires_at"), address="", fingerprint=""
+    )
+
+
+def lifetime() -> timedelta:
+    """Life of a link from hand-over, at most 24 hours. "auto": four times the slowest usual delivery on top
+    of fifteen minutes, at most sixty; sixty while fewer than twenty deliveries were measured."""
+    if isinstance(conf.TOKEN_LIFETIME, timedelta):
+        return min(conf.TOKEN_LIFETIME, CEILING)
+    delivered = Email.objects.filter(kind=EmailKind.RESET).exclude(delivered_at=None).order_by("-queued_at")
+    seconds = [(till - since).total_seconds() for since, till in delivered.values_list("queued_at", "delivered_at")[:200]]
+    if len(seconds) < 20:
+        return LONGEST
+    slow = timedelta(seconds=statistics.quantiles(seconds, n=20)[-1])  # the 95th percentile
+    return max(SHORTEST, min(SHORTEST + 4 * slow, LONGEST))
+
+
+def _derive(purpose: str, selector: str, key: str) -> str:
+    mac = salted_hmac("recovery.tokens", f"{purpose}:{selector}", secret=key, algorithm="sha256")
+    return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+
+def _digest(verifier: str) -> str:
+    return hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _db_value(field: "models.Field[Any, Any]", value: Any) -> Any:
+    return field.get_db_prep_value(value, connections[router.db_for_write(ResetToken)], prepared=False)
