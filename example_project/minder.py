@@ -1,9 +1,10 @@
 """
 Runs one server, and ends it and all it started when whoever asked for it is gone.
 
-``example_project.servers`` starts it as a script, with nothing but the standard library. The other end of standard input
-is the lifeline: nobody writes to it, and it closes when its owner closes it or ends in whichever way, by Ctrl-C, TERM, KILL
-or a closed terminal. A process group alone would leave the servers behind at KILL, and a death signal exists on Linux only.
+``example_project.servers`` starts it as a script, with nothing but the standard library. The other end of standard
+input is the lifeline: nobody writes to it, and it closes when its owner closes it or ends in whichever way, by Ctrl-C,
+TERM, KILL or a closed terminal. A process group alone would leave the servers behind at KILL, and a death signal exists
+on Linux only.
 """
 
 import contextlib

