@@ -11,7 +11,13 @@
 
   function focusOnErrors() {
     const summary = document.querySelector("[data-error-summary]");
-    if (summary) summary.focus();
+    if (!summary) return;
+    // The page's own autofocus comes with the first frame; this is for browsers that know it on fields only.
+    requestAnimationFrame(function () {
+      requestAnimationFrame(function () {
+        if (document.activeElement !== summary) summary.focus();
+      });
+    });
   }
 
   function addShowButton(box) {
