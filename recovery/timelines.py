@@ -1,0 +1,143 @@
+"""What happened, in order, read from the rows: one list of steps for a request or for an email.
+
+Reads models and writes nothing. Admin pages and commands print these steps; why a mail did not arrive is
+told by ``diagnosis``. Details are as stored: whoever shows them masks the addresses in them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
+from recovery.reasons import Action, EventKind, Kind, Verdict
+
+
+class Party(TextChoices):
+    """Who says so, or who did it."""
+
+    US = "us", gettext_lazy("this site")
+    PROVIDER = "provider", gettext_lazy("the mail provider")
+    PERSON = "person", gettext_lazy("the person")
+    SCANNER = "scanner", gettext_lazy("probably a mail scanner")
+    STAFF = "staff", gettext_lazy("staff")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened. ``what`` is a word for programs, ``label`` the same for people; ``seconds``
+    counts from the step before, 0 for the first. ``at`` is as told: a provider's clock may differ from ours.
+    """
+
+    at: datetime
+    what: str
+    label: str
+    detail: str
+    by: Party
+    seconds: float = 0.0
+    email: Email | None = None
+
+
+# Steps of one instant stand in the order in which one thing leads to the next.
+_ORDER: Final = ("requested", "decided", "queued", "sending", "handed_over", "sent", "deferred", "delivered")
+
+# The words of audit actions in a timeline. A link that was opened is "opened"; a mail of which the provider
+# says that it was opened is "mail_opened", because scanners and image proxies open mails too.
+_ACTIONS: Final = {
+    Action.LINK_OPENED: "opened",
+    Action.PASSWORD_REFUSED: "password_refused",
+    Action.LINK_REFUSED: "link_refused",
+    Action.COMPLETED: "completed",
+    Action.LINKS_REVOKED: "links_revoked",
+}
+_EVENTS: Final = {EventKind.OPENED: "mail_opened", EventKind.CLICKED: "mail_clicked"}
+
+_Placed = tuple[datetime, Step]  # a step and the moment that gives its place
+
+
+def of_request(request: ResetRequest) -> list[Step]:
+    """Everything known of a request: asked, decided, its mails and their events, its links, its end.
+
+    Four statements, however much happened.
+    """
+    decisions = list(request.decisions.all())
+    emails = request.emails.order_by("queued_at").prefetch_related("events")
+    trail = AuditEvent.objects.filter(request_id=request.pk, action__in=_ACTIONS).order_by("occurred_at", "id")
+    placed = [(request.requested_at, _requested(request))]
+    placed += [(decision.decided_at, _decided(decision)) for decision in decisions]
+    begin = min((decision.decided_at for decision in decisions), default=request.requested_at)
+    for email in emails:
+        placed += _mailed(email, not_before=begin, say_which=True)
+    placed += [(event.occurred_at, _noted(event)) for event in trail]
+    if request.completed_at and not any(step.what == "completed" for _moment, step in placed):
+        done = Step(request.completed_at, "completed", Action.COMPLETED.label, "", Party.PERSON)
+        placed.append((request.completed_at, done))
+    return _in_order(placed)
+
+
+def of_email(email: Email) -> list[Step]:
+    """Everything that happened to one email. One statement."""
+    return _in_order(_mailed(email, not_before=email.queued_at, say_which=False))
+
+
+def _requested(request: ResetRequest) -> Step:
+    by = Party.PERSON if request.kind == Kind.FORGOT else Party.STAFF
+    return Step(request.requested_at, "requested", _("requested"), request.get_kind_display(), by)
+
+
+def _decided(decision: Decision) -> Step:
+    return Step(decision.decided_at, "decided", _("decided"), decision.get_outcome_display(), Party.US)
+
+
+def _mailed(email: Email, *, not_before: datetime, say_which: bool) -> list[_Placed]:
+    """The email's events. A provider that counts whole seconds, or whose report overtakes our note, would
+    have delivered before we handed over: its reports take their place after the hand-over."""
+    events = list(email.events.all())
+    handed_over = [event.occurred_at for event in events if event.kind == EventKind.HANDED_OVER and not event.esp]
+    handed_over_at = min(handed_over, default=email.handed_over_at or not_before)
+    return [
+        (max(event.occurred_at, handed_over_at if _said_by(event) == Party.PROVIDER else not_before), step)
+        for event in events
+        for step in [_happened(event, email, say_which=say_which)]
+    ]
+
+
+def _happened(event: EmailEvent, email: Email, *, say_which: bool) -> Step:
+    said = [email.get_kind_display()] if say_which else []
+    said += [text for text in (event.esp, event.reject_reason, event.detail) if text]
+    what = _EVENTS.get(EventKind(event.kind), event.kind) if event.kind in EventKind.values else event.kind
+    return Step(event.occurred_at, what, event.get_kind_display(), " · ".join(said), _said_by(event), email=email)
+
+
+def _said_by(event: EmailEvent) -> Party:
+    return Party.PROVIDER if event.dedupe_key or event.esp else Party.US
+
+
+def _noted(event: AuditEvent) -> Step:
+    by, detail = Party.PERSON, event.reason
+    if event.action == Action.LINK_OPENED:
+        verdict = event.detail.get("verdict", Verdict.PERSON)
+        by = Party.SCANNER if verdict == Verdict.PROBABLE_SCANNER else Party.PERSON
+        detail = str(dict(Verdict.choices).get(verdict, verdict))
+    elif event.actor_key:
+        by = Party.STAFF
+    elif event.action == Action.LINKS_REVOKED:
+        by = Party.US
+    return Step(event.occurred_at, _ACTIONS[Action(event.action)], event.get_action_display(), detail, by)
+
+
+def _in_order(placed: Iterable[_Placed]) -> list[Step]:
+    def place(item: _Placed) -> tuple[datetime, int]:
+        moment, step = item
+        return moment, _ORDER.index(step.what) if step.what in _ORDER else len(_ORDER)
+
+    ordered = sorted(placed, key=place)
+    moments = [ordered[0][0], *(moment for moment, _step in ordered)] if ordered else []
+    return [
+        replace(step, seconds=(moment - before).total_seconds())
+        for (moment, step), before in zip(ordered, moments, strict=False)
+    ]
