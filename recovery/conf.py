@@ -167,6 +167,16 @@ def secret_keys() -> list[str]:
     return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
+def login_redirect_url() -> str:
+    """Where a sign-in leads (LOGIN_REDIRECT_URL: a URL or a URL name)."""
+    return str(settings.LOGIN_REDIRECT_URL)
+
+
+def authentication_backends() -> list[str]:
+    """AUTHENTICATION_BACKENDS, in order."""
+    return list(settings.AUTHENTICATION_BACKENDS)
+
+
 def login_url() -> str:
     """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
     return str(settings.LOGIN_URL)

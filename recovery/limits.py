@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.db import connections, router
+from django.db import connections, models, router
+from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
 from recovery.conf import conf
@@ -55,10 +56,27 @@ def take(subjects: Mapping[str, str]) -> tuple[dict[str, Taken], datetime]:
     return taken, _moment(rows[0][3])
 
 
-def give_back(name: str, subject: str) -> None:
-    """Uncount one try that came to nothing, in the caller's transaction."""
-    counter = LimitCounter.objects.get(key=counter_key(name, subject))
-    LimitCounter.objects.filter(pk=counter.pk, count__gt=0).update(count=counter.count - 1)
+def hold(name: str, subject: str) -> None:
+    """Lock the limit's row until the caller's transaction ends and count nothing: two workers that decide
+    for the same subject go one after the other."""
+    connection = connections[router.db_for_write(LimitCounter)]
+    now, table = _NOW[connection.vendor], LimitCounter._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (key, count, window_ends_at) VALUES (%s, 0, {now})"
+            f" ON CONFLICT (key) DO UPDATE SET key = excluded.key",
+            [counter_key(name, subject)],
+        )
+
+
+def purgeable() -> "models.QuerySet[LimitCounter]":
+    """Counters whose window has ended; they would start anew anyway."""
+    return LimitCounter.objects.filter(window_ends_at__lt=Now())
+
+
+def purge() -> int:
+    """Remove them; returns how many went."""
+    return purgeable()._raw_delete(LimitCounter.objects.db)
 
 
 def counter_key(name: str, subject: str) -> str:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 
 from recovery.conf import conf
+from recovery.reasons import Verdict
 
 _BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
                     ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"),
@@ -80,3 +81,22 @@ def describe_browser(user_agent: str) -> str:
 def printable(text: str) -> str:
     """Without control characters and lone surrogates: PostgreSQL stores neither NUL nor surrogates."""
     return "".join(c for c in text if c.isprintable())
+
+
+def is_navigation(request: HttpRequest) -> bool:
+    """Whether a browser says that a person is going to this page (Fetch Metadata, W3C). Mail scanners and
+    prefetchers do not; browsers before 2023 and plain http off localhost do not either."""
+    is_prefetch = "prefetch" in (request.META.get("HTTP_SEC_PURPOSE", "") + request.META.get("HTTP_PURPOSE", ""))
+    return request.method == "GET" and request.META.get("HTTP_SEC_FETCH_MODE") == "navigate" and not is_prefetch
+
+
+def verdict_on(request: HttpRequest) -> Verdict:
+    """Who is probably opening this page. Only ever shown to staff: nothing is allowed or refused by it."""
+    is_old_browser = (
+        request.method == "GET"
+        and "HTTP_SEC_FETCH_MODE" not in request.META
+        and "HTTP_SEC_PURPOSE" not in request.META
+        and "HTTP_ACCEPT_LANGUAGE" in request.META
+        and bool(describe_browser(request.META.get("HTTP_USER_AGENT", "")))
+    )
+    return Verdict.PERSON if is_navigation(request) or is_old_browser else Verdict.PROBABLE_SCANNER

@@ -153,13 +153,18 @@ def last_issued(user_key: str) -> ResetToken | None:
     return live.filter(expires_at__gt=Now()).order_by("-issued_at").first()
 
 
-def purge(limit: int = 5000) -> int:
-    """Turn links that expired an hour ago into tombstones: state expired, address and fingerprint gone.
+def purgeable() -> "models.QuerySet[ResetToken]":
+    """Live links that expired more than an hour ago."""
+    return ResetToken.objects.filter(state=TokenState.LIVE, expires_at__lt=Now() - timedelta(hours=1))
 
-    Calling it again finds nothing more to do; live links are never touched. Returns how many ended.
+
+def purge(most: int = 5000) -> int:
+    """Turn such links into tombstones: state expired, address and fingerprint gone. Returns how many.
+
+    Live links are never touched, and what is ended is never revived.
     """
-    late = ResetToken.objects.filter(state=TokenState.LIVE, expires_at__lt=Now() - timedelta(hours=1))
-    return ResetToken.objects.filter(pk__in=late.values("pk")[:limit], state=TokenState.LIVE).update(
+    keys = list(purgeable().values_list("pk", flat=True)[:most])
+    return ResetToken.objects.filter(pk__in=keys, state=TokenState.LIVE).update(
         state=TokenState.EXPIRED, ended_at=F("expires_at"), address="", fingerprint=""
     )
 
@@ -175,6 +180,11 @@ def lifetime() -> timedelta:
         return LONGEST
     slow = timedelta(seconds=statistics.quantiles(seconds, n=20)[-1])  # the 95th percentile
     return max(SHORTEST, min(SHORTEST + 4 * slow, LONGEST))
+
+
+def longest_lifetime() -> timedelta:
+    """What may be said of a link's life without reading a row."""
+    return min(conf.TOKEN_LIFETIME, CEILING) if isinstance(conf.TOKEN_LIFETIME, timedelta) else LONGEST
 
 
 def _derive(purpose: str, selector: str, key: str) -> str:

@@ -1,0 +1,37 @@
+"""For a site that has ``include("django.contrib.auth.urls")``: swap that one include for this one.
+
+Django's four names of the reset lead to our pages, its other names (login, logout, password change) stay as
+they are, and our own pages and webhooks come along under ``recovery/``.
+"""
+
+from typing import Any
+
+from django.contrib.auth import urls as django_urls
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import views
+from recovery.pages import page
+
+
+@page
+@sensitive_variables("token")
+def confirm(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
+    """Django's path of a link, by its names for the two parts. A link of Django's own making is a dead one."""
+    return views.reset(request, selector=uidb64, verifier=token)
+
+
+_ours: list[Any] = [
+    path("password_reset/", views.forgot, name="password_reset"),
+    path("password_reset/done/", views.sent, name="password_reset_done"),
+    path("reset/<uidb64>/<token>/", confirm, name="password_reset_confirm"),
+    path("reset/done/", views.complete, name="password_reset_complete"),
+]
+_names = {pattern.name for pattern in _ours}
+
+urlpatterns = [
+    *_ours,
+    *[pattern for pattern in django_urls.urlpatterns if pattern.name not in _names],
+    path("recovery/", include("recovery.urls")),
+]

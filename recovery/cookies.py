@@ -1,0 +1,73 @@
+"""The two cookies of the pages: "this browser asked" and, for one link's path, the link's secret.
+
+Neither costs a session row. The secret rests in the person's browser alone, for thirty minutes.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import audiences
+from recovery.conf import conf
+from recovery.models import ResetRequest
+
+ASKED: Final = "recovery_asked"
+VERIFIER: Final = "recovery_token"  # Django's error reports hide cookies; other tools hide names with "token"
+SALT: Final = "recovery.asked"
+VERIFIER_SECONDS: Final = 30 * 60
+ASKED_SECONDS: Final = 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """This browser asked under this reference: how long until it may ask again, and the typing hint."""
+
+    wait_seconds: int
+    hint: str | None
+
+
+def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None) -> None:
+    """Let the asking browser, and only it, resend from the page of this reference."""
+    value = signing.dumps([asked.reference, int(time.time()), hint or ""], salt=SALT)
+    path = reverse("recovery:sent", kwargs={"reference": asked.shown_reference})
+    _set(response, ASKED, value, path, ASKED_SECONDS)
+
+
+def read_asked(request: HttpRequest, reference: str) -> Asked | None:
+    """What the cookie of this reference says; None for another browser, another reference, or a forged one."""
+    try:
+        own, at, hint = signing.loads(request.COOKIES.get(ASKED, ""), salt=SALT, max_age=ASKED_SECONDS)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    if own != reference:
+        return None
+    left = at + conf.COOLDOWN.total_seconds() - time.time()
+    return Asked(wait_seconds=max(0, int(left + 0.999)), hint=hint or None)
+
+
+@sensitive_variables("verifier")
+def keep_verifier(response: HttpResponse, selector: str, verifier: str) -> None:
+    """Move the link's secret into the browser, for the path of this link alone."""
+    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS)
+
+
+def read_verifier(request: HttpRequest) -> str:
+    return request.COOKIES.get(VERIFIER, "")
+
+
+def drop_verifier(response: HttpResponse, selector: str) -> None:
+    response.delete_cookie(VERIFIER, path=_path(selector), samesite="Lax")
+
+
+def _path(selector: str) -> str:
+    return reverse("recovery:reset_form", kwargs={"selector": selector})
+
+
+def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int) -> None:
+    secure = audiences.get().is_https
+    response.set_cookie(name, value, max_age=seconds, path=path, secure=secure, httponly=True, samesite="Lax")

@@ -1,0 +1,184 @@
+"""Takes mail out: claim, check again, render, send, note.
+
+Every step that can die leaves the row in a state from which the sweep goes on: the claim is committed before
+the provider is called, tries are counted before they are made, and a lease that ran out frees the mail. A
+mail may leave twice only when a worker dies between the provider's answer and its note; then it carries the
+same link under the same Message-ID.
+"""
+
+import logging
+import random
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import accounts, rendering, routes, tokens
+from recovery.exceptions import SecretLost, SendFailed, SendRefused
+from recovery.models import Email, ResetToken
+from recovery.reasons import STATE_RANK, EmailKind, EmailReason, EmailState, EventKind, Refusal, TokenState
+from recovery.signals import email_changed_state
+
+logger = logging.getLogger(__name__)
+
+LEASE: Final = timedelta(seconds=90)
+MOST_TRIES: Final = 12
+FIRST_WAIT: Final = timedelta(seconds=10)
+LONGEST_WAIT: Final = timedelta(minutes=5)
+
+
+def deliver(email_id: UUID) -> str | None:
+    """Send one email if it is due; returns its state afterwards, None when there was nothing to do.
+
+    Commits the claim before the provider is called and the outcome after it. Safe to call any number of
+    times and from anywhere: only one caller gets the claim.
+    """
+    email = _claim(email_id)
+    if email is None:
+        return None
+    if stop := _why_not(email):
+        state, reason = stop
+        return _end(email, state, reason)
+    return _send(email, _live_links(email))
+
+
+def _claim(email_id: UUID) -> Email | None:
+    """Take the email under a lease, count the try, and commit; None if it is not due or another has it."""
+    owner = uuid.uuid4()
+    with transaction.atomic():
+        claimed = Email.objects.due().filter(pk=email_id)
+        if not claimed.update(
+            state=EmailState.SENDING,
+            attempt_count=F("attempt_count") + 1,
+            lease_owner=owner,
+            lease_until=Now() + LEASE,
+        ):
+            return None
+        email = Email.objects.select_related("request").get(pk=email_id)
+        email.note(EventKind.SENDING)
+    return email
+
+
+def _why_not(email: Email) -> tuple[str, str] | None:
+    """The second check, right before the provider is called: what changed since the mail was queued?"""
+    if email.send_by <= timezone.now():
+        return EmailState.EXPIRED, EmailReason.PAST_SEND_BY
+    if email.attempt_count > MOST_TRIES:
+        return EmailState.FAILED, EmailReason.POISON
+    if email.kind != EmailKind.RESET:
+        return None
+    return None if _live_links(email) else (EmailState.CANCELLED, _why_dead(email))
+
+
+def _live_links(email: Email) -> list[ResetToken]:
+    links = email.tokens.filter(state=TokenState.LIVE)
+    return [link for link in links if tokens.refusal(link, accounts.by_key(link.user_key)) is None]
+
+
+def _why_dead(email: Email) -> str:
+    words = {tokens.refusal(link, accounts.by_key(link.user_key)) for link in email.tokens.all()}
+    if words == {Refusal.INACTIVE}:
+        return EmailReason.INACTIVE
+    if words == {Refusal.CREDENTIALS_CHANGED}:
+        return EmailReason.ADDRESS_CHANGED
+    return EmailReason.TOKEN_DEAD
+
+
+@sensitive_variables("message", "secrets")
+def _send(email: Email, links: Sequence[ResetToken]) -> str:
+    secrets: list[str] = []
+    try:
+        secrets = _secrets(links)
+        message = rendering.message_for(email, links)
+    except Exception as error:  # noqa: BLE001 - templates and translations are the site's
+        return _fail(email, EmailReason.RENDER_ERROR, error, secrets)
+    try:
+        handover = routes.send(message, email)
+    except SendRefused as error:
+        return _end(email, EmailState.FAILED, EmailReason.PROVIDER_REFUSED_RECIPIENT, _clean(error, secrets))
+    except SendFailed as error:
+        return _defer(email, EmailReason.PROVIDER_DOWN, _clean(error, secrets))
+    except ValueError as error:  # BadHeaderError on Django 5.2, ValueError from 6.0 on
+        return _fail(email, EmailReason.RENDER_ERROR, error, secrets)
+    return _handed_over(email, handover)
+
+
+def _secrets(links: Sequence[ResetToken]) -> list[str]:
+    for link in links:
+        try:
+            tokens.verifier_of(link)
+        except SecretLost:
+            tokens.mint_anew(link)  # its key was rotated away before the mail ever left
+    return [tokens.verifier_of(link) for link in links]
+
+
+def _handed_over(email: Email, handover: routes.Handover) -> str:
+    """Note the provider's answer; a report of its webhook that came earlier keeps its higher state."""
+    with transaction.atomic():
+        ours = Email.objects.filter(pk=email.pk, lease_owner=email.lease_owner)
+        noted = ours.update(
+            state=_at_least(EmailState.HANDED_OVER),
+            handed_over_at=Now(),
+            route=handover.route,
+            esp=handover.esp,
+            esp_message_id=handover.esp_message_id,
+            reason="",
+            lease_owner=None,
+            lease_until=None,
+        )
+        if noted:
+            email.note(EventKind.HANDED_OVER, detail=handover.esp_message_id)
+            tokens.handed_over(email)
+    return _moved(email, EmailState.HANDED_OVER)
+
+
+def _fail(email: Email, reason: str, error: Exception, secrets: Sequence[str]) -> str:
+    """Try again later all the same: a template may be mended before the mail is too late."""
+    logger.error("email %s: %s (%s)", email.pk, reason, type(error).__name__)
+    return _defer(email, reason, _clean(error, secrets))
+
+
+def _defer(email: Email, reason: str, detail: str) -> str:
+    """Wait with full jitter, twice as long each time; past send-by the next claim ends it."""
+    if email.attempt_count >= MOST_TRIES:
+        return _end(email, EmailState.FAILED, EmailReason.POISON, detail)
+    ceiling = min(FIRST_WAIT * 2 ** (email.attempt_count - 1), LONGEST_WAIT)
+    wait = timedelta(seconds=random.uniform(1, ceiling.total_seconds()))  # noqa: S311 - spreads load, hides nothing
+    return _note(email, EmailState.DEFERRED, EventKind.DEFERRED, reason, detail, next_try_at=Now() + wait)
+
+
+def _end(email: Email, state: str, reason: str, detail: str = "") -> str:
+    return _note(email, state, state, reason, detail)
+
+
+def _note(email: Email, state: str, event: str, reason: str, detail: str, **changes: Any) -> str:
+    with transaction.atomic():
+        ours = Email.objects.filter(pk=email.pk, lease_owner=email.lease_owner, state=EmailState.SENDING)
+        if ours.update(state=state, reason=reason, lease_owner=None, lease_until=None, **changes):
+            email.note(event, detail=f"{reason}: {detail}" if detail else reason)
+    return _moved(email, state)
+
+
+def _moved(email: Email, state: str) -> str:
+    email_changed_state.send_robust(sender=Email, email_id=email.pk, state=state)
+    return state
+
+
+def _at_least(state: str) -> Case:
+    higher = [word for word, rank in STATE_RANK.items() if rank > STATE_RANK[state]]
+    return Case(When(state__in=higher, then=F("state")), default=Value(state))
+
+
+def _clean(error: Exception, secrets: Sequence[str]) -> str:
+    """What went wrong, without any link: a provider's answer or a traceback line may echo the mail."""
+    text = str(error) or type(error).__name__
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    return " ".join(text.split())

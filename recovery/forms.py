@@ -1,0 +1,90 @@
+"""The two forms people fill in. They judge the typed text alone; whose account it is, is asked elsewhere."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from recovery.addresses import MAX_LENGTH
+
+LONGEST_PASSWORD = 4096  # far above NIST's 64; keeps validators and hashers off megabytes
+
+
+class ForgotForm(forms.Form):
+    """One field: user name or address."""
+
+    identifier = forms.CharField(
+        label=_("Email address or user name"),
+        max_length=MAX_LENGTH,
+        error_messages={
+            "required": _("Type the email address or user name of your account."),
+            "max_length": _("That is too long for an email address or user name. Check it and try again."),
+            "null_characters_not_allowed": _("That holds characters that no address or name has. Type it again."),
+        },
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "username email",
+                "autocapitalize": "none",
+                "autocorrect": "off",
+                "autofocus": True,
+                "inputmode": "email",
+                "spellcheck": "false",
+            }
+        ),
+    )
+    next = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+
+    def clean_identifier(self) -> str:
+        """One line of printable text, one address at most. Whether an account has it is nobody's business here."""
+        typed = str(self.cleaned_data["identifier"])
+        if not typed.isprintable():
+            raise ValidationError(
+                _("That holds characters that no address or name has. Type it again."), code="unprintable"
+            )
+        if typed.count("@") > 1 and any(mark in typed for mark in ",; <"):
+            raise ValidationError(_("Type one address only."), code="several")
+        return typed
+
+
+class NewPasswordForm(forms.Form):
+    """The new password, once; twice where the page has no script to show what was typed."""
+
+    new_password1 = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        error_messages={"required": _("Type a new password.")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
+    )
+    new_password2 = forms.CharField(
+        label=_("New password, once more"),
+        strip=False,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, user: AbstractBaseUser, data: Any = None) -> None:
+        super().__init__(data)
+        self.user = user
+
+    def clean_new_password1(self) -> str:
+        password = str(self.cleaned_data["new_password1"])
+        if len(password) > LONGEST_PASSWORD:
+            raise ValidationError(_("That password is too long. Use at most 4096 characters."), code="too_long")
+        password_validation.validate_password(password, self.user)
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        again = self.data.get("new_password2", "")
+        if again and "new_password1" in self.cleaned_data and again != self.cleaned_data["new_password1"]:
+            self.add_error(
+                "new_password2", ValidationError(_("The two passwords differ. Type both again."), code="mismatch")
+            )
+        return self.cleaned_data
+
+    @property
+    def error_codes(self) -> list[str]:
+        """The validators' codes, for the trail: never the text, which may quote what was typed."""
+        return sorted({error.code or "invalid" for errors in self.errors.as_data().values() for error in errors})

@@ -1,0 +1,106 @@
+"""An Email row to a message, at send time. Stores nothing; the link's secret lives as long as the message.
+
+Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, those of the audience first.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import select_template
+from django.utils import timezone, translation
+from django.utils.dateparse import parse_datetime
+from django.utils.timesince import timeuntil
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import audiences, tokens
+from recovery.conf import conf
+from recovery.models import Email, ResetToken
+from recovery.models.requests import shown_reference
+from recovery.origin import describe_browser
+from recovery.reasons import EmailKind, Kind
+
+
+@sensitive_variables("context", "message", "text", "html")
+def message_for(email: Email, links: Sequence[ResetToken] = ()) -> EmailMultiAlternatives:
+    """The message as it leaves, in the email's language, with ``links`` (live links of a reset mail).
+
+    Raises SecretLost when a link's secret can no longer be derived, and whatever a template raises.
+    """
+    audience = audiences.get(email.audience)
+    with translation.override(email.language or None):
+        context = _context(email, audience, links)
+        subject = " ".join(_rendered(email, "subject.txt", context).split())
+        text = _rendered(email, "txt", context)
+        html = _rendered(email, "html", context)
+    sender_domain = parseaddr(audience.from_email)[1].rpartition("@")[2] or "localhost"
+    message = EmailMultiAlternatives(
+        subject,
+        text,
+        audience.from_email,
+        [email.recipient],
+        headers={
+            "Message-ID": f"<{email.pk}@{sender_domain}>",
+            "Auto-Submitted": "auto-generated",  # RFC 3834: no automatic replies, please
+            "X-Auto-Response-Suppress": "All",
+        },
+    )
+    message.attach_alternative(html, "text/html")
+    return message
+
+
+def subject_of(kind: str, audience_name: str) -> str:
+    """The subject to look for in the inbox, in the running language."""
+    audience = audiences.get(audience_name)
+    names = _template_names(kind, audience_name, "subject.txt")
+    return " ".join(select_template(names).render({"site_name": audience.site_name}).split())
+
+
+def life_in_words(life: Any) -> str:
+    """``60 minutes``: a duration as people say it, in the running language."""
+    now = timezone.now()
+    return timeuntil(now + life, now, depth=1).replace("\xa0", " ")
+
+
+def _rendered(email: Email, part: str, context: dict[str, Any]) -> str:
+    template = select_template(_template_names(email.kind, email.audience, part))
+    return template.render(context)
+
+
+def _template_names(kind: str, audience: str, part: str) -> list[str]:
+    return [f"recovery/{audience}/mail/{kind}.{part}", f"recovery/mail/{kind}.{part}"]
+
+
+@sensitive_variables("verifier")
+def _context(email: Email, audience: audiences.Audience, links: Sequence[ResetToken]) -> dict[str, Any]:
+    request = email.request
+    facts: dict[str, Any] = {
+        "site_name": audience.site_name,
+        "support_contact": conf.SUPPORT_CONTACT,
+        "language": translation.get_language(),
+        "reference": shown_reference(request.reference) if request else "",
+        "asked_at": _local(request.requested_at) if request else None,
+        "browser": describe_browser(request.user_agent) if request else "",
+        "forgot_url": audience.link("forgot"),
+        **email.context,
+    }
+    if "changed_at" in facts:
+        facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
+    if email.kind == EmailKind.RESET:
+        names = email.context.get("usernames", {})
+        facts["life"] = life_in_words(tokens.lifetime())
+        facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
+        facts["links"] = []
+        for link in links:
+            verifier = tokens.verifier_of(link)
+            url = audience.link("reset", selector=link.selector, verifier=verifier)
+            facts["links"].append({"url": url, "username": names.get(link.user_key, "")})
+    return facts
+
+
+def _local(moment: datetime) -> datetime:
+    zone: ZoneInfo | Any = timezone.get_current_timezone()
+    return moment.astimezone(zone)

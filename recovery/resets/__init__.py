@@ -1,0 +1,22 @@
+"""The use cases of recovery: decide a request, follow a link, set the new password, act for staff.
+
+Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each verb says what it commits.
+"""
+
+from recovery.resets.completing import Opening, complete, open_link, refuse_password, see_link, stand
+from recovery.resets.deciding import expire_late, fulfil
+from recovery.resets.staff import address_changed, may_act_on, send_by_staff
+
+__all__ = [
+    "Opening",
+    "address_changed",
+    "complete",
+    "expire_late",
+    "fulfil",
+    "may_act_on",
+    "open_link",
+    "refuse_password",
+    "see_link",
+    "send_by_staff",
+    "stand",
+]

@@ -1,0 +1,105 @@
+"""The person's half: a link is opened, judged at every step, and used up with the new password."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import router, transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import accounts, audit, bell, notices, tokens
+from recovery.exceptions import LinkRefused
+from recovery.models import ResetRequest, ResetToken
+from recovery.origin import Origin
+from recovery.reasons import Action, Outcome, Refusal, Verdict
+from recovery.signals import reset_completed
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a selector and verifier lead to. ``refusal`` is None where a new password may be set."""
+
+    token: ResetToken | None
+    user: AbstractBaseUser | None
+    refusal: str | None
+
+
+@sensitive_variables("verifier")
+def stand(selector: str, verifier: str) -> Opening:
+    """Where a link stands right now; reads only."""
+    return _judged(tokens.find(selector, verifier))
+
+
+@sensitive_variables("verifier")
+def open_link(selector: str, verifier: str, *, verdict: str, origin: Origin) -> Opening:
+    """Where a link stands, and write down that it was opened and by whom probably; commits once.
+
+    With the wrong secret nothing is written. Nothing is used up, however often it is opened.
+    """
+    with transaction.atomic(using=router.db_for_write(ResetToken)):
+        token = tokens.find_and_count(selector, verifier)
+        if token is None:
+            return stand(selector, verifier)
+        opening = _judged(token)
+        audit.record(
+            Action.LINK_OPENED,
+            user_key=token.user_key,
+            request_id=token.request_id,
+            verdict=verdict,
+            browser=origin.browser,
+            form_shown=opening.refusal is None and verdict == Verdict.PERSON,
+            **({"refusal": opening.refusal} if opening.refusal else {}),
+        )
+    return opening
+
+
+@sensitive_variables("verifier")
+def see_link(selector: str, verifier: str, *, origin: Origin) -> None:
+    """Write down that something that is hardly a person's browser fetched the link itself; commits once."""
+    open_link(selector, verifier, verdict=Verdict.PROBABLE_SCANNER, origin=origin)
+
+
+def refuse_password(token: ResetToken, *, codes: list[str]) -> None:
+    """Write down that the new password broke the site's rules, by the validators' error codes; commits once.
+    The link stays good."""
+    audit.record(Action.PASSWORD_REFUSED, user_key=token.user_key, request_id=token.request_id, codes=codes)
+
+
+@sensitive_variables("password", "old_hash")
+def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin: Origin) -> None:
+    """Set the new password over a link that ``stand`` found good.
+
+    One commit: link used up, password set, the account's other links revoked, sessions ended (with the old
+    hash), request completed, notices queued, trail written. Raises LinkRefused, with nothing changed, when
+    another post of the same link or another change of the password was faster.
+    """
+    old_hash = user.password
+    user.set_password(password)  # a hash takes a quarter of a second: before the transaction
+    request = token.request
+    try:
+        with transaction.atomic(using=router.db_for_write(ResetToken), durable=True):
+            if not tokens.spend(token):
+                raise LinkRefused(Refusal.USED)
+            if not accounts.replace_password(user, old_hash=old_hash, password=password):
+                raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
+            ResetRequest.objects.filter(pk=request.pk).update(
+                outcome=Outcome.COMPLETED, completed_at=timezone.now()
+            )
+            emails = notices.password_changed(user, request=request, origin=origin)
+            audit.record(
+                Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
+            )
+    except LinkRefused:
+        user.password = old_hash
+        raise
+    for email in emails:
+        bell.ring("recovery.send_email", email.pk)
+    reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
+
+
+def _judged(token: ResetToken | None) -> Opening:
+    if token is None:
+        return Opening(None, None, Refusal.UNKNOWN)
+    user = accounts.by_key(token.user_key)
+    refusal = tokens.refusal(token, user)
+    return Opening(token, user, refusal.value if refusal else None)

@@ -1,0 +1,211 @@
+"""The worker's half of an ask: who is meant, may they be mailed, and the links.
+
+Everything that differs by account happens here, minutes or milliseconds after the page has answered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from recovery import accounts, audit, delivery, limits, outbox, tokens
+from recovery.accounts import Account
+from recovery.addresses import normalise
+from recovery.conf import conf
+from recovery.models import Decision, Email, ResetRequest
+from recovery.models.insertion import insert
+from recovery.reasons import Action, EmailKind, Gate, Kind, Outcome
+
+LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
+CLOSED: Final = {
+    Gate.ACTIVE: Outcome.INACTIVE,
+    Gate.HAS_PASSWORD: Outcome.NO_PASSWORD,
+    Gate.HAS_ADDRESS: Outcome.NO_ADDRESS,
+    Gate.VERIFIED_ADDRESS: Outcome.UNVERIFIED_ADDRESS,
+    Gate.COOLDOWN: Outcome.COOLDOWN,
+    Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
+}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """One account of a request: the gates it passed, and what follows."""
+
+    account: Account
+    outcome: str = Outcome.SENT
+    gates: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return self.account.reset_address.text if self.account.reset_address else ""
+
+
+def fulfil(request_id: UUID) -> str | None:
+    """Decide a request and deliver what follows from it; returns its outcome, None if it was not due.
+
+    Commits the claim, then the decision with its links and queued mail, then each delivery. Calling it again
+    does nothing: only one caller gets the claim, and only an undecided request is claimed.
+    """
+    undecided = ResetRequest.objects.undecided() | ResetRequest.objects.filter(
+        outcome=Outcome.RECEIVED, attempt_count=0
+    )
+    claim = undecided.filter(pk=request_id)
+    if not claim.update(attempt_count=F("attempt_count") + 1, next_try_at=Now() + LEASE):
+        return None
+    request = ResetRequest.objects.get(pk=request_id)
+    with transaction.atomic():
+        emails = _decide(request)
+    for email in emails:
+        delivery.deliver(email.pk)
+    return request.outcome
+
+
+def expire_late() -> int:
+    """End requests that nobody decided before SEND_BY; commits each with its trail row. Returns how many."""
+    ended = 0
+    for request in ResetRequest.objects.undecided().filter(requested_at__lt=Now() - conf.SEND_BY)[:500]:
+        with transaction.atomic():
+            ended += _close(request, Outcome.EXPIRED)
+    return ended
+
+
+def _decide(request: ResetRequest) -> list[Email]:
+    verdicts = [_judge(request, account) for account in _accounts(request)]
+    outcome = _overall([verdict.outcome for verdict in verdicts])
+    if not _close(request, outcome, accounts=len(verdicts)):
+        return []
+    if verdicts:
+        insert(*[
+            Decision(
+                request=request, user_key=v.account.key, outcome=v.outcome, address=v.address, gates=v.gates
+            )
+            for v in verdicts
+        ])  # fmt: skip
+    else:
+        insert(Decision(request=request, outcome=outcome))
+    return _links(request, verdicts) + _sign_in_hints(request, verdicts) + _unknown_mail(request, verdicts)
+
+
+def _accounts(request: ResetRequest) -> Sequence[Account]:
+    if not request.user_key:
+        found = accounts.of_identifier(request.identifier)
+        return sorted({account.key: account for account in found}.values(), key=lambda account: account.key)
+    user = accounts.by_key(request.user_key)
+    return [accounts.of_user(user)] if user else []
+
+
+def _judge(request: ResetRequest, account: Account) -> Verdict:
+    """Pass the gates in order; the first closed one decides and ends the walk."""
+    verdict = Verdict(account)
+    for gate in Gate:
+        is_open = _is_open(gate, request, account)
+        verdict.gates.append({"gate": gate.value, "open": is_open})
+        if not is_open:
+            verdict.outcome = CLOSED[gate]
+            break
+    return verdict
+
+
+def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
+    address = account.reset_address
+    match gate:
+        case Gate.ACTIVE:
+            return bool(account.user.is_active)
+        case Gate.HAS_PASSWORD:
+            return accounts.has_password(account.user)
+        case Gate.HAS_ADDRESS:
+            return address is not None
+        case Gate.VERIFIED_ADDRESS:
+            return address is not None and address.verified
+        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind == Kind.ADMIN:
+            return True  # staff pass the person's throttle and cool-down; they have a cap of their own
+        case Gate.COOLDOWN:
+            limits.hold("account", account.key)
+            newest = tokens.last_issued(account.key)
+            return newest is None or newest.issued_at <= timezone.now() - conf.COOLDOWN
+        case Gate.ACCOUNT_LIMIT:
+            return not limits.take({"account": account.key})[0]["account"].refused
+
+
+def _overall(outcomes: Sequence[str]) -> str:
+    """One word for the request: what all accounts have in common, or that some got mail, or the first."""
+    if not outcomes:
+        return Outcome.NO_ACCOUNT
+    if Outcome.SENT in outcomes:
+        return Outcome.SENT if set(outcomes) == {Outcome.SENT} else Outcome.PARTLY_SENT
+    return outcomes[0]
+
+
+def _close(request: ResetRequest, outcome: str, **detail: Any) -> int:
+    """Write the outcome once; 0 if another worker was faster, and then nothing else may be written."""
+    undecided = ResetRequest.objects.filter(pk=request.pk, outcome=Outcome.RECEIVED)
+    closed = undecided.update(outcome=outcome, decided_at=Now())
+    if closed:
+        request.outcome = outcome
+        audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
+    return closed
+
+
+def _links(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
+    """One mail an address, one link an account on it."""
+    mailed: dict[str, list[Account]] = {}
+    for verdict in verdicts:
+        if verdict.outcome == Outcome.SENT:
+            mailed.setdefault(verdict.address, []).append(verdict.account)
+    emails = []
+    for address, owners in mailed.items():
+        emails += _queue(request, EmailKind.RESET, address, owners)
+        for account in owners:
+            tokens.issue(account.user, request=request, email=emails[-1], address=address)
+    return emails
+
+
+def _sign_in_hints(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
+    """Where the site names another way to sign in, people without a password here are told of it."""
+    way = conf.NO_PASSWORD_SIGN_IN
+    emails: list[Email] = []
+    for verdict in verdicts if way else ():
+        address = verdict.account.reset_address
+        if way and verdict.outcome == Outcome.NO_PASSWORD and address and address.verified:
+            if limits.take({"account": verdict.account.key})[0]["account"].refused:
+                continue
+            context = {"sign_in_name": way["NAME"], "sign_in_url": way["URL"]}
+            emails += _queue(request, EmailKind.NO_PASSWORD, address.text, [verdict.account], context)
+    return emails
+
+
+def _unknown_mail(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
+    """The one mail to an address nobody stored: off by default, with a low limit, and no text of the asker."""
+    if verdicts or not conf.UNKNOWN_ACCOUNT_MAIL or request.kind != Kind.FORGOT:
+        return []
+    try:
+        validate_email(request.identifier)
+    except ValidationError:
+        return []
+    if limits.take({"unknown_account_mail": normalise(request.identifier)})[0]["unknown_account_mail"].refused:
+        return []
+    return _queue(request, EmailKind.UNKNOWN_ACCOUNT, request.identifier, [])
+
+
+def _queue(
+    request: ResetRequest, kind: str, address: str, owners: Sequence[Account], context: dict[str, Any] | None = None
+) -> list[Email]:
+    names = {account.key: account.user.get_username() for account in owners}
+    return outbox.queue(
+        kind,
+        [address],
+        send_by=request.requested_at + conf.SEND_BY,
+        user_key=owners[0].key if len(owners) == 1 else "",
+        request=request,
+        audience=request.audience,
+        language=request.language,
+        context={"usernames": names, **(context or {})},
+    )

@@ -1,0 +1,90 @@
+"""What is kept how long, and the end of it. Links become tombstones, old rows go, in batches."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from recovery import audit, limits, tokens
+from recovery.conf import conf
+from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
+from recovery.reasons import Action
+
+BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many links became tombstones, and how many rows went."""
+
+    links: int
+    counters: int
+    emails: int
+    requests: int
+    trail: int
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def purge() -> Purged:
+    """End what is past its time (``RETENTION``); commits batch by batch, a trail row when rows of it went."""
+    return Purged(
+        links=tokens.purge(),
+        counters=limits.purge(),
+        emails=_emails_before(_before("emails")),
+        requests=_requests_before(_before("requests")),
+        trail=_trail_before(_before("audit")),
+    )
+
+
+def outlook() -> Purged:
+    """What ``purge`` would end now; writes nothing."""
+    emails, requests, trail = _before("emails"), _before("requests"), _before("audit")
+    return Purged(
+        links=tokens.purgeable().count(),
+        counters=limits.purgeable().count(),
+        emails=Email.objects.filter(queued_at__lt=emails).count() if emails else 0,
+        requests=ResetRequest.objects.filter(requested_at__lt=requests).count() if requests else 0,
+        trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,
+    )
+
+
+def _before(kept: str) -> datetime | None:
+    age = conf.RETENTION[kept]
+    return timezone.now() - age if age else None
+
+
+def _emails_before(moment: datetime | None) -> int:
+    gone = 0
+    while moment and (keys := list(Email.objects.filter(queued_at__lt=moment).values_list("pk", flat=True)[:BATCH])):
+        with transaction.atomic():
+            EmailEvent.objects.filter(email__in=keys)._raw_delete(EmailEvent.objects.db)
+            ResetToken.objects.filter(email__in=keys).update(email=None)
+            gone += Email.objects.filter(pk__in=keys)._raw_delete(Email.objects.db)
+    if moment:
+        EmailEvent.objects.filter(email=None, recorded_at__lt=moment).delete()
+    return gone
+
+
+def _requests_before(moment: datetime | None) -> int:
+    gone = 0
+    old = ResetRequest.objects.filter(requested_at__lt=moment).order_by() if moment else ResetRequest.objects.none()
+    while keys := list(old.values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            Decision.objects.filter(request__in=keys)._raw_delete(Decision.objects.db)
+            ResetToken.objects.filter(request__in=keys)._raw_delete(ResetToken.objects.db)
+            Email.objects.filter(request__in=keys).update(request=None)
+            gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(ResetRequest.objects.db)
+    return gone
+
+
+def _trail_before(moment: datetime | None) -> int:
+    if moment is None:
+        return 0
+    with transaction.atomic():
+        if gone := AuditEvent.objects.purge_before(moment):
+            audit.record(Action.PURGED, rows=gone)
+    return gone

@@ -1,0 +1,20 @@
+"""What runs when. Imports no models and reads no settings, so that a settings file may call it."""
+
+from datetime import timedelta
+from typing import Any
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Beat's dict: ``CELERY_BEAT_SCHEDULE = {**beat_schedule(), ...}``. Running a task twice harms nothing."""
+    return {
+        "recovery.sweep": {
+            "task": "recovery.sweep",
+            "schedule": timedelta(seconds=15),
+            "options": {"expires": 15},
+        },
+        "recovery.purge": {
+            "task": "recovery.purge",
+            "schedule": timedelta(minutes=10),
+            "options": {"expires": 600},
+        },
+    }

@@ -1,0 +1,19 @@
+"""The pages and the webhooks, under the namespace ``recovery``."""
+
+from django.urls import path
+
+from recovery import views, webhooks
+
+app_name = "recovery"
+
+urlpatterns = [
+    path("forgot/", views.forgot, name="forgot"),
+    path("sent/<str:reference>/", views.sent, name="sent"),
+    path("reset/done/", views.complete, name="complete"),
+    path("reset/<str:selector>/", views.reset_form, name="reset_form"),
+    path("reset/<str:selector>/<str:verifier>/", views.reset, name="reset"),
+    path("reset/<path:rest>", views.mangled),
+    path("change-password/", views.change_password, name="change_password"),
+    path("webhooks/<str:esp>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:esp>/tracking/", webhooks.webhook),
+]

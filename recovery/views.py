@@ -1,0 +1,235 @@
+"""The pages a locked-out person sees. Thin: a form or a cookie in, one verb of a rule module, a page out.
+
+What holds for every page (headers, caching, transactions) is the decorator of ``pages``, the two cookies are
+``cookies``; webhooks have their own room.
+"""
+
+import re
+from typing import Any
+
+from django.contrib.auth import login, password_validation
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_safe
+
+from recovery import audiences, cookies, intake, rendering, resets, tokens
+from recovery.addresses import likely_domain
+from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
+from recovery.exceptions import LinkRefused
+from recovery.forms import ForgotForm, NewPasswordForm
+from recovery.models import ResetRequest
+from recovery.models.requests import parse_reference, shown_reference
+from recovery.origin import Origin, is_navigation, verdict_on
+from recovery.pages import page
+from recovery.reasons import SHOWN_REFUSALS, EmailKind, Refusal
+
+USUAL_MINUTES = 2
+
+
+@page
+def forgot(request: HttpRequest, audience: str = "default") -> HttpResponse:
+    """One field; whatever is typed, the answer is the "check your mail" page of a new reference."""
+    if request.method == "POST":
+        form = ForgotForm(request.POST)
+        if form.is_valid():
+            typed = form.cleaned_data["identifier"]
+            asked = intake.ask(
+                typed,
+                origin=Origin.of(request),
+                audience=audience,
+                next_url=_safe_next(request, form.cleaned_data["next"]),
+            )
+            return _sent_page_of(asked, hint=likely_domain(typed))
+    else:
+        form = ForgotForm(initial={"next": _safe_next(request, request.GET.get("next", ""))})
+    return render(request, "recovery/forgot.html", {"form": form, **_site(audience)})
+
+
+@page
+def sent(request: HttpRequest, reference: str = "", audience: str = "default") -> HttpResponse:
+    """Check your mail. Reads no row: the same page for every reference, known or made up.
+
+    The browser that asked may ask once more after the wait; its cookie says so, and names the hint.
+    """
+    code = parse_reference(reference)
+    asked = cookies.read_asked(request, code)
+    if request.method == "POST":
+        return _resend(request, code, asked)
+    context = {
+        "reference": shown_reference(code),
+        "sender": audiences.get(audience).from_email,
+        "subject": rendering.subject_of(EmailKind.RESET, audience),
+        "can_resend": asked is not None,
+        "wait_seconds": asked.wait_seconds if asked else 0,
+        "hint": asked.hint if asked else None,
+        "minutes": USUAL_MINUTES,
+        "link_life": rendering.life_in_words(tokens.longest_lifetime()),
+        "forgot_url": reverse("recovery:forgot"),
+        **_site(audience),
+    }
+    return render(request, "recovery/sent.html", context)
+
+
+@page
+@sensitive_variables("verifier")
+def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
+    """The link of the mail: puts the secret into a cookie of its own path and leads to a path without it.
+
+    Reads and writes no row for a browser, whose opening the form's page records; anything else that fetches
+    the link is recorded here, since it seldom goes on.
+    """
+    _forget_path(request, selector)
+    if not is_navigation(request):
+        resets.see_link(selector, verifier, origin=Origin.of(request))
+    response = HttpResponseRedirect(reverse("recovery:reset_form", kwargs={"selector": selector}))
+    cookies.keep_verifier(response, selector, verifier)
+    return response
+
+
+@page
+@sensitive_variables("rest", "link")
+def mangled(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Anything else below the links' path. A link that only gained punctuation or lost its slash still works.
+
+    Never a 404: its log line would hold the path, and with it perhaps most of a good link.
+    """
+    if link := re.match(r"([\w-]{22})/([\w-]{43})\W*$", rest):
+        return reset(request, selector=link[1], verifier=link[2])
+    _forget_path(request, "")
+    return _dead(request, Refusal.MALFORMED, can_ask_again=False)
+
+
+@sensitive_post_parameters()
+@page
+@sensitive_variables("verifier")
+def reset_form(request: HttpRequest, selector: str) -> HttpResponse:
+    """The new password. The link is read again at every step and used up by a good password alone."""
+    verifier = cookies.read_verifier(request)
+    if request.method == "POST" and "again" in request.POST:
+        return _ask_again(request, selector, verifier)
+    if request.method == "POST":
+        return _take_password(request, selector, verifier)
+    opening = resets.open_link(selector, verifier, verdict=verdict_on(request), origin=Origin.of(request))
+    if opening.refusal or opening.user is None:
+        return _dead(request, opening.refusal, can_ask_again=opening.token is not None)
+    return _password_page(request, NewPasswordForm(opening.user))
+
+
+@page
+def complete(request: HttpRequest) -> HttpResponse:
+    """Done; on to the site's own sign-in."""
+    context = {"sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))), **_site()}
+    return render(request, "recovery/complete.html", context)
+
+
+@login_not_required
+@require_safe
+def change_password(request: HttpRequest) -> HttpResponse:
+    """For ``/.well-known/change-password`` (W3C): to the form for changing a known password, not to reset."""
+    return redirect(resolve_url(conf.CHANGE_PASSWORD_URL))
+
+
+def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> HttpResponse:
+    before = ResetRequest.objects.filter(reference=code).first() if asked else None
+    if asked is None or before is None:
+        return redirect("recovery:forgot")
+    if asked.wait_seconds:
+        return redirect("recovery:sent", reference=shown_reference(code))
+    origin = Origin.of(request)
+    again = intake.ask(before.identifier, origin=origin, audience=before.audience, next_url=before.next_url)
+    return _sent_page_of(again, hint=asked.hint)
+
+
+def _sent_page_of(asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
+    response = HttpResponseRedirect(reverse("recovery:sent", kwargs={"reference": asked.shown_reference}))
+    cookies.keep_asked(response, asked, hint)
+    return response
+
+
+@sensitive_variables("verifier")
+def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
+    """One click on a dead link's page: the same person asks anew, without typing or seeing the address."""
+    token = resets.stand(selector, verifier).token
+    if token is None:
+        return redirect("recovery:forgot")
+    before = token.request
+    origin = Origin.of(request)
+    return _sent_page_of(intake.ask(before.identifier, origin=origin, audience=before.audience))
+
+
+@sensitive_variables("verifier")
+def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
+    standing = resets.stand(selector, verifier)
+    token, user = standing.token, standing.user
+    if standing.refusal or token is None or user is None:
+        return _dead(request, standing.refusal, can_ask_again=token is not None)
+    form = NewPasswordForm(user, request.POST)
+    if not form.is_valid():
+        resets.refuse_password(token, codes=form.error_codes)
+        return _password_page(request, form)
+    try:
+        resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
+    except LinkRefused as refused:
+        return _dead(request, refused.why, can_ask_again=True)
+    if conf.POST_RESET_LOGIN:
+        login(request, user, backend=authentication_backends()[0])
+        response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
+    else:
+        going_on = f"?{urlencode({'next': token.request.next_url})}" if token.request.next_url else ""
+        response = HttpResponseRedirect(reverse("recovery:complete") + going_on)
+    cookies.drop_verifier(response, selector)
+    return response
+
+
+def _password_page(request: HttpRequest, form: NewPasswordForm) -> HttpResponse:
+    context = {
+        "form": form,
+        "username": form.user.get_username(),
+        "password_rules": password_validation.password_validators_help_texts(),
+        **_site(),
+    }
+    return render(request, "recovery/set_password.html", context)
+
+
+def _dead(request: HttpRequest, refusal: str | None, *, can_ask_again: bool) -> HttpResponse:
+    """The same status for every dead link; only the right secret earns a reason, and only three of them."""
+    context = {
+        "reason": refusal if refusal in SHOWN_REFUSALS else "invalid",
+        "can_ask_again": can_ask_again and refusal in SHOWN_REFUSALS,
+        "forgot_url": reverse("recovery:forgot"),
+        **_site(),
+    }
+    return render(request, "recovery/dead_link.html", context)
+
+
+def _site(audience: str = "default") -> dict[str, Any]:
+    return {"site_name": audiences.get(audience).site_name, "support_contact": conf.SUPPORT_CONTACT}
+
+
+def _safe_next(request: HttpRequest, wanted: str) -> str:
+    """A path of this site to go on to after signing in, or ""."""
+    is_safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
+    return wanted if is_safe and wanted.startswith("/") and len(wanted) <= 200 else ""
+
+
+def _sign_in_url(next_url: str) -> str:
+    url = resolve_url(login_url())
+    return f"{url}?{urlencode({'next': next_url})}" if next_url else url
+
+
+def _forget_path(request: HttpRequest, selector: str) -> None:
+    """Take the secret out of the request, so that no error report or log line made from here on has it."""
+    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
+    request.path = request.path_info = plain
+    for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
+        if name in request.META:
+            request.META[name] = plain
+    if hasattr(request, "scope"):
+        request.scope = {**request.scope, "path": plain, "raw_path": plain.encode()}
+    if request.resolver_match is not None:
+        request.resolver_match.kwargs = {}
+        request.resolver_match.captured_kwargs = {}
