@@ -49,6 +49,10 @@ class Provider:
         )
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def mode(
         self, name: str, *, times: int | None = None, retry_after: str | None = None, seconds: float | None = None
     ) -> None:

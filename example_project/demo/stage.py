@@ -1,0 +1,104 @@
+"""Starts the demo's parts and ends them: provider and site on threads of this process, broker and worker under minders.
+
+However this process ends, the minders end theirs, and the worker's removes the folder of the database with it.
+"""
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.core.management import call_command
+
+from example_project import provider, seeds, servers
+from example_project.demo.plan import HOST, Plan
+from example_project.demo.web import Site
+from recovery import tasks
+
+WEBHOOK_PATH = "/recovery/webhooks/postmark/"
+SWEEP_SECONDS = 2.0
+
+
+@dataclass
+class Stage:
+    """The running parts."""
+
+    plan: Plan
+    provider: provider.Provider
+    site: Site
+    servers: list[servers.Server] = field(default_factory=list)
+
+    def raise_if_dead(self) -> None:
+        """Raises ServerDied when a part is gone."""
+        for server in self.servers:
+            server.raise_if_dead()
+        for name, part in (("The site", self.site), ("The provider", self.provider)):
+            if not part.is_alive:
+                raise servers.ServerDied(f"{name} ended by itself.")
+
+
+@contextlib.contextmanager
+def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Iterator[Stage]:
+    """Everything, up and seeded. Raises ServerDied, ServerUnavailable or OSError (a port was taken meanwhile)."""
+    with contextlib.ExitStack() as parts:
+        post_office = provider.start(
+            plan.provider_port,
+            token=os.environ["POSTMARK_SERVER_TOKEN"],
+            webhook_url=plan.site_url + WEBHOOK_PATH,
+            secret=os.environ["ANYMAIL_WEBHOOK_SECRET"],
+            webhooks=webhooks,
+        )
+        parts.callback(post_office.stop)
+        stage = Stage(plan, post_office, Site(HOST, plan.site_port))
+        room = Path(plan.room)
+        parts.callback(shutil.rmtree, room, ignore_errors=True)
+        if plan.broker_port is not None:
+            stage.servers.append(parts.enter_context(servers.broker(port=plan.broker_port)))
+        room.mkdir(mode=0o700)
+        if os.environ["REDIS_URL"].startswith("memory:"):
+            warn("There is no Redis or Valkey here, so no worker runs: mail leaves by a sweep every two seconds.")
+            _make_ready()
+            parts.enter_context(_sweeping())
+        else:
+            stage.servers.append(parts.enter_context(_worker_while(_make_ready, room)))
+        parts.enter_context(stage.site)
+        yield stage
+
+
+def _make_ready() -> None:
+    call_command("migrate", verbosity=0, interactive=False)
+    seeds.plant()
+
+
+def _worker_while(work: Callable[[], None], room: Path) -> servers.Server:
+    """A worker, started while the database is made ready: both take their seconds, and neither needs the other yet."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(servers.celery, room=room)
+        try:
+            work()
+        except BaseException:
+            coming.result().stop()
+            raise
+        return coming.result()
+
+
+@contextlib.contextmanager
+def _sweeping() -> Iterator[None]:
+    """What beat and worker do elsewhere, for a machine without a broker."""
+    stopped = threading.Event()
+
+    def sweep() -> None:
+        while not stopped.wait(SWEEP_SECONDS):
+            tasks.sweep()
+
+    thread = threading.Thread(target=sweep, name="sweep", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(timeout=5)

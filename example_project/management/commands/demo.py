@@ -1,0 +1,104 @@
+"""`manage.py demo`: a site, a worker and a mail provider to try recovery on; with `--once` a whole story in one go.
+
+Reads options and prints; what it prints about lives in `example_project.demo`.
+"""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from example_project import seeds
+from example_project.demo import plan as plans
+from example_project.demo import stage as stages
+from example_project.demo.story import Moment, Story, StoryFailed
+from example_project.demo.visitor import NotOffered
+from example_project.servers import ServerDied, ServerUnavailable, stopping_at_signals
+
+
+class Command(BaseCommand):
+    help = "Starts the example site with a worker, a broker and a mail provider on this machine. Nothing leaves it."
+    # The database does not exist yet, and the checks have their own command.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Live through one reset and one bounce, and exit.")
+        parser.add_argument("--without-webhooks", action="store_true", help="The provider never reports back.")
+        parser.add_argument(
+            "--port", type=int, help=f"Port of the site; {plans.SITE_PORT} or any free one if left out."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        plan = plans.Plan.read()
+        if plan is None:
+            try:
+                plans.begin_anew(plans.make(options["port"]))
+            except plans.PortTaken as taken:
+                raise CommandError(str(taken)) from taken
+        try:
+            with (
+                stopping_at_signals(),
+                stages.running(plan, webhooks=not options["without_webhooks"], warn=self.warn) as stage,
+            ):
+                if options["once"]:
+                    self.tell(Story(stage, self.stdout.write))
+                else:
+                    self.welcome(plan)
+                    self.keep_open(stage)
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopped; nothing is left running.")
+            if options["once"]:
+                raise CommandError("Interrupted.", returncode=130) from None
+        except (ServerDied, ServerUnavailable, seeds.NotOurs, StoryFailed, NotOffered, OSError) as trouble:
+            raise CommandError(str(trouble)) from trouble
+
+    def warn(self, text: str) -> None:
+        self.stderr.write(self.style.WARNING(text))
+
+    def keep_open(self, stage: stages.Stage) -> None:
+        """Until a signal comes or a server is gone."""
+        while True:
+            stage.raise_if_dead()
+            time.sleep(0.5)
+
+    def tell(self, story: Story) -> None:
+        """Both tales with their timelines. Raises StoryFailed when a moment is missing, after printing the rest."""
+        missing = []
+        for title, tale in (("A reset, from the click to the new password", story.reset), ("A bounce", story.bounce)):
+            self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
+            moments = tale()
+            self.print_timeline(moments)
+            missing += [f"{moment.name} ({title.lower()})" for moment in moments if moment.at is None]
+        if missing:
+            raise StoryFailed(f"These never came: {', '.join(missing)}.")
+        self.stdout.write(self.style.SUCCESS("\nEvery step did what it should."))
+
+    def print_timeline(self, moments: list[Moment]) -> None:
+        start = moments[0].at
+        for moment in moments:
+            if moment.at is not None and start is not None:
+                self.stdout.write(f"  {moment.name:<12} {(moment.at - start).total_seconds():8.3f} s")
+
+    def welcome(self, plan: plans.Plan) -> None:
+        people = "\n".join(f"  {person.username:<8} {person.about} ({person.address})" for person in seeds.PEOPLE)
+        site, inbox = plan.site_url, plan.provider_url
+        self.stdout.write(
+            f"""
+The site         {site}/
+Mail inbox       {inbox}
+Administration   {site}/admin/
+
+Everybody's password is "{seeds.PASSWORD}":
+{people}
+
+Three things to try
+  1. Forget a password: ask for ada@example.org at {site}/recovery/forgot/,
+     open the mail in the inbox, follow its link.
+  2. Ask for bounce+hard@example.org: the page answers just the same. As admin, open the email log
+     at {site}/admin/recovery/email/ and read what became of the mail.
+  3. As agent, open a person at {site}/admin/auth/user/ and press "Send reset link".
+
+Ctrl-C ends it all{"" if plan.has_own_database else "; your database stays, with the people above in it"}.
+"""
+        )

@@ -1,0 +1,94 @@
+"""The people of the demo. Running it twice changes nothing but brings their passwords, addresses and rights back.
+
+Addresses choose their fate at the provider on localhost (`example_project.provider.fates`).
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.db.models import Q
+
+PASSWORD = "open sesame 1001"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account to be, and one line on what it is there to show."""
+
+    username: str
+    address: str
+    about: str
+    first_name: str = ""
+    last_name: str = ""
+    is_active: bool = True
+    has_password: bool = True
+    is_staff: bool = False
+    is_superuser: bool = False
+    rights: tuple[str, ...] = ()
+
+
+PEOPLE = (
+    Person("ada", "ada@example.org", "has a mailbox that works", "Ada", "Lovelace"),
+    Person("grace", "grace@example.org", "is inactive and never mailed", "Grace", "Hopper", is_active=False),
+    Person(
+        "alan", "alan@example.org", "signs in elsewhere, has no password here", "Alan", "Turing", has_password=False
+    ),
+    Person("marie", "curie@example.org", "shares an address with pierre", "Marie", "Curie"),
+    Person("pierre", "curie@example.org", "shares an address with marie", "Pierre", "Curie"),
+    Person("edgar", "bounce+hard@example.org", "has an address that bounces", "Edgar", "Codd"),
+    Person("mary", "slow@example.org", "has a provider that takes its time", "Mary", "Jackson"),
+    Person("harpo", "silent@example.org", "has mail swallowed without a word", "Harpo", "Marx"),
+    Person("admin", "admin@example.org", "staff with all rights", is_staff=True, is_superuser=True),
+    Person(
+        "agent",
+        "agent@example.org",
+        "staff with few rights: reads people, requests and the email log, sends reset links",
+        is_staff=True,
+        rights=("auth.view_user", "recovery.view_resetrequest", "recovery.view_email", "recovery.send_reset"),
+    ),
+)
+
+
+class NotOurs(Exception):
+    """The database belongs to a site: people with a known password, staff among them, have no place there."""
+
+
+@transaction.atomic
+def plant() -> None:
+    """Make or mend every person; raises NotOurs. One hash serves them all: hashing is slow on purpose, the demo starts fast."""
+    users = get_user_model()
+    strangers = users.objects.exclude(email__in=[person.address for person in PEOPLE])
+    if strangers.exists():
+        raise NotOurs("This database has accounts that are not the demo's. Give it one of its own, or none.")
+    password = make_password(PASSWORD)
+    for person in PEOPLE:
+        user, _created = users.objects.update_or_create(
+            username=person.username,
+            defaults={
+                "email": person.address,
+                "first_name": person.first_name,
+                "last_name": person.last_name,
+                "is_active": person.is_active,
+                "is_staff": person.is_staff,
+                "is_superuser": person.is_superuser,
+                "password": password if person.has_password else make_password(None),
+            },
+        )
+        user.user_permissions.set(_permissions(person.rights))
+
+
+def _permissions(names: tuple[str, ...]) -> list[Permission]:
+    """The permissions of names like `app.codename`. Raises LookupError for one that does not exist."""
+    if not names:
+        return []
+    wanted = Q()
+    for name in names:
+        app, codename = name.split(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    found = list(Permission.objects.filter(wanted))
+    if len(found) != len(names):
+        raise LookupError(f"Not all of these permissions exist: {', '.join(names)}")
+    return found
