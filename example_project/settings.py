@@ -17,7 +17,8 @@ from recovery.schedule import beat_schedule
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.EMAIL_SCHEMES = {**env.EMAIL_SCHEMES, "postmark": "anymail.backends.postmark.EmailBackend"}
+# On the class: environ reads the schemes there.
+environ.Env.EMAIL_SCHEMES["postmark"] = "anymail.backends.postmark.EmailBackend"
 env.read_env(str(BASE_DIR / ".env"))
 
 DEBUG = env.bool("DEBUG", default=True)
