@@ -194,8 +194,10 @@ def postgresql(url: str | None = None) -> Server:
     return server.wait_until(lambda: "database system is ready to accept connections" in server.log)
 
 
-def celery(environment: Mapping[str, str] | None = None, *, concurrency: int = 2, beat: bool = True) -> Server:
-    """A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top."""
+def celery(
+    environment: Mapping[str, str] | None = None, *, concurrency: int = 2, beat: bool = True, room: Path | None = None
+) -> Server:
+    """A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top; `room` goes when it ends."""
     server = _mind(
         "Celery worker",
         "",

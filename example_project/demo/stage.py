@@ -30,11 +30,11 @@ class Stage:
     plan: Plan
     provider: provider.Provider
     site: Site
-    servers: list[servers.Server] = field(default_factory=list)
+    minded: list[servers.Server] = field(default_factory=list)
 
     def raise_if_dead(self) -> None:
         """Raises ServerDied when a part is gone."""
-        for server in self.servers:
+        for server in self.minded:
             server.raise_if_dead()
         for name, part in (("The site", self.site), ("The provider", self.provider)):
             if not part.is_alive:
@@ -57,14 +57,14 @@ def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Ite
         room = Path(plan.room)
         parts.callback(shutil.rmtree, room, ignore_errors=True)
         if plan.broker_port is not None:
-            stage.servers.append(parts.enter_context(servers.broker(port=plan.broker_port)))
+            stage.minded.append(parts.enter_context(servers.broker(port=plan.broker_port)))
         room.mkdir(mode=0o700)
         if os.environ["REDIS_URL"].startswith("memory:"):
             warn("There is no Redis or Valkey here, so no worker runs: mail leaves by a sweep every two seconds.")
             _make_ready()
             parts.enter_context(_sweeping())
         else:
-            stage.servers.append(parts.enter_context(_worker_while(_make_ready, room)))
+            stage.minded.append(parts.enter_context(_worker_while(_make_ready, room)))
         parts.enter_context(stage.site)
         yield stage
 
