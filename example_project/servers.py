@@ -197,7 +197,11 @@ def postgresql(url: str | None = None) -> Server:
 def celery(
     environment: Mapping[str, str] | None = None, *, concurrency: int = 2, beat: bool = True, room: Path | None = None
 ) -> Server:
-    """A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top; `room` goes when it ends."""
+    """
+    A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top.
+
+    When it ends, the folder ``room`` goes with it.
+    """
     server = _mind(
         "Celery worker",
         "",
