@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
-from recovery.reasons import Action, EventKind, Kind, Verdict
+from recovery.reasons import Action, EventKind, Kind, Outcome, Refusal, Verdict
 
 
 class Party(TextChoices):
@@ -69,6 +69,9 @@ def of_request(request: ResetRequest) -> list[Step]:
     trail = AuditEvent.objects.filter(request_id=request.pk, action__in=_ACTIONS).order_by("occurred_at", "id")
     placed = [(request.requested_at, _requested(request))]
     placed += [(decision.decided_at, _decided(decision)) for decision in decisions]
+    if not decisions and request.outcome != Outcome.RECEIVED:
+        ended_at = request.decided_at or request.requested_at
+        placed.append((ended_at, Step(ended_at, "decided", _("decided"), request.get_outcome_display(), Party.US)))
     begin = min((decision.decided_at for decision in decisions), default=request.requested_at)
     for email in emails:
         placed += _mailed(email, not_before=begin, say_which=True)
@@ -118,15 +121,16 @@ def _said_by(event: EmailEvent) -> Party:
 
 
 def _noted(event: AuditEvent) -> Step:
-    by, detail = Party.PERSON, event.reason
-    if event.action == Action.LINK_OPENED:
-        verdict = event.detail.get("verdict", Verdict.PERSON)
-        by = Party.SCANNER if verdict == Verdict.PROBABLE_SCANNER else Party.PERSON
-        detail = str(dict(Verdict.choices).get(verdict, verdict))
-    elif event.actor_key:
-        by = Party.STAFF
+    facts = event.detail
+    if event.action == Action.LINK_OPENED and facts.get("verdict") == Verdict.PROBABLE_SCANNER:
+        by = Party.SCANNER
     elif event.action == Action.LINKS_REVOKED:
-        by = Party.US
+        by = Party.STAFF if event.actor_key else Party.US
+    else:
+        by = Party.PERSON
+    refusal = dict(Refusal.choices).get(facts.get("refusal", ""), "")
+    said = [event.reason, facts.get("browser", ""), refusal, ", ".join(facts.get("codes", []))]
+    detail = " · ".join(str(text) for text in said if text)
     return Step(event.occurred_at, _ACTIONS[Action(event.action)], event.get_action_display(), detail, by)
 
 
