@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "broker_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
-        if "browser" in item.path.relative_to(config.rootpath).parts:
+        if item.nodeid.startswith("tests/browser/"):
             item.add_marker(pytest.mark.browser)
         (left_out if item.get_closest_marker(other) else chosen).append(item)
     if left_out:
