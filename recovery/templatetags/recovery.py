@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-# Line and paragraph separators, control and format characters: they end a header, a line, or turn the direction of text.
+# Line and paragraph separators, control and format characters: they end a header or a line, or turn text round.
 _NOT_FOR_ONE_LINE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 

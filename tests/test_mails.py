@@ -1,0 +1,299 @@
+"""
+What every mail says and holds, compared with files that a person has read.
+
+``RECOVERY_GOLDEN=1 pytest tests/test_mails.py`` writes the files anew; read the difference before committing it.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+
+import recovery
+from recovery import outbox, rendering, tokens
+from recovery.models import ResetRequest, ResetToken
+from recovery.reasons import EmailKind, Kind
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+GOLDEN = Path(__file__).parent / "golden"
+APP = Path(recovery.__file__).parent
+LANGUAGES = ["en", *sorted(folder.name for folder in (APP / "locale").iterdir())]
+SITE = "https://library.example"
+REFERENCE = "7KQ4-M9XD"
+AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00"}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+HARMLESS_TAGS = {*"html head meta title style body div table tr td h1 p strong a br".split()}  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Case:
+    """One mail to look at: its kind, what it is told, and for whom it has links."""
+
+    kind: str
+    context: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    request: str | None = Kind.FORGOT
+
+
+CASES = {
+    "reset": Case(EmailKind.RESET, names=("amelie",)),
+    "reset_several_accounts": Case(EmailKind.RESET, names=("amelie", "amelie.work")),
+    "reset_by_staff": Case(EmailKind.RESET, names=("amelie",), request=Kind.ADMIN),
+    "password_changed": Case(
+        EmailKind.PASSWORD_CHANGED,
+        CHANGED | {"username": "amelie", "browser": "Safari (iPhone)", "asked_at": None},
+    ),
+    "no_password": Case(
+        EmailKind.NO_PASSWORD, {"sign_in_name": "the city card", "sign_in_url": "https://card.riverside.example/"}
+    ),
+    "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
+    "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True}, request=None),
+    "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
+}
+
+each_mail = pytest.mark.parametrize("name", CASES)
+each_kind = pytest.mark.parametrize("kind", EmailKind.values)
+each_language = pytest.mark.parametrize("language", LANGUAGES)
+Write = Callable[..., EmailMultiAlternatives]
+
+
+@pytest.fixture
+def write(settings: Any) -> Write:
+    """Render one case as it would leave: fixed reference, time, key and selectors, so that it is the same each time."""
+    settings.SECRET_KEY = "the key of the golden files"
+    settings.RECOVERY = {
+        **settings.RECOVERY,
+        "BASE_URL": SITE,
+        "SITE_NAME": "Riverside Library",
+        "SUPPORT_CONTACT": "help@riverside-library.example",
+    }
+
+    def written(name: str, language: str = "en", **more: Any) -> EmailMultiAlternatives:
+        case = CASES[name]
+        request = None
+        if case.request:
+            request = ResetRequest.objects.create(
+                reference=REFERENCE.replace("-", ""),
+                kind=case.request,
+                identifier=more.get("identifier", "amelie"),
+                requested_at=AT,
+                user_agent=FIREFOX,
+            )
+        [email] = outbox.queue(
+            case.kind,
+            ["amelie@example.com"],
+            request=request,
+            language=language,
+            context={**case.context, **more.get("context", {})},
+        )
+        links = []
+        for number, username in enumerate(case.names):
+            user = UserFactory.create(username=more.get("username", username), email="amelie@example.com")
+            link = tokens.issue(user, request=request, email=email, address=user.email)
+            # The selector is drawn at random; a golden file needs one that stays.
+            ResetToken.objects.filter(pk=link.pk).update(selector=str(number) * 22)
+            link = ResetToken.objects.get(pk=link.pk)
+            tokens.mint_anew(link)
+            email.context = {
+                **email.context,
+                "usernames": {**email.context.get("usernames", {}), link.user_key: user.username},
+            }
+            links.append(link)
+        return rendering.message_for(email, links)
+
+    return written
+
+
+def text_of(message: EmailMultiAlternatives) -> str:
+    return str(message.body)
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    [(html, kind)] = [tuple(part) for part in message.alternatives]
+    assert kind == "text/html"
+    return str(html)
+
+
+class Page(HTMLParser):
+    """What an HTML mail links to, what it shows, and every tag and attribute in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.shown: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, value in attrs)
+        self.hrefs += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data.strip())
+
+
+def urls_in(text: str) -> list[str]:
+    return re.findall(r"https?://\S+", text)
+
+
+@each_mail
+def test_the_mail_is_the_one_that_was_read_and_agreed(write: Write, name: str) -> None:
+    message = write(name)
+    for path, found in (
+        (GOLDEN / f"{name}.txt", f"Subject: {message.subject}\n\n{text_of(message)}"),
+        (GOLDEN / f"{name}.html", html_of(message)),
+    ):
+        if os.environ.get("RECOVERY_GOLDEN"):
+            path.write_text(found, encoding="utf-8")
+        assert found == path.read_text(encoding="utf-8")
+
+
+def test_every_kind_of_mail_and_no_other_has_a_golden_file() -> None:
+    assert {case.kind for case in CASES.values()} == set(EmailKind.values)
+    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+
+
+@each_language
+@each_mail
+def test_the_mail_renders_in_every_language(write: Write, name: str, language: str) -> None:
+    message = write(name, language=language)
+    assert f'lang="{language}"' in html_of(message)
+    golden = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert (language == "en") == golden.startswith(f"Subject: {message.subject}\n")
+
+
+@each_language
+@each_mail
+def test_text_and_html_carry_the_same_links_and_show_them_bare(write: Write, name: str, language: str) -> None:
+    message = write(name, language=language)
+    page = Page(html_of(message))
+    links = urls_in(text_of(message))
+    assert list(dict.fromkeys(page.hrefs)) == links
+    assert [shown for shown in page.shown if shown.startswith("http")] == links
+    for link in links:
+        assert f"\n{link}\n" in text_of(message)
+
+
+@each_mail
+def test_the_mail_leads_to_the_site_alone_and_loads_nothing(write: Write, name: str) -> None:
+    html = html_of(write(name))
+    page = Page(html)
+    allowed = (f"{SITE}/", CASES[name].context.get("sign_in_url", f"{SITE}/"))
+    assert all(url.startswith(allowed) for url in urls_in(re.sub(r"[\"'<>]", " ", html)))
+    assert page.tags <= HARMLESS_TAGS
+    assert not page.attributes & {"src", "srcset", "background", "action", "data", "poster"}
+    assert not [name for name in page.attributes if name.startswith("on")]
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_reset_mail_says_who_asked_when_how_long_and_what_else_to_know(write: Write) -> None:
+    message = write("reset")
+    for said in (text_of(message), html_of(message)):
+        for fact in ("Nov. 21, 2026, 9:30 a.m. (UTC)", "Firefox (Linux)", "1 hour", REFERENCE, "amelie", "newest one",
+                     "It was not you?", "Nobody reads replies", "help@riverside-library.example"):  # fmt: skip
+            assert fact in said, fact
+
+
+def test_times_are_shown_in_the_zone_of_the_site(write: Write, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    assert "10:30 a.m. (CET)" in text_of(write("reset"))
+
+
+def test_each_account_of_an_address_has_its_own_link(write: Write) -> None:
+    text = text_of(write("reset_several_accounts"))
+    assert len(set(urls_in(text))) == 2
+    marks = ["for amelie:", "/reset/0000", "for amelie.work:", "/reset/1111"]
+    assert sorted(marks, key=text.index) == marks
+
+
+def test_a_mail_sent_by_staff_says_so_and_shows_no_browser_of_theirs(write: Write) -> None:
+    text = text_of(write("reset_by_staff"))
+    assert "support team of Riverside Library" in text
+    assert "Firefox" not in text
+
+
+def test_links_hold_no_name_no_address_and_no_account_number(write: Write) -> None:
+    [link] = urls_in(text_of(write("reset")))
+    assert re.fullmatch(rf"{SITE}/recovery/reset/0{{22}}/[\w-]{{43}}/", link)
+
+
+@each_mail
+def test_the_subject_holds_no_secret_and_no_name(write: Write, name: str) -> None:
+    subject = write(name).subject
+    for secret in ("http", "/", REFERENCE, "amelie", "@"):
+        assert secret not in subject
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("password_changed", ["/recovery/forgot/"]), ("address_changed_old", []), ("address_changed_new", [])],
+)
+def test_notices_carry_no_link_that_changes_anything(write: Write, name: str, wanted: list[str]) -> None:
+    message = write(name)
+    assert [url.removeprefix(SITE) for url in urls_in(text_of(message))] == wanted
+    assert "/reset/" not in html_of(message)
+
+
+def test_the_mail_to_an_unknown_address_holds_nothing_that_was_typed(write: Write) -> None:
+    message = write("unknown_account", identifier="win at https://spam.example")
+    for said in (message.subject, text_of(message), html_of(message)):
+        assert "spam" not in said
+
+
+@pytest.mark.parametrize("name", ["address_changed_old", "address_changed_new"])
+def test_the_notice_of_a_new_address_shows_neither_address(write: Write, name: str) -> None:
+    message = write(name)
+    for said in (text_of(message), html_of(message)):
+        assert set(re.findall(r"[\w.-]+@[\w.-]+", said)) == {"help@riverside-library.example"}
+
+
+@each_language
+@each_kind
+def test_a_site_name_cannot_add_a_header(kind: str, language: str) -> None:
+    with translation.override(language):
+        site_name = "Bank\r\nBcc: all@evil.example\x85\u2028"
+        subject = render_to_string(f"recovery/mail/{kind}.subject.txt", {"site_name": site_name}).removesuffix("\n")
+    assert len(subject.splitlines()) == 1
+
+
+@each_mail
+def test_the_subject_is_plain_text_not_html(write: Write, settings: Any, name: str) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "SITE_NAME": "Smith & Sons’ <Books>"}
+    message = write(name)
+    assert "Smith & Sons’ <Books>" in message.subject
+    assert "Smith & Sons’ <Books>" in text_of(message)
+    assert "<Books>" not in html_of(message)
+
+
+def test_a_user_name_cannot_forge_a_line_or_markup(write: Write) -> None:
+    message = write("reset", username="x\n\nhttps://evil.example/\n<b>\u202e")
+    text, html = text_of(message), html_of(message)
+    assert not [line for line in text.splitlines() if line.startswith("https://evil")]
+    assert "\u202e" not in text + html
+    assert "<b>" not in html
+    assert not [href for href in Page(html).hrefs if "evil" in href]
+
+
+@each_mail
+def test_the_message_survives_the_mail_library_with_both_parts_and_no_more_recipients(write: Write, name: str) -> None:
+    sent = write(name).message()
+    assert [part.get_content_type() for part in sent.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert sent["To"] == "amelie@example.com"
+    assert sent["Bcc"] is None
+    assert sent["List-Unsubscribe"] is None
+    assert sent["Auto-Submitted"] == "auto-generated"
