@@ -95,12 +95,17 @@ def email_field() -> str:
     return name
 
 
+def _allauth_addresses() -> Any:
+    app, model = "account", "EmailAddress"
+    return apps.get_model(app, model)._default_manager
+
+
 def _matching(fields: list[str], identifier: str, lookup: str) -> list[AbstractBaseUser]:
     wanted = Q()
     for name in fields:
         wanted |= Q(**{f"{name}__{lookup}": identifier})
     if apps.is_installed("allauth.account"):
-        rows = apps.get_model("account", "EmailAddress")._default_manager.filter(**{f"email__{lookup}": identifier})
+        rows = _allauth_addresses().filter(**{f"email__{lookup}": identifier})
         wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
     users = _model()._default_manager.filter(wanted).order_by("pk")
     return [user for user in users if normalise(identifier) in _names(user, fields)]
@@ -120,7 +125,7 @@ def _matched(user: AbstractBaseUser, identifier: str) -> Account:
 def _addresses(user: AbstractBaseUser) -> tuple[Address, ...]:
     own = str(getattr(user, email_field() or "email", "") or "")
     if apps.is_installed("allauth.account"):
-        rows = apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=user.pk).order_by("pk")
+        rows = _allauth_addresses().filter(user_id=user.pk).order_by("pk")
         known = tuple(Address(row.email, row.verified, row.primary) for row in rows)
         if known:
             return known
@@ -173,5 +178,5 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     signals.post_save.send(
         sender=model, instance=user, created=False, raw=False, using=user._state.db, update_fields={"password"}
     )
-    password_validation.password_changed(password, user)
+    password_validation.password_changed(password, cast(Any, user))
     return True

@@ -1,14 +1,14 @@
 """For a site that has ``include("django.contrib.auth.urls")``: swap that one include for this one.
 
 Django's four names of the reset lead to our pages, its other names (login, logout, password change) stay as
-they are, and our own pages and webhooks come along under ``recovery/``.
+they are. ``recovery.urls`` is needed beside it: the links in mails and the webhooks are there.
 """
 
 from typing import Any
 
 from django.contrib.auth import urls as django_urls
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import path
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import views
@@ -32,6 +32,5 @@ _names = {pattern.name for pattern in _ours}
 
 urlpatterns = [
     *_ours,
-    *[pattern for pattern in django_urls.urlpatterns if pattern.name not in _names],
-    path("recovery/", include("recovery.urls")),
+    *[pattern for pattern in django_urls.urlpatterns if getattr(pattern, "name", None) not in _names],
 ]

@@ -29,7 +29,7 @@ def ring(task: str, pk: UUID, *, using: str | None = None) -> None:
 
 
 def _ring(task: str, pk: str) -> None:
-    global _silent_until
+    global _silent_until  # noqa: PLW0603 - one breaker per process
     if time.monotonic() < _silent_until:
         return
     try:
@@ -57,7 +57,7 @@ def _connection() -> Connection:
     if connection.transport_cls not in ("redis", "rediss", "valkey"):
         return connection
     options: dict[str, Any] = {
-        **connection.transport_options,
+        **(connection.transport_options or {}),
         "socket_connect_timeout": PATIENCE,
         "socket_timeout": PATIENCE,
         "retry_on_timeout": False,

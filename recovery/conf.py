@@ -164,7 +164,7 @@ def unknown_settings() -> list[tuple[str, str | None]]:
 
 def secret_keys() -> list[str]:
     """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
-    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
 def login_redirect_url() -> str:

@@ -1,6 +1,6 @@
 """The two forms people fill in. They judge the typed text alone; whose account it is, is asked elsewhere."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth import password_validation
@@ -73,7 +73,7 @@ class NewPasswordForm(forms.Form):
         password = str(self.cleaned_data["new_password1"])
         if len(password) > LONGEST_PASSWORD:
             raise ValidationError(_("That password is too long. Use at most 4096 characters."), code="too_long")
-        password_validation.validate_password(password, self.user)
+        password_validation.validate_password(password, cast(Any, self.user))
         return password
 
     def clean(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def life_in_words(life: Any) -> str:
 
 def _rendered(email: Email, part: str, context: dict[str, Any]) -> str:
     template = select_template(_template_names(email.kind, email.audience, part))
-    return template.render(context)
+    return str(template.render(context))
 
 
 def _template_names(kind: str, audience: str, part: str) -> list[str]:

@@ -63,7 +63,7 @@ def _backend(route: Mapping[str, Any]) -> BaseEmailBackend:
     if "BACKEND" in route:
         return cast(BaseEmailBackend, import_string(route["BACKEND"])(**route.get("OPTIONS", {})))
     if django.VERSION >= (6, 1):
-        return cast(BaseEmailBackend, mail.mailers[route.get("MAILER", "default")])
+        return mail.mailers[route.get("MAILER", "default")]
     return mail.get_connection()
 
 

@@ -175,7 +175,8 @@ def lifetime() -> timedelta:
     if isinstance(conf.TOKEN_LIFETIME, timedelta):
         return min(conf.TOKEN_LIFETIME, CEILING)
     delivered = Email.objects.filter(kind=EmailKind.RESET).exclude(delivered_at=None).order_by("-queued_at")
-    seconds = [(till - since).total_seconds() for since, till in delivered.values_list("queued_at", "delivered_at")[:200]]
+    newest = delivered.values_list("queued_at", "delivered_at")[:200]
+    seconds = [(till - since).total_seconds() for since, till in newest if till]
     if len(seconds) < 20:
         return LONGEST
     slow = timedelta(seconds=statistics.quantiles(seconds, n=20)[-1])  # the 95th percentile

@@ -5,7 +5,7 @@ What holds for every page (headers, caching, transactions) is the decorator of `
 """
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
@@ -176,7 +176,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
     except LinkRefused as refused:
         return _dead(request, refused.why, can_ask_again=True)
     if conf.POST_RESET_LOGIN:
-        login(request, user, backend=authentication_backends()[0])
+        login(request, cast(Any, user), backend=authentication_backends()[0])
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
     else:
         going_on = f"?{urlencode({'next': token.request.next_url})}" if token.request.next_url else ""
@@ -232,4 +232,4 @@ def _forget_path(request: HttpRequest, selector: str) -> None:
         request.scope = {**request.scope, "path": plain, "raw_path": plain.encode()}
     if request.resolver_match is not None:
         request.resolver_match.kwargs = {}
-        request.resolver_match.captured_kwargs = {}
+        vars(request.resolver_match).update(captured_kwargs={})

@@ -29,7 +29,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
     def purge_before(self, moment: Any) -> int:
         """Remove what is older than ``moment``; returns how many rows went."""
-        old = models.QuerySet(self.model, using=self.db).filter(occurred_at__lt=moment)
+        old: models.QuerySet[AuditEvent] = models.QuerySet(self.model, using=self.db).filter(occurred_at__lt=moment)
         return old._raw_delete(self.db)
 
 

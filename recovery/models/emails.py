@@ -1,7 +1,7 @@
 """Emails, the things that happened to them, and the verb that moves one."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -12,9 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from recovery.models.insertion import insert
 from recovery.models.requests import ResetRequest
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
-
-if TYPE_CHECKING:
-    from recovery.models.tokens import ResetToken
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
@@ -55,8 +52,6 @@ class Email(models.Model):
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
 
     objects = EmailQuerySet.as_manager()
-    events: "models.Manager[EmailEvent]"
-    tokens: "models.Manager[ResetToken]"
 
     class Meta:
         verbose_name = _("email")

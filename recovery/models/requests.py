@@ -92,9 +92,7 @@ class Decision(models.Model):
     """What the worker concluded for one account of a request, or for the request where no account was found."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    request = models.ForeignKey(
-        ResetRequest, models.CASCADE, related_name="decisions", verbose_name=_("request")
-    )
+    request = models.ForeignKey(ResetRequest, models.CASCADE, related_name="decisions", verbose_name=_("request"))
     user_key = models.CharField(_("whose account"), max_length=200, blank=True)
     outcome = models.CharField(_("outcome"), max_length=24, choices=Outcome.choices)
     address = models.CharField(_("address"), max_length=254, blank=True, help_text=_("Where mail goes for it."))

@@ -47,8 +47,8 @@ def open_link(selector: str, verifier: str, *, verdict: str, origin: Origin) -> 
             request_id=token.request_id,
             verdict=verdict,
             browser=origin.browser,
+            refusal=opening.refusal,
             form_shown=opening.refusal is None and verdict == Verdict.PERSON,
-            **({"refusal": opening.refusal} if opening.refusal else {}),
         )
     return opening
 
@@ -82,9 +82,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
                 raise LinkRefused(Refusal.USED)
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
-            ResetRequest.objects.filter(pk=request.pk).update(
-                outcome=Outcome.COMPLETED, completed_at=timezone.now()
-            )
+            ResetRequest.objects.filter(pk=request.pk).update(outcome=Outcome.COMPLETED, completed_at=timezone.now())
             emails = notices.password_changed(user, request=request, origin=origin)
             audit.record(
                 Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
