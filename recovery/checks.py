@@ -1,1 +1,208 @@
-"""System checks."""
+"""System checks: what is wrong with the settings, said before a person notices.
+
+Every id is explained in ``docs/checks.md``. What only matters on a live site is told by ``check --deploy``.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import django
+from django.apps import AppConfig
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.utils.module_loading import import_string
+
+from recovery import accounts, tokens, webhooks
+from recovery.conf import DEFAULTS, MERGED, conf, of_django, unknown_settings
+
+FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
+ALWAYS_TRACKING: Final = ("amazon_ses", "brevo", "mailtrap", "postal", "resend", "scaleway")
+SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
+PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "MAY_ACT_ON")
+
+Apps = Sequence[AppConfig] | None
+
+
+@register(Tags.compatibility)
+def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E001 to E003, E006 and E007: the RECOVERY dict as it is written."""
+    given = of_django("RECOVERY", {})
+    if not isinstance(given, dict):
+        return [Error("RECOVERY must be a dict.", id="recovery.E001")]
+    return [*_unknown(), *_base_urls(), *_shapes(), *_paths()]
+
+
+@register(Tags.security)
+def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E004: a provider that must report back could be forged by anybody."""
+    return [
+        Error(
+            f"The webhook of {esp} has no secret: anybody could report that a mail bounced.",
+            hint=f"Set {missing} (a long random text), and give it to the provider. Until then the webhook refuses.",
+            id="recovery.E004",
+        )
+        for esp in conf.WEBHOOKS
+        if (missing := webhooks.missing_secret(esp))
+    ]
+
+
+@register(Tags.security)
+def check_django(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W005: Django below the releases that closed holes on the way of a reset."""
+    floor = FLOORS.get(django.VERSION[:2])
+    if floor is None or django.VERSION[:3] >= floor:
+        return []
+    wanted = ".".join(map(str, floor))
+    return [
+        Warning(
+            f"Django {django.get_version()} has known security holes.",
+            hint=f"Update to {wanted} or later.",
+            id="recovery.W005",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W010 to W015: parts that work on one developer's machine and fail on a live site."""
+    return [*_memory(), *_proxies(), *_visibility(), *_tracking(), *_slow_lookup()]
+
+
+def _unknown() -> Iterator[CheckMessage]:
+    for name, meant in unknown_settings():
+        hint = f"Did you mean {meant}?" if meant else "See the settings table in the documentation."
+        yield Error(f"RECOVERY has no setting {name!r}.", hint=hint, id="recovery.E001")
+
+
+def _base_urls() -> Iterator[CheckMessage]:
+    if not conf.BASE_URL:
+        yield Error(
+            "RECOVERY['BASE_URL'] is missing: links in mails need a host that no request can choose.",
+            hint='For example "https://www.example.org".',
+            id="recovery.E002",
+        )
+    doors = {"RECOVERY['BASE_URL']": conf.BASE_URL}
+    for name, door in conf.AUDIENCES.items():
+        doors[f"RECOVERY['AUDIENCES'][{name!r}]['BASE_URL']"] = door.get("BASE_URL", "")
+    for where, url in doors.items():
+        if url and not _is_safe_base(url):
+            yield Error(
+                f"{where} is {url!r}: a reset link must travel over https.",
+                hint="Use https://; plain http is accepted for this machine alone, or while DEBUG is on.",
+                id="recovery.E003",
+            )
+
+
+def _is_safe_base(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return parts.scheme == "http" and (bool(of_django("DEBUG")) or _is_this_machine(parts.hostname or ""))
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shapes() -> Iterator[CheckMessage]:
+    life = conf.TOKEN_LIFETIME
+    if life != "auto" and not (isinstance(life, timedelta) and timedelta(0) < life <= tokens.CEILING):
+        yield _misshapen("TOKEN_LIFETIME", '"auto" or a timedelta of at most 24 hours')
+    for name in ("COOLDOWN", "SEND_BY"):
+        if not isinstance(getattr(conf, name), timedelta):
+            yield _misshapen(name, "a timedelta")
+    if not isinstance(conf.TRUSTED_PROXIES, int) or conf.TRUSTED_PROXIES < 0:
+        yield _misshapen("TRUSTED_PROXIES", "the number of proxies in front of the site, 0 or more")
+    for name in MERGED:
+        if strange := set(getattr(conf, name)) - set(DEFAULTS[name]):
+            yield _misshapen(name, f"a dict with keys of {sorted(DEFAULTS[name])}, not {sorted(strange)}")
+    for name, limit in conf.REQUEST_LIMITS.items():
+        if not (isinstance(limit, tuple | list) and len(limit) == 2 and isinstance(limit[1], timedelta)):
+            yield _misshapen(f"REQUEST_LIMITS['{name}']", "a number and a timedelta")
+    if (way := conf.NO_PASSWORD_SIGN_IN) is not None and not {"NAME", "URL"} <= set(way):
+        yield _misshapen("NO_PASSWORD_SIGN_IN", "None, or a dict with NAME and URL")
+
+
+def _misshapen(name: str, wanted: str) -> CheckMessage:
+    return Error(f"RECOVERY[{name!r}] has the wrong shape.", hint=f"It must be {wanted}.", id="recovery.E006")
+
+
+def _paths() -> Iterator[CheckMessage]:
+    for name in PATHS:
+        path = getattr(conf, name)
+        try:
+            path is None or import_string(path)
+        except ImportError as error:
+            yield Error(f"RECOVERY[{name!r}] cannot be imported.", hint=str(error), id="recovery.E007")
+
+
+def _memory() -> Iterator[CheckMessage]:
+    broker = str(of_django("CELERY_BROKER_URL", ""))
+    if broker.startswith(("memory:", "filesystem:")):
+        yield Warning(
+            "The broker lives in one process's memory: workers hear no ring, and mail waits for the sweep.",
+            hint="Point CELERY_BROKER_URL at Redis or Valkey.",
+            id="recovery.W010",
+        )
+    cache = str(of_django("CACHES", {}).get("default", {}).get("BACKEND", ""))
+    if cache.endswith(("LocMemCache", "DummyCache")) and "cache" in str(of_django("SESSION_ENGINE", "")):
+        yield Warning(
+            "Sessions live in one process's memory: with several processes, people are signed out at random.",
+            hint="Use a shared cache, or keep sessions in the database.",
+            id="recovery.W011",
+        )
+
+
+def _proxies() -> Iterator[CheckMessage]:
+    behind = of_django("SECURE_PROXY_SSL_HEADER") or of_django("USE_X_FORWARDED_HOST")
+    if behind and not conf.TRUSTED_PROXIES:
+        yield Warning(
+            "The site seems to be behind a proxy, and RECOVERY['TRUSTED_PROXIES'] is 0: all people share the "
+            "proxy's address and one limit.",
+            hint="Set it to how many proxies in front of the site append to X-Forwarded-For.",
+            id="recovery.W012",
+        )
+
+
+def _visibility() -> Iterator[CheckMessage]:
+    seconds = of_django("CELERY_BROKER_TRANSPORT_OPTIONS", {}).get("visibility_timeout")
+    if seconds is not None and seconds < SHORTEST_VISIBILITY.total_seconds():
+        yield Warning(
+            f"The broker hands a task out again after {seconds} s, sooner than a mail's lease ends.",
+            hint="Leave visibility_timeout alone, or set it to 90 seconds or more.",
+            id="recovery.W013",
+        )
+
+
+def _tracking() -> Iterator[CheckMessage]:
+    route = conf.ROUTES[0] if conf.ROUTES else {}
+    mailers = of_django("MAILERS", {})
+    site = mailers.get(route.get("MAILER", "default"), {}).get("BACKEND") if mailers else of_django("EMAIL_BACKEND")
+    backend = str(route.get("BACKEND") or site)
+    if any(f"anymail.backends.{esp}." in backend for esp in ALWAYS_TRACKING):
+        yield Warning(
+            f"{backend} cannot turn click tracking off for one mail; rewritten reset links break or leak.",
+            hint="Turn open and click tracking off in the provider's account, then silence this check.",
+            id="recovery.W014",
+        )
+
+
+def _slow_lookup() -> Iterator[CheckMessage]:
+    name, model = accounts.email_field(), get_user_model()
+    if not name:
+        return
+    field = model._meta.get_field(name)
+    functional = any(index.expressions for index in model._meta.indexes)
+    if not (getattr(field, "db_index", False) or getattr(field, "unique", False) or functional):
+        table, column = model._meta.db_table, getattr(field, "column", name)
+        yield Warning(
+            f"{model._meta.label}.{name} has no index: each ask scans all users, 10-28 ms at 100 000.",
+            hint=f"On PostgreSQL: CREATE INDEX CONCURRENTLY ON {table} (UPPER({column})), and one on ({column}).",
+            id="recovery.W015",
+        )

@@ -180,3 +180,8 @@ def authentication_backends() -> list[str]:
 def login_url() -> str:
     """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
     return str(settings.LOGIN_URL)
+
+
+def of_django(name: str, default: Any = None) -> Any:
+    """A setting of Django's or of another app's, for checks."""
+    return getattr(settings, name, default)
