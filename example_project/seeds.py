@@ -58,7 +58,7 @@ class NotOurs(Exception):
 
 @transaction.atomic
 def plant() -> None:
-    """Make or mend every person; raises NotOurs. One hash serves them all: hashing is slow on purpose, the demo starts fast."""
+    """Make or mend every person; raises NotOurs. One hash for all, since hashing is slow on purpose."""
     users = get_user_model()
     strangers = users.objects.exclude(email__in=[person.address for person in PEOPLE])
     if strangers.exists():

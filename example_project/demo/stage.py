@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.core.management import call_command
+from django.urls import reverse
 
 from example_project import provider, seeds, servers
 from example_project.demo.plan import HOST, Plan
 from example_project.demo.web import Site
 from recovery import tasks
 
-WEBHOOK_PATH = "/recovery/webhooks/postmark/"
 SWEEP_SECONDS = 2.0
 
 
@@ -48,7 +48,7 @@ def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Ite
         post_office = provider.start(
             plan.provider_port,
             token=os.environ["POSTMARK_SERVER_TOKEN"],
-            webhook_url=plan.site_url + WEBHOOK_PATH,
+            webhook_url=plan.site_url + reverse("recovery:webhook", args=["postmark"]),
             secret=os.environ["ANYMAIL_WEBHOOK_SECRET"],
             webhooks=webhooks,
         )
@@ -80,10 +80,10 @@ def _worker_while(work: Callable[[], None], room: Path) -> servers.Server:
         coming = pool.submit(servers.celery, room=room)
         try:
             work()
+            return coming.result()
         except BaseException:
             coming.result().stop()
             raise
-        return coming.result()
 
 
 @contextlib.contextmanager

@@ -19,8 +19,8 @@ from example_project import seeds
 from example_project.demo.stage import Stage
 from example_project.demo.visitor import Page, Visitor
 from example_project.provider import Message
-from recovery.models import Email, ResetRequest
-from recovery.reasons import EmailKind, EmailState, EventKind
+from recovery.models import AuditEvent, Email, ResetRequest
+from recovery.reasons import Action, EmailKind, EmailState, EventKind, Verdict
 
 NEW_PASSWORD = "close sesame 2002"  # noqa: S105
 PATIENCE = 15.0
@@ -149,9 +149,12 @@ def _sending(request: ResetRequest, mail: Email) -> list[Moment]:
 
 def _timeline(request: ResetRequest) -> list[Moment]:
     mail = _mail_of(request)
+    openings = AuditEvent.objects.filter(request_id=request.pk, action=Action.LINK_OPENED)
+    # By a person: a site that took this visitor for a mail scanner has failed.
+    opened = openings.filter(detail__verdict=Verdict.PERSON).order_by("occurred_at").first()
     return [
         *_sending(request, mail),
         Moment("delivered", mail.delivered_at),
-        Moment("opened", mail.tokens.get().opened_at),
+        Moment("opened", opened.occurred_at if opened else None),
         Moment("completed", request.completed_at),
     ]

@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 stages.running(plan, webhooks=not options["without_webhooks"], warn=self.warn) as stage,
             ):
                 if options["once"]:
-                    self.tell(Story(stage, self.stdout.write))
+                    self.tell(Story(stage, self.say))
                 else:
                     self.welcome(plan)
                     self.keep_open(stage)
@@ -52,6 +52,11 @@ class Command(BaseCommand):
                 raise CommandError("Interrupted.", returncode=130) from None
         except (ServerDied, ServerUnavailable, seeds.NotOurs, StoryFailed, NotOffered, OSError) as trouble:
             raise CommandError(str(trouble)) from trouble
+
+    def say(self, text: str) -> None:
+        """At once, also into a pipe."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def warn(self, text: str) -> None:
         self.stderr.write(self.style.WARNING(text))
@@ -83,7 +88,7 @@ class Command(BaseCommand):
     def welcome(self, plan: plans.Plan) -> None:
         people = "\n".join(f"  {person.username:<8} {person.about} ({person.address})" for person in seeds.PEOPLE)
         site, inbox = plan.site_url, plan.provider_url
-        self.stdout.write(
+        self.say(
             f"""
 The site         {site}/
 Mail inbox       {inbox}
