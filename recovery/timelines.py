@@ -77,7 +77,7 @@ def of_request(request: ResetRequest) -> list[Step]:
         placed += _mailed(email, not_before=begin, say_which=True)
     placed += [(event.occurred_at, _noted(event)) for event in trail]
     if request.completed_at and not any(step.what == "completed" for _moment, step in placed):
-        done = Step(request.completed_at, "completed", Action.COMPLETED.label, "", Party.PERSON)
+        done = Step(request.completed_at, "completed", str(Action.COMPLETED.label), "", Party.PERSON)
         placed.append((request.completed_at, done))
     return _in_order(placed)
 

@@ -1,0 +1,165 @@
+"""The email log: every mail that was decided on, where it is, and what happened to it."""
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin
+from django.db import connections
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from recovery import timelines
+from recovery.addresses import normalise
+from recovery.admin import moments
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.steps import rows_of
+from recovery.admin.viewers import Viewer
+from recovery.conf import conf
+from recovery.models import Email
+from recovery.models.requests import parse_reference
+from recovery.reasons import EmailState
+
+SHORTEST_PREFIX: Final = 3
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+_MOOD: Final = {
+    EmailState.DELIVERED: "good",
+    EmailState.HANDED_OVER: "good",
+    EmailState.BOUNCED: "bad",
+    EmailState.FAILED: "bad",
+    EmailState.WITHHELD: "bad",
+    EmailState.EXPIRED: "bad",
+}
+
+
+def uuid_in(term: str) -> UUID | None:
+    """The id in what was pasted: bare, or within a Message-ID of ours."""
+    found = _UUID.search(term)
+    return UUID(found[0]) if found else None
+
+
+def mailed_to(term: str, viewer: Viewer) -> "QuerySet[Email]":
+    """Emails to an address, newest first; to addresses that begin so, where the viewer may see them anyway."""
+    key = normalise(term)
+    exact = Email.objects.filter(recipient_key=key).order_by("-queued_at")
+    if not viewer.sees_addresses or len(key) < SHORTEST_PREFIX or exact.exists():
+        return exact
+    if connections[exact.db].vendor == "sqlite":  # its LIKE ignores the index, a range uses it
+        return Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff").order_by()
+    return Email.objects.filter(recipient_key__startswith=key).order_by()
+
+
+def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
+    """Emails that a search means by recipient, by the provider's message id and by ours; one index each."""
+    by_provider = Email.objects.filter(esp_message_id=term.strip("<>")).exclude(esp_message_id="")
+    own = uuid_in(term)
+    return [
+        mailed_to(term, viewer),
+        by_provider.order_by("-queued_at"),
+        Email.objects.filter(pk=own) if own else Email.objects.none(),
+    ]
+
+
+def state_of(email: Email) -> SafeString:
+    """The state's word, its meaning, and the reason if there is one."""
+    meaning = [email.get_state_display(), email.get_reason_display() if email.reason else ""]
+    return format_html(
+        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>',
+        _MOOD.get(EmailState(email.state), "open"),
+        email.state.replace("_", " "),
+        "; ".join(text for text in meaning if text),
+    )
+
+
+class RouteFilter(admin.SimpleListFilter):
+    """Routes of the settings. Those of old rows are not looked for: that would read the whole table."""
+
+    title = _("route")
+    parameter_name = "route"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = [str(route.get("NAME", "default")) for route in conf.ROUTES] or ["default"]
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        return queryset.filter(route=self.value()) if self.value() else queryset
+
+
+class EmailAdmin(ReadOnlyAdmin):
+    """List and page of emails."""
+
+    list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)
+    list_select_related = ("request",)
+    ordering = ("-queued_at", "id")
+    sortable_by = ("queued_at",)
+    search_help_text = _("Recipient, reference, message id or account key.")
+
+    def accounts_of(self, row: Email) -> Iterable[str]:
+        # A mail for several accounts of one address names none of them in its column.
+        return {row.user_key, *row.context.get("usernames", {})} - {""}
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Callable[[Email], Any], ...]:
+        return self._columns(request)[:6]
+
+    def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
+        return [*self._columns(request), "audience", "language", "send_by", "attempt_count", "esp_message_id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
+        return self.get_fields(request, obj)
+
+    def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
+        ways = [*meant(term, viewer), Email.objects.filter(user_key=term)]
+        if reference := parse_reference(term):
+            ways.append(Email.objects.filter(request__reference=reference))
+        return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
+
+    def story_of(self, row: Email, viewer: Viewer) -> dict[str, Any]:
+        return {"timeline": rows_of(timelines.of_email(row), viewer)}
+
+    def _columns(self, request: HttpRequest) -> tuple[Callable[[Email], Any], ...]:
+        """What a row shows this viewer: functions, because the rows do not know who looks at them."""
+        viewer = Viewer.of(request)
+
+        @admin.display(description=_("queued"), ordering="queued_at")
+        def queued_at(email: Email) -> Any:
+            return moments.shown(email.queued_at)
+
+        @admin.display(description=_("recipient"))
+        def recipient(email: Email) -> str:
+            return viewer.address(email.recipient)
+
+        @admin.display(description=_("kind"))
+        def kind(email: Email) -> str:
+            return email.get_kind_display()
+
+        @admin.display(description=_("state"))
+        def state(email: Email) -> Any:
+            return state_of(email)
+
+        @admin.display(description=_("account"))
+        def account(email: Email) -> Any:
+            return viewer.links_to(self.accounts_of(email), self.admin_site.name)
+
+        @admin.display(description=_("request"))
+        def request_link(email: Email) -> Any:
+            request = email.request
+            return self.link("resetrequest", request.pk, request.shown_reference, viewer) if request else "–"
+
+        @admin.display(description=_("route"))
+        def route(email: Email) -> str:
+            return " · ".join(text for text in (email.route, email.esp) if text) or "–"
+
+        @admin.display(description=_("handed over"))
+        def handed_over_at(email: Email) -> Any:
+            return moments.shown(email.handed_over_at)
+
+        @admin.display(description=_("delivered"))
+        def delivered_at(email: Email) -> Any:
+            return moments.shown(email.delivered_at)
+
+        return queued_at, recipient, kind, state, account, request_link, route, handed_over_at, delivered_at

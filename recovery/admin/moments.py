@@ -1,0 +1,39 @@
+"""Moments and spans as a page of the admin shows them."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+
+def shown(moment: datetime | None) -> str | SafeString:
+    """In the viewer's zone and with its name, UTC in the title, and how long ago; a dash for none."""
+    if moment is None:
+        return "–"
+    local, utc = timezone.localtime(moment), moment.astimezone(timezone.get_fixed_timezone(0))
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet">{}</span>',
+        utc.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        _how_far(moment),
+    )
+
+
+def _how_far(moment: datetime) -> str:
+    now = timezone.now()
+    if moment > now:
+        return _("in %(span)s") % {"span": timesince(now, moment, depth=1)}
+    return _("%(span)s ago") % {"span": timesince(moment, now, depth=1)}
+
+
+def span(seconds: float) -> str:
+    """Seconds since the step before: to the hundredth below a minute, in minutes and hours above."""
+    if seconds < 60:
+        return f"+{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"+{hours} h {minutes:02} min" if hours else f"+{minutes} min {rest:02} s"

@@ -1,0 +1,194 @@
+"""What the pages of our rows have in common: they are read, filtered and searched, and nothing is edited.
+
+Made for a million rows: no full counts, no facets, search and order by index alone. Parameters of the URL
+other than those of the filters are refused: ``?recipient__startswith=a`` would tell a viewer of masked
+addresses what stands behind the mask, letter by letter.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import FieldDoesNotExist
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.module_loading import import_string
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from recovery.admin.viewers import Viewer
+from recovery.conf import conf
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = import_string(conf.ADMIN_BASE)
+
+MOST_FOUND = 1000  # rows that a search shows: the newest ones
+
+
+class LookaheadPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts only as far as the page list shows: ten pages past the one asked for."""
+
+    ceiling = 0
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[: self.ceiling].count()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there are more rows than were counted."""
+        return self.count >= self.ceiling
+
+
+class ReachChangeList(ChangeList):
+    """Fetches the people of a page at once and leaves out what the viewer does not reach."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # Without a full count there is nothing that "of so many" could say; the pager tells what was counted.
+        self.full_result_count = self.result_count
+        viewer, pages = Viewer.of(request), cast("ReadOnlyAdmin", self.model_admin)
+        rows = list(self.result_list)
+        viewer.look_up(key for row in rows for key in (*pages.accounts_of(row), *pages.staff_of(row)))
+        self.result_list = [row for row in rows if viewer.reaches(pages.accounts_of(row))]
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """Rows of one account, reached from that person's page; offers nothing by itself."""
+
+    title = _("account")
+    parameter_name = "user_key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        key = request.GET.get(self.parameter_name, "")
+        if not key:
+            return []
+        viewer = Viewer.of(request)
+        user = viewer.person(key)
+        return [(key, viewer.name(user) if user else key)]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        pages = cast(ReadOnlyAdmin, self.model_admin)
+        return pages.of_account(queryset, str(self.value())) if self.value() else queryset
+
+    def __init__(self, request: HttpRequest, params: Any, model: type[Model], model_admin: Any) -> None:
+        self.model_admin = model_admin
+        super().__init__(request, params, model, model_admin)
+
+
+class ReadOnlyAdmin(Base):
+    """Pages of one of our models. Subclasses say which accounts a row concerns and how it is found."""
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = LookaheadPaginator
+    # The box is there; what it does stands in ``found``.
+    search_fields = ("pk",)
+
+    class Media:
+        css = {"all": ["recovery/admin.css"]}
+
+    def accounts_of(self, row: Any) -> Iterable[str]:
+        """Keys of the accounts that a row concerns."""
+        return [row.user_key]
+
+    def staff_of(self, row: Any) -> Iterable[str]:
+        """Keys of the staff whose names a row shows."""
+        return []
+
+    def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
+        return rows.filter(user_key=key)
+
+    def found(self, term: str, viewer: Viewer) -> "Iterable[Any]":
+        """Keys of the rows that a search means, newest first, each by an index; at most MOST_FOUND are used."""
+        raise NotImplementedError
+
+    def story_of(self, row: Any, viewer: Viewer) -> dict[str, Any]:
+        """What the template of a row's own page shows below its facts."""
+        return {}
+
+    def render_change_form(  # noqa: PLR0917 - Django's signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context.update(self.story_of(obj, Viewer.of(request)))
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, or None, which the admin answers as for a row that does not exist."""
+        row = super().get_object(request, object_id, from_field)
+        return row if row is not None and Viewer.of(request).reaches(self.accounts_of(row)) else None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ReachChangeList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Any:
+        paginator: Any = super().get_paginator(request, queryset, per_page, *args, **kwargs)
+        page = request.GET.get(PAGE_VAR, "")
+        paginator.ceiling = ((int(page) if page.isdecimal() else 1) + 10) * per_page + 1
+        return paginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> "tuple[QuerySet[Any], bool]":
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        # Keys, not a subquery: what an index finds stays small, whatever the planner thinks of the order.
+        return queryset.filter(pk__in=set(self.found(term, Viewer.of(request)))), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        try:
+            self.opts.get_field(lookup.partition("__")[0])
+        except FieldDoesNotExist:
+            return True  # no field of ours: a filter's own parameter, or answered with the plain list
+        return lookup in self._parameters()
+
+    def _parameters(self) -> set[str]:
+        parameters = set()
+        for entry in self.list_filter:
+            if isinstance(entry, str):
+                parameters.add(f"{entry}__exact")
+            elif isinstance(entry, tuple):
+                parameters |= {f"{entry[0]}__gte", f"{entry[0]}__lt"}
+        return parameters
+
+    def link(self, model_name: str, pk: Any, text: str, viewer: Viewer) -> str | SafeString:
+        """A link to another page of ours, or the bare text where the viewer may not open that."""
+        if not viewer.may_view(model_name):
+            return text
+        try:
+            url = reverse(f"admin:recovery_{model_name}_change", args=[pk], current_app=self.admin_site.name)
+        except NoReverseMatch:  # this admin site shows only some of our models
+            return text
+        return format_html('<a href="{}">{}</a>', url, text)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, {**title, **(extra_context or {})})

@@ -1,0 +1,174 @@
+"""Requests for recovery: who asked, what was decided and why, and everything that followed."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from recovery import timelines
+from recovery.addresses import normalise
+from recovery.admin import moments
+from recovery.admin.emails import meant, state_of, uuid_in
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.steps import rows_of
+from recovery.admin.viewers import Viewer
+from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken
+from recovery.models.requests import parse_reference
+from recovery.origin import describe_browser
+from recovery.reasons import Gate, Outcome, TokenState
+
+_GOOD = frozenset({Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED})
+
+
+def of_accounts(key: str) -> list["QuerySet[Any, Any]"]:
+    """Ids of the requests that concern an account: where it was decided on, and where staff asked for it."""
+    decided = Decision.objects.filter(user_key=key).order_by("-decided_at").values_list("request_id", flat=True)
+    noted = AuditEvent.objects.filter(user_key=key).exclude(request_id=None).order_by("-occurred_at")
+    return [decided[:MOST_FOUND], noted.values_list("request_id", flat=True)[:MOST_FOUND]]
+
+
+class ResetRequestAdmin(ReadOnlyAdmin):
+    """List and page of requests."""
+
+    list_filter = ("outcome", "kind", ("requested_at", admin.DateFieldListFilter), AccountFilter)
+    ordering = ("-requested_at", "id")
+    sortable_by = ("requested_at",)
+    search_help_text = _("Reference, recipient, what was typed, message id or account key.")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return super().get_queryset(request).prefetch_related("decisions")
+
+    def accounts_of(self, row: ResetRequest) -> Iterable[str]:
+        return {row.user_key, *(decision.user_key for decision in row.decisions.all())} - {""}
+
+    def staff_of(self, row: ResetRequest) -> Iterable[str]:
+        return [row.actor_key]
+
+    def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
+        return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Callable[[ResetRequest], Any], ...]:
+        return self._columns(request)[:7]
+
+    def get_fields(self, request: HttpRequest, obj: ResetRequest | None = None) -> list[Any]:
+        return [*self._columns(request), "audience", "language", "next_url", "attempt_count"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ResetRequest | None = None) -> list[Any]:
+        return self.get_fields(request, obj)
+
+    def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
+        typed = ResetRequest.objects.filter(identifier__in={term, normalise(term)}).order_by("-requested_at")
+        ways = [typed.values_list("pk", flat=True)[:MOST_FOUND], *of_accounts(term)]
+        ways += [
+            mail.exclude(request=None).values_list("request_id", flat=True)[:MOST_FOUND] for mail in meant(term, viewer)
+        ]
+        if reference := parse_reference(term):
+            ways.append(ResetRequest.objects.filter(reference=reference).values_list("pk", flat=True))
+        own = uuid_in(term)
+        return chain([own] if own else [], *ways)
+
+    def story_of(self, row: ResetRequest, viewer: Viewer) -> dict[str, Any]:
+        return {
+            "timeline": rows_of(timelines.of_request(row), viewer),
+            "decisions": [self._decision(decision, viewer) for decision in row.decisions.all()],
+            "emails": [self._email(email, viewer) for email in row.emails.order_by("queued_at")],
+            "links": [self._link(token, viewer) for token in row.tokens.order_by("issued_at")],
+        }
+
+    def _decision(self, decision: Decision, viewer: Viewer) -> dict[str, Any]:
+        labels = dict(Gate.choices)
+        return {
+            "account": viewer.link_to(decision.user_key, self.admin_site.name) or "–",
+            "outcome": _word(decision.outcome, decision.get_outcome_display()),
+            "address": viewer.address(decision.address) or "–",
+            "gates": [
+                {"label": labels.get(gate["gate"], gate["gate"]), "is_open": gate["open"]} for gate in decision.gates
+            ],
+        }
+
+    def _email(self, email: Email, viewer: Viewer) -> dict[str, Any]:
+        return {
+            "link": self.link("email", email.pk, email.get_kind_display(), viewer),
+            "recipient": viewer.address(email.recipient),
+            "state": state_of(email),
+            "queued": moments.shown(email.queued_at),
+        }
+
+    def _link(self, token: ResetToken, viewer: Viewer) -> dict[str, Any]:
+        """Where a reset link stands. Neither its secret nor its selector is shown to anybody."""
+        has_expired = token.state == TokenState.LIVE and token.expires_at <= timezone.now()
+        return {
+            "account": viewer.link_to(token.user_key, self.admin_site.name),
+            "state": TokenState.EXPIRED.value if has_expired else token.state,
+            "label": _now("too old") if has_expired else token.get_state_display(),
+            "expires": moments.shown(token.expires_at),
+            "openings": token.open_count,
+        }
+
+    def _columns(self, request: HttpRequest) -> tuple[Callable[[ResetRequest], Any], ...]:
+        """What a row shows this viewer: functions, because the rows do not know who looks at them."""
+        viewer = Viewer.of(request)
+
+        @admin.display(description=_("requested"), ordering="requested_at")
+        def requested_at(row: ResetRequest) -> Any:
+            return moments.shown(row.requested_at)
+
+        @admin.display(description=_("reference"))
+        def reference(row: ResetRequest) -> str:
+            return row.shown_reference
+
+        @admin.display(description=_("asked for"))
+        def asked_for(row: ResetRequest) -> str:
+            return viewer.address(row.identifier) or "–"
+
+        @admin.display(description=_("outcome"))
+        def outcome(row: ResetRequest) -> Any:
+            return _word(row.outcome, row.get_outcome_display())
+
+        @admin.display(description=_("kind"))
+        def kind(row: ResetRequest) -> str:
+            return row.get_kind_display()
+
+        @admin.display(description=_("account"))
+        def account(row: ResetRequest) -> Any:
+            return viewer.links_to(self.accounts_of(row), self.admin_site.name)
+
+        @admin.display(description=_("asked by"))
+        def asked_by(row: ResetRequest) -> Any:
+            return viewer.link_to(row.actor_key, self.admin_site.name) or "–"
+
+        @admin.display(description=_("reason given"))
+        def reason(row: ResetRequest) -> str:
+            return viewer.text(row.reason) or "–"
+
+        @admin.display(description=_("client"))
+        def client(row: ResetRequest) -> str:
+            browser = describe_browser(row.user_agent) or row.user_agent
+            place = row.ip if viewer.sees_addresses else ""
+            return " · ".join(text for text in (browser, place) if text) or "–"
+
+        @admin.display(description=_("decided"))
+        def decided_at(row: ResetRequest) -> Any:
+            return moments.shown(row.decided_at)
+
+        @admin.display(description=_("completed"))
+        def completed_at(row: ResetRequest) -> Any:
+            return moments.shown(row.completed_at)
+
+        columns = (requested_at, reference, asked_for, outcome, kind, account, asked_by, reason)
+        return (*columns, client, decided_at, completed_at)
+
+
+def _word(outcome: str, meaning: str) -> Any:
+    mood = "open" if outcome == Outcome.RECEIVED else "good" if outcome in _GOOD else "bad"
+    text = outcome.replace("_", " ")
+    return format_html(
+        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>', mood, text, meaning
+    )

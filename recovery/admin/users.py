@@ -1,0 +1,234 @@
+"""Recovery on the site's own user pages: ``class UserAdmin(UserRecoveryMixin, auth_admin.UserAdmin)``.
+
+Staff send links and never see one. What a link, a cap or a changed address means is decided in ``resets``;
+here stand the rights, the question "are you sure, and why?" and the answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote, unquote
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recovery import accounts, resets
+from recovery.admin.viewers import Viewer
+from recovery.exceptions import NotAllowed
+from recovery.models import ResetRequest
+from recovery.origin import Origin, printable
+
+if TYPE_CHECKING:
+    _Mixin = admin.ModelAdmin[Any]
+else:
+    _Mixin = object
+
+MOST_AT_ONCE: Final = 100
+ACTION: Final = "send_reset_links"
+
+
+class ReasonForm(forms.Form):
+    """Why staff act; stands in the trail for good."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        help_text=gettext_lazy("Stays in the audit trail with your name. For example: asked by phone, ticket 4711."),
+        widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off", "autofocus": True}),
+    )
+
+    def clean_reason(self) -> str:
+        reason = printable(self.cleaned_data["reason"]).strip()
+        if not reason:
+            raise forms.ValidationError(_("Write down why you do this."))
+        return reason
+
+
+class UserRecoveryMixin(_Mixin):
+    """For a UserAdmin: "Send reset link" on the person's page and for many people, a way to their requests and
+    mail, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do not exist."""
+
+    def __init__(self, model: type[Any], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        if self.actions is not None and ACTION not in self.actions:
+            self.actions = [*self.actions, ACTION]  # beside whatever the site's own class lists
+
+    def has_send_reset_permission(self, request: HttpRequest) -> bool:
+        """Asked by the admin for the list action, too."""
+        return bool(request.user.is_active and request.user.has_perm("recovery.send_reset"))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        user = super().get_object(request, object_id, from_field)
+        return user if user is not None and _reaches(request, user) else None
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<path:object_id>/send-reset-link/",
+                self.admin_site.admin_view(self.send_reset_link_view),
+                name=f"{self.opts.app_label}_{self.opts.model_name}_send_reset_link",
+            ),
+            *super().get_urls(),
+        ]
+
+    def send_reset_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks for the reason, then sends one link. GET only asks."""
+        if not self.has_send_reset_permission(request):
+            raise PermissionDenied
+        user = self.get_object(request, unquote(object_id))
+        if user is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, user):
+            raise PermissionDenied
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            self._send(request, [user], form.cleaned_data["reason"])
+            return HttpResponseRedirect(self._url("change", quote(user.pk)))
+        return self._ask(request, [user], form)
+
+    @admin.action(description=gettext_lazy("Send reset link"), permissions=["send_reset"])
+    def send_reset_links(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse | None:
+        """The same for many people; ticked ones out of the actor's scope are left out without a word."""
+        people = [user for user in queryset[: MOST_AT_ONCE + 1] if _reaches(request, user)]
+        if len(people) > MOST_AT_ONCE:
+            self.message_user(request, _("Choose %d people at most.") % MOST_AT_ONCE, messages.ERROR)
+            return None
+        if not people:
+            raise Http404
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self._ask(request, people, form)
+        self._send(request, people, form.cleaned_data["reason"])
+        return None
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
+        """Save; where this changed the address, both addresses are told and open links end, in one commit."""
+        field = accounts.email_field()
+        stored = type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True) if change and field else ()
+        old = str(next(iter(stored), "") or "")
+        super().save_model(request, obj, form, change)
+        new = str(getattr(obj, field) or "") if field else ""
+        if not change or old == new:
+            return
+        if not _reaches(request, obj):
+            raise PermissionDenied
+        resets.address_changed(
+            obj, old=old, new=new, actor=_actor(request), reason=_("edited in the admin"), origin=Origin.of(request)
+        )
+
+    def render_change_form(  # noqa: PLR0917 - Django's signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The site's own template of this page, whichever that is, with our buttons in its object tools."""
+        response = super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is not None and isinstance(response, TemplateResponse):
+            context = response.context_data or {}
+            context["recovery_page"] = response.resolve_template(response.template_name)
+            context["recovery_tools"] = list(self._tools(request, obj))
+            response.context_data = context
+            response.template_name = "admin/recovery/user_change_form.html"
+        return response
+
+    def _tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
+        if self.has_send_reset_permission(request):
+            yield {"url": self._url("send_reset_link", quote(user.pk)), "label": _("Send reset link")}
+        viewer = Viewer.of(request)
+        pages = {"resetrequest": _("Recovery requests"), "email": _("Recovery mail")}
+        for model_name, label in pages.items():
+            if viewer.may_view(model_name):
+                try:
+                    url = reverse(f"admin:recovery_{model_name}_changelist", current_app=self.admin_site.name)
+                except NoReverseMatch:  # this admin site does not show our pages
+                    continue
+                yield {"url": f"{url}?user_key={quote(accounts.key_of(user))}", "label": label}
+
+    def _url(self, page: str, *args: Any) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, args=args, current_app=self.admin_site.name)
+
+    def _ask(self, request: HttpRequest, people: Sequence[AbstractBaseUser], form: ReasonForm) -> HttpResponse:
+        viewer = Viewer.of(request)
+        title = ngettext("Send a reset link?", "Send %(count)d reset links?", len(people)) % {"count": len(people)}
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "media": self.media,
+            "form": form,
+            "people": [_introduced(user, viewer) for user in people],
+            "action_name": ACTION if ACTION_CHECKBOX_NAME in request.POST else "",
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "back_url": self._url("changelist"),
+        }
+        return TemplateResponse(request, "admin/recovery/send_reset_link.html", context)
+
+    def _send(self, request: HttpRequest, people: Sequence[AbstractBaseUser], reason: str) -> None:
+        """Send to each, and say what became of it; the first refusal ends it."""
+        viewer, asked = Viewer.of(request), list[SafeString]()
+        for user in people:
+            try:
+                sent = resets.send_by_staff(user, actor=_actor(request), reason=reason, origin=Origin.of(request))
+            except NotAllowed as refusal:
+                missed = _("No link for %(name)s. %(why)s") % {"name": viewer.name(user), "why": refusal}
+                self.message_user(request, missed, messages.ERROR)
+                break
+            asked.append(format_html("{} ({})", viewer.name(user), self._reference(sent, viewer)))
+        if asked:
+            said = ngettext("A reset link is on its way:", "%(count)d reset links are on their way:", len(asked))
+            names = format_html_join(", ", "{}", ((one,) for one in asked))
+            self.message_user(request, format_html("{} {}.", said % {"count": len(asked)}, names), messages.SUCCESS)
+
+    def _reference(self, sent: ResetRequest, viewer: Viewer) -> str | SafeString:
+        if not viewer.may_view("resetrequest"):
+            return sent.shown_reference
+        try:
+            url = reverse("admin:recovery_resetrequest_change", args=[sent.pk], current_app=self.admin_site.name)
+        except NoReverseMatch:  # this admin site does not show our pages
+            return sent.shown_reference
+        return format_html('<a href="{}">{}</a>', url, sent.shown_reference)
+
+
+def _reaches(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    return resets.may_act_on(_actor(request), user)
+
+
+def _actor(request: HttpRequest) -> AbstractBaseUser:
+    return cast(AbstractBaseUser, request.user)  # the admin lets nobody else in
+
+
+def _introduced(user: AbstractBaseUser, viewer: Viewer) -> dict[str, Any]:
+    """Who it is, where mail goes, and why none will go, where that is known beforehand."""
+    address = accounts.of_user(user).reset_address
+    if not user.is_active:
+        obstacle = _("inactive: gets no mail")
+    elif not accounts.has_password(user):
+        obstacle = _("signs in without a password here: gets no reset link")
+    elif address is None:
+        obstacle = _("has no address: gets no mail")
+    elif not address.verified:
+        obstacle = _("address was never verified: gets no mail")
+    else:
+        obstacle = ""
+    return {
+        "key": user.pk,
+        "name": viewer.name(user),
+        "address": viewer.address(address.text) if address else "",
+        "obstacle": obstacle,
+    }
