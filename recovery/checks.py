@@ -44,7 +44,7 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
             hint=f"Set {missing} (a long random text), and give it to the provider. Until then the webhook refuses.",
             id="recovery.E004",
         )
-        for esp in conf.WEBHOOKS
+        for esp in webhooks.PROVIDERS.keys() & conf.WEBHOOKS.keys()
         if (missing := webhooks.missing_secret(esp))
     ]
 
@@ -122,6 +122,8 @@ def _shapes() -> Iterator[CheckMessage]:
     for name in MERGED:
         if strange := set(getattr(conf, name)) - set(DEFAULTS[name]):
             yield _misshapen(name, f"a dict with keys of {sorted(DEFAULTS[name])}, not {sorted(strange)}")
+    if strange := set(conf.WEBHOOKS) - set(webhooks.PROVIDERS):
+        yield _misshapen("WEBHOOKS", f"a dict with keys of {sorted(webhooks.PROVIDERS)}, not {sorted(strange)}")
     for name, limit in conf.REQUEST_LIMITS.items():
         if not (isinstance(limit, tuple | list) and len(limit) == 2 and isinstance(limit[1], timedelta)):
             yield _misshapen(f"REQUEST_LIMITS['{name}']", "a number and a timedelta")

@@ -46,7 +46,9 @@ class Conf:
     """Attributes are the settings' names; see the docstring of each."""
 
     def given(self) -> Mapping[str, Any]:
-        return cast(Mapping[str, Any], getattr(settings, "RECOVERY", {}))
+        """The dict as the site wrote it; nothing where it is none, which is a check's business."""
+        given = getattr(settings, "RECOVERY", {})
+        return given if isinstance(given, Mapping) else {}
 
     def _read(self, name: str) -> Any:
         value = self.given().get(name, DEFAULTS[name])

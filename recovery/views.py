@@ -21,7 +21,7 @@ from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
 from recovery.forms import ForgotForm, NewPasswordForm
-from recovery.models import ResetRequest
+from recovery.models import ResetRequest, ResetToken
 from recovery.models.requests import parse_reference, shown_reference
 from recovery.origin import Origin, is_navigation, verdict_on
 from recovery.pages import page
@@ -165,8 +165,8 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpRespon
 def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     standing = resets.stand(selector, verifier)
     token, user = standing.token, standing.user
-    if standing.refusal or token is None or user is None:
-        return _dead(request, standing.refusal, can_ask_again=token is not None)
+    if token is None or user is None or standing.refusal:
+        return _dead_post(request, token, standing.refusal)
     form = NewPasswordForm(user, request.POST)
     if not form.is_valid():
         resets.refuse_password(token, codes=form.error_codes)
@@ -174,7 +174,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
     try:
         resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
     except LinkRefused as refused:
-        return _dead(request, refused.why, can_ask_again=True)
+        return _dead_post(request, token, refused.why)
     if conf.POST_RESET_LOGIN:
         login(request, cast(Any, user), backend=authentication_backends()[0])
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
@@ -183,6 +183,12 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
         response = HttpResponseRedirect(reverse("recovery:complete") + going_on)
     cookies.drop_verifier(response, selector)
     return response
+
+
+def _dead_post(request: HttpRequest, token: ResetToken | None, refusal: str | None) -> HttpResponse:
+    if token is not None and refusal is not None:
+        resets.refuse_link(token, why=refusal)
+    return _dead(request, refusal, can_ask_again=token is not None)
 
 
 def _password_page(request: HttpRequest, form: NewPasswordForm) -> HttpResponse:

@@ -3,7 +3,7 @@
 Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each verb says what it commits.
 """
 
-from recovery.resets.completing import Opening, complete, open_link, refuse_password, see_link, stand
+from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
 from recovery.resets.deciding import expire_late, fulfil
 from recovery.resets.staff import address_changed, may_act_on, send_by_staff
 
@@ -15,6 +15,7 @@ __all__ = [
     "fulfil",
     "may_act_on",
     "open_link",
+    "refuse_link",
     "refuse_password",
     "see_link",
     "send_by_staff",

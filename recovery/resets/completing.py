@@ -65,6 +65,11 @@ def refuse_password(token: ResetToken, *, codes: list[str]) -> None:
     audit.record(Action.PASSWORD_REFUSED, user_key=token.user_key, request_id=token.request_id, codes=codes)
 
 
+def refuse_link(token: ResetToken, *, why: str) -> None:
+    """Write down that a new password came over a link that is dead by now; commits once."""
+    audit.record(Action.LINK_REFUSED, user_key=token.user_key, request_id=token.request_id, refusal=why)
+
+
 @sensitive_variables("password", "old_hash")
 def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin: Origin) -> None:
     """Set the new password over a link that ``stand`` found good.

@@ -1,0 +1,134 @@
+"""Each check speaks for its misconfiguration, is silent otherwise, and is documented by its id."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from django.core.checks.registry import registry
+from pytest_django import Settings
+
+from recovery import checks, webhooks
+from recovery.conf import DEFAULTS, Conf
+
+ROOT = Path(__file__).resolve().parent.parent
+SOUND: dict[str, Any] = {"BASE_URL": "https://library.example"}
+
+
+def ids() -> set[str]:
+    """What our registered checks say, without those that load the host's URLs."""
+    ours = [
+        check for check in registry.get_checks(include_deployment_checks=True) if check.__module__ == checks.__name__
+    ]
+    return {str(message.id) for check in ours for message in check(app_configs=None, databases=None)}
+
+
+@pytest.fixture(autouse=True)
+def a_sound_site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DEBUG = False
+    settings.RECOVERY = SOUND
+    monkeypatch.setattr(django, "VERSION", (5, 2, 19, "final", 0))
+
+
+def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
+    assert ids() == {"recovery.W015"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        ("https://x.example", "recovery.E001"),
+        ({**SOUND, "BASE_ULR": ""}, "recovery.E001"),
+        ({}, "recovery.E002"),
+        ({"BASE_URL": "http://library.example"}, "recovery.E003"),
+        ({"BASE_URL": "library.example"}, "recovery.E003"),
+        ({**SOUND, "AUDIENCES": {"site": {"BASE_URL": "http://site.example"}}}, "recovery.E003"),
+        ({**SOUND, "TOKEN_LIFETIME": timedelta(hours=25)}, "recovery.E006"),
+        ({**SOUND, "TOKEN_LIFETIME": 3600}, "recovery.E006"),
+        ({**SOUND, "COOLDOWN": 60}, "recovery.E006"),
+        ({**SOUND, "TRUSTED_PROXIES": -1}, "recovery.E006"),
+        ({**SOUND, "REQUEST_LIMITS": {"adress": (1, timedelta(hours=1))}}, "recovery.E006"),
+        ({**SOUND, "REQUEST_LIMITS": {"address": 5}}, "recovery.E006"),
+        ({**SOUND, "NO_PASSWORD_SIGN_IN": {"NAME": "city card"}}, "recovery.E006"),
+        ({**SOUND, "WEBHOOKS": {"pigeon": {}}}, "recovery.E006"),
+        ({**SOUND, "ACCOUNTS": "library.accounts.find"}, "recovery.E007"),
+        ({**SOUND, "MAY_ACT_ON": "library.rules.may"}, "recovery.E007"),
+        ({**SOUND, "ROUTES": [{"BACKEND": "anymail.backends.resend.EmailBackend"}]}, "recovery.W014"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:
+    settings.RECOVERY = wrong
+    assert check in ids()
+
+
+def test_an_unknown_setting_comes_with_the_name_that_was_meant(settings: Settings) -> None:
+    settings.RECOVERY = {**SOUND, "COOL_DOWN": timedelta(seconds=1)}
+    [error] = checks.check_settings(None)
+    assert error.hint == "Did you mean COOLDOWN?"
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:8000"])
+def test_plain_http_is_fine_on_this_machine(settings: Settings, url: str) -> None:
+    settings.RECOVERY = {"BASE_URL": url}
+    assert "recovery.E003" not in ids()
+
+
+def test_a_listed_provider_needs_its_secret(settings: Settings) -> None:
+    settings.RECOVERY = {**SOUND, "WEBHOOKS": {"postmark": {}}}
+    settings.ANYMAIL = {"WEBHOOK_SECRET": "user:password"}
+    assert "recovery.E004" not in ids()
+    settings.ANYMAIL = {}
+    assert "recovery.E004" in ids()
+
+
+@pytest.mark.parametrize(
+    ("version", "spoken"),
+    [((5, 2, 16), True), ((5, 2, 17), False), ((6, 0, 7), True), ((6, 1, 1), False), ((7, 0, 0), False)],
+)
+def test_a_django_with_known_holes_is_named(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int], spoken: bool
+) -> None:
+    monkeypatch.setattr(django, "VERSION", (*version, "final", 0))
+    assert bool(checks.check_django(None)) is spoken
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check"),
+    [
+        ("CELERY_BROKER_URL", "memory://", "recovery.W010"),
+        ("SESSION_ENGINE", "django.contrib.sessions.backends.cache", "recovery.W011"),
+        ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https"), "recovery.W012"),
+        ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 30}, "recovery.W013"),
+    ],
+)
+def test_what_fails_only_on_a_live_site_is_told_before_it_is_one(
+    settings: Settings, name: str, value: Any, check: str
+) -> None:
+    assert check not in ids()
+    setattr(settings, name, value)
+    assert check in ids()
+
+
+def test_every_check_is_documented_and_no_other() -> None:
+    written = set(re.findall(r"recovery\.[EW]\d{3}", (ROOT / "recovery/checks.py").read_text()))
+    told = set(re.findall(r"recovery\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
+    assert written == told
+
+
+def test_the_settings_table_says_what_the_code_says() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert set(rows) == set(DEFAULTS)
+    for name, sentence in rows.items():
+        assert sentence == " ".join((getattr(Conf, name).__doc__ or "").split()), name
+
+
+def test_the_webhook_table_names_every_provider_and_its_secret(settings: Settings) -> None:
+    settings.ANYMAIL = {}
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert set(rows) == set(webhooks.PROVIDERS)
+    for esp, told in rows.items():
+        missing = webhooks.missing_secret(esp)
+        assert missing
+        assert f"`{missing}`" in told, esp
