@@ -1,0 +1,37 @@
+"""Mail backends with a fault each, for RECOVERY["ROUTES"]: they refuse, are gone, hang on to the process, or die."""
+
+import os
+import signal
+import smtplib
+from typing import Any
+
+from django.core.mail.backends.base import BaseEmailBackend
+
+
+class Refusing(BaseEmailBackend):
+    """Answers that nobody will ever take mail for this recipient."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise smtplib.SMTPRecipientsRefused({email_messages[0].to[0]: (550, b"5.1.1 No such user")})
+
+
+class Unreachable(BaseEmailBackend):
+    """Nobody listens there."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+class Surprising(BaseEmailBackend):
+    """Raises what no mail library should."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise ZeroDivisionError
+
+
+class Killed(BaseEmailBackend):
+    """The worker is killed as it reaches for the provider: claimed and committed, nothing sent."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0
