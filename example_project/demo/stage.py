@@ -77,7 +77,8 @@ def _make_ready() -> None:
 def _worker_while(work: Callable[[], None], room: Path) -> servers.Server:
     """A worker, started while the database is made ready: both take their seconds, and neither needs the other yet."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(servers.celery, room=room)
+        # Its temporary files go where the minder clears up, should it be killed before it can.
+        coming = pool.submit(servers.celery, {"TMPDIR": str(room)}, room=room)
         try:
             work()
             return coming.result()

@@ -1,0 +1,246 @@
+"""`manage.py demo` from outside, as its user runs it: what it prints, how it exits, what it leaves behind."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.db import connection, transaction
+
+from example_project import seeds, servers
+from example_project.demo import plan as plans
+from example_project.demo.visitor import NotOffered, Page
+from tests.conftest import database_url
+
+MANAGE = servers.ROOT / "manage.py"
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+MOMENT = re.compile(r"^  (\w+) +(\d+\.\d{3}) s$", re.MULTILINE)
+has_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="Reads other processes from /proc.")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.broker,
+    pytest.mark.skipif(servers.broker_program() is None, reason="There is no Redis or Valkey here."),
+]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a terminal would have; nothing of this test session."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "RECOVERY_NO_BOOTSTRAP": "1", "PYTHONUNBUFFERED": "1", **more}
+
+
+@pytest.fixture
+def given_database(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Nothing on SQLite, where the demo brings its own; on PostgreSQL an empty database beside that of the tests."""
+    if connection.vendor == "sqlite":
+        yield {}
+        return
+    name = f"demo_{uuid.uuid4().hex[:12]}"
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+        url = database_url().rpartition("/")[0]
+        yield {"DATABASE_URL": f"{url}/{name}"}
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def once(given: dict[str, str], *options: str) -> tuple[int, str, list[list[str]]]:
+    """Exit code, all that was printed, and the names of each timeline's moments."""
+    line = [sys.executable, str(MANAGE), "demo", "--once", *options]
+    done = subprocess.run(line, env=environment(**given), capture_output=True, text=True, timeout=120, check=False)
+    tales = re.split(r"^A bounce$", done.stdout, flags=re.MULTILINE)
+    return done.returncode, done.stdout + done.stderr, [[name for name, _ in MOMENT.findall(tale)] for tale in tales]
+
+
+def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -> None:
+    code, printed, timelines = once(given_database)
+    assert timelines == [
+        ["requested", "decided", "queued", "handed_over", "delivered", "opened", "completed"],
+        ["requested", "decided", "queued", "handed_over", "bounced"],
+    ], printed
+    assert code == 0, printed
+    seconds = [float(value) for _, value in MOMENT.findall(printed)]
+    assert seconds[0] == 0
+    assert seconds[6] == max(seconds[:7])
+    assert not re.search(r"/reset/\S+", printed)
+
+
+def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_database: dict[str, str]) -> None:
+    code, printed, timelines = once(given_database, "--without-webhooks")
+    assert timelines == [
+        ["requested", "decided", "queued", "handed_over", "opened", "completed"],
+        ["requested", "decided", "queued", "handed_over"],
+    ], printed
+    assert code == 1
+    assert "delivered" in printed.splitlines()[-1]
+
+
+class Demo:
+    """A running demo. All processes that descend from it carry a mark in their environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = f"DEMO_UNDER_TEST={uuid.uuid4()}"
+        self.folder = folder
+        name, value = self.mark.split("=")
+        self.process = subprocess.Popen(
+            [sys.executable, str(MANAGE), "demo"],
+            env=environment(TMPDIR=str(folder), **{name: value}),
+            # From any folder, and as a terminal would start it: a process group of its own.
+            cwd=folder,
+            process_group=0,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.printed = ""
+        self.ports: list[int] = []
+
+    def wait_until_usable(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.printed += line
+            if line.startswith("Ctrl-C"):
+                break
+        self.ports = sorted({int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)/", self.printed)})
+        assert len(self.ports) == 2, self.printed
+
+    def read_to_the_end(self) -> str:
+        self.printed += self.process.communicate(timeout=30)[0]
+        return self.printed
+
+    def alive(self) -> dict[int, str]:
+        """Its processes by id. A zombie's environment is empty: it is dead, only not yet buried."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in (entry / "environ").read_bytes():
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+    def left_behind(self) -> list[str]:
+        """What still lives, listens or lies about once there was time to clear up."""
+        deadline = time.monotonic() + 15
+        while (left := self._left()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left
+
+    def _left(self) -> list[str]:
+        ports = [f"port {port}" for port in self.ports if is_open(port)]
+        return [*self.alive().values(), *ports, *(path.name for path in self.folder.iterdir())]
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    demo = Demo(tmp_path)
+    yield demo
+    for number in demo.alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    demo.process.communicate()
+
+
+@has_proc
+@pytest.mark.sqlite
+class TestEnding:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+    def test_it_leaves_no_process_no_port_and_no_file(self, demo: Demo, number: signal.Signals) -> None:
+        demo.wait_until_usable()
+        assert all(is_open(port) for port in demo.ports)
+        assert any("celery" in line for line in demo.alive().values())
+        demo.process.send_signal(number)
+        assert demo.process.wait(30) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+        assert demo.left_behind() == []
+
+    def test_ctrl_c_reaches_everybody_in_the_terminal_and_twice_changes_nothing(self, demo: Demo) -> None:
+        demo.wait_until_usable()
+        for _ in range(2):
+            os.killpg(demo.process.pid, signal.SIGINT)
+            time.sleep(0.1)
+        assert "Traceback" not in demo.read_to_the_end()
+        assert demo.process.returncode == 0
+        assert demo.left_behind() == []
+
+    @pytest.mark.parametrize("seconds", [0.9, 1.8])
+    def test_a_kill_while_it_starts_leaves_nothing_either(self, demo: Demo, seconds: float) -> None:
+        time.sleep(seconds)
+        demo.process.kill()
+        assert demo.left_behind() == []
+
+    def test_it_ends_early_with_a_clear_word_when_a_server_dies(self, demo: Demo) -> None:
+        demo.wait_until_usable()
+        for number, line in demo.alive().items():
+            if "celery" in line and "minder.py" not in line:
+                os.kill(number, signal.SIGKILL)
+        printed = demo.read_to_the_end()
+        assert demo.process.returncode == 1
+        assert "Celery worker ended by itself" in printed
+        assert "Traceback" not in printed
+        assert demo.left_behind() == []
+
+
+@pytest.mark.sqlite
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(plans.PortTaken, match=str(port)):
+            plans.make(port)
+
+
+@pytest.mark.django_db
+class TestSeeds:
+    def test_planting_twice_brings_everybody_back(self) -> None:
+        seeds.plant()
+        users = get_user_model().objects
+        users.filter(username="ada").update(email="elsewhere@example.org", is_active=False)
+        users.filter(username="ada").update(email="ada@example.org")
+        seeds.plant()
+        assert users.count() == len(seeds.PEOPLE)
+        assert authenticate(username="ada", password=seeds.PASSWORD)
+        assert not authenticate(username="grace", password=seeds.PASSWORD)
+        assert not users.get(username="alan").has_usable_password()
+        assert users.filter(email="curie@example.org").count() == 2
+
+    def test_staff_have_all_rights_or_few(self) -> None:
+        seeds.plant()
+        admin, agent = (get_user_model().objects.get(username=name) for name in ("admin", "agent"))
+        assert admin.has_perm("recovery.see_addresses")
+        assert agent.has_perm("recovery.send_reset")
+        assert not agent.has_perm("recovery.see_addresses")
+        assert not agent.has_perm("auth.change_user")
+
+    def test_a_site_with_people_of_its_own_gets_no_known_passwords(self) -> None:
+        get_user_model().objects.create_user("someone", "someone@library.example", "their own secret")
+        with pytest.raises(seeds.NotOurs), transaction.atomic():
+            seeds.plant()
+        assert get_user_model().objects.count() == 1
+
+
+class TestVisitor:
+    def test_forms_are_found_by_their_fields_with_what_is_hidden_in_them(self) -> None:
+        page = Page(
+            "http://x/a/?b",
+            200,
+            '<form action="/search"><input name="q"></form><script>"<form>"</script><form method="post">'
+            '<input type="hidden" name="token" value="1&amp;2"><input name="who"><button name="go">',
+        )
+        form = page.form("who")
+        assert (form.method, form.action, form.fields) == ("post", "", {"token": "1&2", "who": ""})
+        with pytest.raises(NotOffered, match="/a/"):
+            page.form("absent")
