@@ -189,6 +189,7 @@ class UserRecoveryMixin(_Mixin):
                 missed = _("No link for %(name)s. %(why)s") % {"name": viewer.name(user), "why": refusal}
                 self.message_user(request, missed, messages.ERROR)
                 break
+            self.log_change(request, user, _("Sent a reset link (%s).") % sent.shown_reference)
             asked.append(format_html("{} ({})", viewer.name(user), self._reference(sent, viewer)))
         if asked:
             said = ngettext("A reset link is on its way:", "%(count)d reset links are on their way:", len(asked))
