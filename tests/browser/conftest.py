@@ -1,0 +1,174 @@
+"""A Chromium from the system, and windows that write down what a person does not see: requests and complaints."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core import mail
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
+
+from recovery import resets
+from recovery.models import ResetRequest
+from tests.factories import UserFactory
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+AXE = {"resultTypes": ["violations"]}
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+NEW_PASSWORD = "a heron over the quiet reeds"
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1000, "height": 760}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1000, "height": 760}},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
+}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _async_unsafe() -> Iterator[None]:
+    """playwright's sync API leaves an event loop running in this thread, and Django's ORM refuses beside one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
+@pytest.fixture(scope="package")
+def chromium(_async_unsafe: None) -> Iterator[Browser]:
+    """One browser for the package. Skipped where there is none; conftest.py above turns the skip to a failure in CI."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("There is no Chromium on PATH (Debian: apt-get install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Window:
+    """One page of one browser profile, and everything it asked for or complained of."""
+
+    page: Page
+    context: BrowserContext
+    base: str
+    judge: Page | None = None
+    """Where axe, which is a script, judges a page of a window without script."""
+    requests: list[Request] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # playwright marks the functions it is given, and a list's own cannot be marked.
+        self.context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108
+        self.context.on("response", lambda response: self.responses.append(response))  # noqa: PLW0108
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, path: str) -> Response:
+        response = self.page.goto(self.base + path if path.startswith("/") else path)
+        assert response is not None
+        return response
+
+    def wear(self, look: str) -> None:
+        """Change scheme and size under the page as it stands."""
+        for page in filter(None, (self.page, self.judge)):
+            page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
+            page.set_viewport_size(LOOKS[look]["viewport"])
+
+    def press(self, name: str) -> None:
+        """Press the button or follow the link with these words, and wait for the page it leads to."""
+        with self.page.expect_navigation():
+            self.page.locator(f"button:has-text('{name}'), a:has-text('{name}')").first.click()
+
+    @property
+    def heading(self) -> str:
+        return self.page.locator("h1").inner_text().replace("\n", " ")
+
+    def faults(self) -> list[str]:
+        """What is wrong with the page as it stands, and with everything that was loaded since the window opened."""
+        found = [f"console: {text}" for text in self.complaints]
+        found += [f"request to {r.url}" for r in self.requests if not r.url.startswith(f"{self.base}/")]
+        pages = [
+            r for r in self.responses if r.request.resource_type == "document" and f"{self.base}/recovery/" in r.url
+        ]
+        found += [f"without its policy: {r.url}" for r in pages if r.headers.get("content-security-policy") != POLICY]
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found += [f"{wide} px wider than the window"] if wide > 0 else []
+        violations = Axe().run(self._page_for_axe(), options=AXE).response["violations"]
+        return found + [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in violations]
+
+    def _page_for_axe(self) -> Page:
+        if self.judge is None:
+            return self.page
+        html = re.sub(r"</?noscript>|<script.*?</script>", "", self.page.content())
+        # Script would leave one of the two words; without it the pair is what password managers need.
+        html = html.replace('"username email"', '"username"')
+        self.judge.route(self.page.url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        self.judge.goto(self.page.url)
+        return self.judge
+
+
+OpenWindow = Callable[..., Window]
+
+
+@pytest.fixture
+def site(live_server: Any, settings: Any) -> str:
+    """The running site, which is also where the links in its mails lead. Nobody has to wait or is asking too often."""
+    settings.RECOVERY = {
+        **settings.RECOVERY,
+        "BASE_URL": live_server.url,
+        "COOLDOWN": timedelta(0),
+        "REQUEST_LIMITS": {name: (1000, timedelta(hours=1)) for name in ("address", "account", "source")},
+    }
+    return str(live_server.url)
+
+
+@pytest.fixture
+def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
+    """Opens windows, each with a profile of its own, and closes them afterwards."""
+    contexts: list[BrowserContext] = []
+
+    def fresh(**options: Any) -> BrowserContext:
+        contexts.append(chromium.new_context(locale="en-GB", **options))
+        contexts[-1].set_default_timeout(10_000)
+        return contexts[-1]
+
+    def opened(*, script: bool = True, **options: Any) -> Window:
+        context = fresh(java_script_enabled=script, **{**LOOKS["light"], **options})
+        return Window(context.new_page(), context, site, None if script else fresh().new_page())
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def reader() -> Any:
+    """Somebody who forgot the password."""
+    return UserFactory.create(username="amelie", email="amelie@example.com")
+
+
+def work() -> None:
+    """Do what the worker does with the requests that are waiting."""
+    for request in ResetRequest.objects.filter(outcome="received"):
+        resets.fulfil(request.pk)
+
+
+def newest_link() -> str:
+    """The link of the newest mail."""
+    work()
+    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line]
+    return link
+
+
+def ask(window: Window, identifier: str = "amelie") -> None:
+    """From the forgot page to "check your mail"."""
+    window.open("/recovery/forgot/")
+    window.page.get_by_label("Email address or user name").fill(identifier)
+    window.press("Send me a link")
+    assert window.heading == "Check your mail"

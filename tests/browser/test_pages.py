@@ -1,0 +1,152 @@
+"""Every public page, in every light: axe finds nothing, the console is silent, nothing is loaded from elsewhere."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recovery.models import ResetToken
+from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
+
+
+def at_forgot(window: Window) -> None:
+    window.open("/recovery/forgot/")
+
+
+def at_forgot_with_an_error(window: Window) -> None:
+    window.open("/recovery/forgot/")
+    window.press("Send me a link")
+
+
+def at_sent(window: Window) -> None:
+    ask(window)
+
+
+def at_sent_with_a_hint(window: Window) -> None:
+    ask(window, "amelie@gmial.com")
+
+
+def at_sent_of_somebody_else(window: Window) -> None:
+    window.open("/recovery/sent/7KQ4-M9XD/")
+
+
+def at_set_password(window: Window) -> None:
+    ask(window)
+    window.open(newest_link())
+
+
+def at_set_password_with_errors(window: Window) -> None:
+    at_set_password(window)
+    window.page.get_by_label("New password", exact=True).fill("12345")
+    window.press("Save new password")
+
+
+def at_complete(window: Window) -> None:
+    at_set_password(window)
+    set_password(window)
+
+
+def at_used(window: Window) -> None:
+    ask(window)
+    link = newest_link()
+    window.open(link)
+    set_password(window)
+    window.open(link)
+
+
+def at_replaced(window: Window) -> None:
+    ask(window)
+    older = newest_link()
+    ask(window)
+    assert newest_link() != older
+    window.open(older)
+
+
+def at_expired(window: Window) -> None:
+    ask(window)
+    link = newest_link()
+    ResetToken.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    window.open(link)
+
+
+def at_mangled(window: Window) -> None:
+    ask(window)
+    window.open(newest_link()[:-5])
+
+
+def set_password(window: Window) -> None:
+    for field in window.page.locator("input[type=password]").all():
+        field.fill(NEW_PASSWORD)
+    window.press("Save new password")
+    assert window.heading == "Your new password is saved"
+
+
+PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
+    "forgot": (at_forgot, "Forgot your password?"),
+    "forgot, error": (at_forgot_with_an_error, "Forgot your password?"),
+    "sent": (at_sent, "Check your mail"),
+    "sent, hint": (at_sent_with_a_hint, "Check your mail"),
+    "sent, another browser": (at_sent_of_somebody_else, "Check your mail"),
+    "set password": (at_set_password, "Choose a new password"),
+    "set password, errors": (at_set_password_with_errors, "Choose a new password"),
+    "complete": (at_complete, "Your new password is saved"),
+    "used": (at_used, "This link was used already"),
+    "replaced": (at_replaced, "There is a newer link"),
+    "expired": (at_expired, "This link has expired"),
+    "mangled": (at_mangled, "This link does not work"),
+}
+
+
+def faults_in_every_light(window: Window) -> dict[str, list[str]]:
+    faults = {}
+    for look in LOOKS:
+        window.wear(look)
+        faults[look] = window.faults()
+    return faults
+
+
+SOUND: dict[str, list[str]] = {look: [] for look in LOOKS}
+
+with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+
+
+@with_and_without_script
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_sound_in_every_light(window: OpenWindow, reader: Any, name: str, script: bool) -> None:
+    arrive, heading = PAGES[name]
+    seen = window(script=script)
+    arrive(seen)
+    assert seen.heading == heading
+    assert faults_in_every_light(seen) == SOUND
+
+
+@with_and_without_script
+def test_the_page_is_sound_while_the_wait_counts_down(
+    window: OpenWindow, reader: Any, settings: Any, script: bool
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": timedelta(seconds=60)}
+    seen = window(script=script)
+    ask(seen)
+    assert "You can ask again in" in seen.page.locator("main").inner_text()
+    assert faults_in_every_light(seen) == SOUND
+
+
+@with_and_without_script
+def test_what_axe_and_the_window_would_find_is_found(window: OpenWindow, script: bool) -> None:
+    """The guard of the tests above: a page with faults has them reported."""
+    body = "<h1>No language</h1><input><p style='width: 3000px; color: #aaa'>Wide and pale<img src='https://evil.example/'>"
+    seen = window(script=script)
+    seen.context.route("**/faulty/", lambda route: route.fulfill(body=body, content_type="text/html"))
+    seen.open("/recovery/faulty/")
+    found = " ".join(seen.faults())
+    for fault in (
+        "html-has-lang",
+        "label",
+        "color-contrast",
+        "wider than",
+        "without its policy",
+        "request to https://evil",
+    ):
+        assert fault in found
