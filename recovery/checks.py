@@ -13,10 +13,12 @@ import django
 from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, tokens, webhooks
 from recovery.conf import DEFAULTS, MERGED, conf, of_django, unknown_settings
+from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 ALWAYS_TRACKING: Final = ("amazon_ses", "brevo", "mailtrap", "postal", "resend", "scaleway")
@@ -28,11 +30,11 @@ Apps = Sequence[AppConfig] | None
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001 to E003, E006 and E007: the RECOVERY dict as it is written."""
+    """E001 to E003 and E006 to E008: the RECOVERY dict as it is written, and where the rows go."""
     given = of_django("RECOVERY", {})
     if not isinstance(given, dict):
         return [Error("RECOVERY must be a dict.", id="recovery.E001")]
-    return [*_unknown(), *_base_urls(), *_shapes(), *_paths()]
+    return [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database()]
 
 
 @register(Tags.security)
@@ -111,20 +113,22 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _shapes() -> Iterator[CheckMessage]:
-    life = conf.TOKEN_LIFETIME
+    life: Any = conf.TOKEN_LIFETIME  # as typed, which need not be what it should be
+    proxies: Any = conf.TRUSTED_PROXIES
+    limits: Any = conf.REQUEST_LIMITS
     if life != "auto" and not (isinstance(life, timedelta) and timedelta(0) < life <= tokens.CEILING):
         yield _misshapen("TOKEN_LIFETIME", '"auto" or a timedelta of at most 24 hours')
     for name in ("COOLDOWN", "SEND_BY"):
         if not isinstance(getattr(conf, name), timedelta):
             yield _misshapen(name, "a timedelta")
-    if not isinstance(conf.TRUSTED_PROXIES, int) or conf.TRUSTED_PROXIES < 0:
+    if not isinstance(proxies, int) or proxies < 0:
         yield _misshapen("TRUSTED_PROXIES", "the number of proxies in front of the site, 0 or more")
     for name in MERGED:
         if strange := set(getattr(conf, name)) - set(DEFAULTS[name]):
             yield _misshapen(name, f"a dict with keys of {sorted(DEFAULTS[name])}, not {sorted(strange)}")
     if strange := set(conf.WEBHOOKS) - set(webhooks.PROVIDERS):
         yield _misshapen("WEBHOOKS", f"a dict with keys of {sorted(webhooks.PROVIDERS)}, not {sorted(strange)}")
-    for name, limit in conf.REQUEST_LIMITS.items():
+    for name, limit in limits.items():
         if not (isinstance(limit, tuple | list) and len(limit) == 2 and isinstance(limit[1], timedelta)):
             yield _misshapen(f"REQUEST_LIMITS['{name}']", "a number and a timedelta")
     if (way := conf.NO_PASSWORD_SIGN_IN) is not None and not {"NAME", "URL"} <= set(way):
@@ -142,6 +146,16 @@ def _paths() -> Iterator[CheckMessage]:
             path is None or import_string(path)
         except ImportError as error:
             yield Error(f"RECOVERY[{name!r}] cannot be imported.", hint=str(error), id="recovery.E007")
+
+
+def _database() -> Iterator[CheckMessage]:
+    alias = router.db_for_write(ResetRequest)
+    if connections[alias].vendor not in ("postgresql", "sqlite"):
+        yield Error(
+            f"The database {alias!r} is neither PostgreSQL nor SQLite: limits and links need INSERT … RETURNING.",
+            hint="Route the app recovery to a PostgreSQL or SQLite database.",
+            id="recovery.E008",
+        )
 
 
 def _memory() -> Iterator[CheckMessage]:

@@ -83,12 +83,11 @@ def _live_links(email: Email) -> list[ResetToken]:
 
 
 def _why_dead(email: Email) -> str:
-    words = {tokens.refusal(link, accounts.by_key(link.user_key)) for link in email.tokens.all()}
-    if words == {Refusal.INACTIVE}:
+    owners = [(link, accounts.by_key(link.user_key)) for link in email.tokens.all()]
+    if {tokens.refusal(link, owner) for link, owner in owners} == {Refusal.INACTIVE}:
         return EmailReason.INACTIVE
-    if words == {Refusal.CREDENTIALS_CHANGED}:
-        return EmailReason.ADDRESS_CHANGED
-    return EmailReason.TOKEN_DEAD
+    moved = [owner and link.address not in accounts.of_user(owner).verified_addresses for link, owner in owners]
+    return EmailReason.ADDRESS_CHANGED if moved and all(moved) else EmailReason.TOKEN_DEAD
 
 
 @sensitive_variables("message", "secrets")

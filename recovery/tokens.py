@@ -86,7 +86,7 @@ def find_and_count(selector: str, verifier: str) -> ResetToken | None:
     """
     table = ResetToken._meta.db_table
     digest = _digest(verifier)
-    counted = ResetToken.objects.raw(
+    counted = ResetToken.objects.using(router.db_for_write(ResetToken)).raw(
         f"UPDATE {table} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
         f" WHERE selector = %s AND digest = %s AND open_count < {MOST_OPENINGS} RETURNING *",
         [_db_value(models.DateTimeField(), timezone.now()), selector[:22], digest],
@@ -188,6 +188,7 @@ def longest_lifetime() -> timedelta:
     return min(conf.TOKEN_LIFETIME, CEILING) if isinstance(conf.TOKEN_LIFETIME, timedelta) else LONGEST
 
 
+@sensitive_variables()
 def _derive(purpose: str, selector: str, key: str) -> str:
     mac = salted_hmac("recovery.tokens", f"{purpose}:{selector}", secret=key, algorithm="sha256")
     return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()

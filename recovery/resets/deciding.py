@@ -73,15 +73,21 @@ def expire_late() -> int:
     ended = 0
     for request in ResetRequest.objects.undecided().filter(requested_at__lt=Now() - conf.SEND_BY)[:500]:
         with transaction.atomic():
-            ended += _close(request, Outcome.EXPIRED)
+            if _hold(request):
+                _close(request, Outcome.EXPIRED)
+                ended += 1
     return ended
 
 
 def _decide(request: ResetRequest) -> list[Email]:
+    if not _hold(request):
+        return []
+    if request.requested_at < timezone.now() - conf.SEND_BY:
+        _close(request, Outcome.EXPIRED)
+        return []
     verdicts = [_judge(request, account) for account in _accounts(request)]
     outcome = _overall([verdict.outcome for verdict in verdicts])
-    if not _close(request, outcome, accounts=len(verdicts)):
-        return []
+    _close(request, outcome, accounts=len(verdicts))
     if verdicts:
         insert(*[
             Decision(
@@ -144,14 +150,17 @@ def _overall(outcomes: Sequence[str]) -> str:
     return outcomes[0]
 
 
-def _close(request: ResetRequest, outcome: str, **detail: Any) -> int:
-    """Write the outcome once; 0 if another worker was faster, and then nothing else may be written."""
+def _hold(request: ResetRequest) -> bool:
+    """Lock the undecided row before anything is read; False if another worker, late or early, decided it."""
     undecided = ResetRequest.objects.filter(pk=request.pk, outcome=Outcome.RECEIVED)
-    closed = undecided.update(outcome=outcome, decided_at=Now())
-    if closed:
-        request.outcome = outcome
-        audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
-    return closed
+    return bool(undecided.update(decided_at=Now()))
+
+
+def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
+    """Write the outcome of a row that ``_hold`` locked, and its trail."""
+    ResetRequest.objects.filter(pk=request.pk).update(outcome=outcome)
+    request.outcome = outcome
+    audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
 
 
 def _links(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
