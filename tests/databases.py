@@ -2,8 +2,8 @@
 Gives every test process its own database and its own broker, before Django reads its settings.
 
 ``manage.py test`` hands out ``DATABASE_URL_<process>`` and ``REDIS_URL_<process>``. Bare pytest hands out nothing: it
-gets SQLite and a broker of its own, which its xdist processes share under numbers of their own. For ``--pdb`` on PostgreSQL,
-give it a ``DATABASE_URL``.
+gets SQLite and a broker of its own, which its xdist processes share under numbers of their own. For ``--pdb`` on
+PostgreSQL, give it a ``DATABASE_URL``.
 """
 
 import atexit
