@@ -178,7 +178,7 @@ class Provider:
         for name in (self.key, self.older_key):
             found = _setting(name, esp_name=self.view.esp_name, allow_bare=True, default=None) if name else None
             if found is not None:
-                return str(found)
+                return str(found or "")
         return ""
 
 
