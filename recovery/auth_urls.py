@@ -12,10 +12,10 @@ from django.urls import path
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import views
-from recovery.pages import page
+from recovery.pages import link_page
 
 
-@page
+@link_page
 @sensitive_variables("token")
 def confirm(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     """Django's path of a link, by its names for the two parts. A link of Django's own making is a dead one."""
@@ -25,7 +25,7 @@ def confirm(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
 _ours: list[Any] = [
     path("password_reset/", views.forgot, name="password_reset"),
     path("password_reset/done/", views.sent, name="password_reset_done"),
-    path("reset/<uidb64>/<token>/", confirm, name="password_reset_confirm"),
+    path("reset/<slug:uidb64>/<recovery_secret:token>/", confirm, name="password_reset_confirm"),
     path("reset/done/", views.complete, name="password_reset_complete"),
 ]
 _names = {pattern.name for pattern in _ours}

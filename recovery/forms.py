@@ -9,14 +9,31 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from recovery.addresses import MAX_LENGTH
+from recovery.origin import printable
 
 LONGEST_PASSWORD = 4096  # far above NIST's 64; keeps validators and hashers off megabytes
+
+
+class TypedField(forms.CharField):
+    """Text that a page can show again: a post may bring lone surrogates (multipart in UTF-7), which none can."""
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return printable(str(super().bound_data(data, initial) or ""))
+
+
+class HiddenField(TypedField):
+    """What the person did not type can be no fault of theirs: the view judges it, and drops it if it is no good."""
+
+    widget = forms.HiddenInput
+
+    def clean(self, value: Any) -> str:
+        return str(value or "")
 
 
 class ForgotForm(forms.Form):
     """One field: user name or address."""
 
-    identifier = forms.CharField(
+    identifier = TypedField(
         label=_("Email address or user name"),
         max_length=MAX_LENGTH,
         error_messages={
@@ -35,7 +52,7 @@ class ForgotForm(forms.Form):
             }
         ),
     )
-    next = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    next = HiddenField(required=False)
 
     def clean_identifier(self) -> str:
         """One line of printable text, one address at most. Whether an account has it is nobody's business here."""
@@ -73,6 +90,8 @@ class NewPasswordForm(forms.Form):
         password = str(self.cleaned_data["new_password1"])
         if len(password) > LONGEST_PASSWORD:
             raise ValidationError(_("That password is too long. Use at most 4096 characters."), code="too_long")
+        if password != password.encode(errors="ignore").decode():
+            raise ValidationError(_("That holds characters that cannot be stored. Type another."), code="unprintable")
         password_validation.validate_password(password, cast(Any, self.user))
         return password
 

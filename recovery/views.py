@@ -24,7 +24,7 @@ from recovery.forms import ForgotForm, NewPasswordForm
 from recovery.models import ResetRequest, ResetToken
 from recovery.models.requests import parse_reference, shown_reference
 from recovery.origin import Origin, is_navigation, verdict_on
-from recovery.pages import page
+from recovery.pages import Secret, link_page, page
 from recovery.reasons import SHOWN_REFUSALS, EmailKind, Refusal
 
 USUAL_MINUTES = 2
@@ -74,7 +74,7 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "default") -
     return render(request, "recovery/sent.html", context)
 
 
-@page
+@link_page
 @sensitive_variables("verifier")
 def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     """The link of the mail: puts the secret into a cookie of its own path and leads to a path without it.
@@ -82,7 +82,6 @@ def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     Reads and writes no row for a browser, whose opening the form's page records; anything else that fetches
     the link is recorded here, since it seldom goes on.
     """
-    _forget_path(request, selector)
     if not is_navigation(request):
         resets.see_link(selector, verifier, origin=Origin.of(request))
     response = HttpResponseRedirect(reverse("recovery:reset_form", kwargs={"selector": selector}))
@@ -90,7 +89,7 @@ def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     return response
 
 
-@page
+@link_page
 @sensitive_variables("rest", "link")
 def mangled(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Anything else below the links' path. A link that only gained punctuation or lost its slash still works.
@@ -98,8 +97,7 @@ def mangled(request: HttpRequest, rest: str = "") -> HttpResponse:
     Never a 404: its log line would hold the path, and with it perhaps most of a good link.
     """
     if link := re.match(r"([\w-]{22})/([\w-]{43})\W*$", rest):
-        return reset(request, selector=link[1], verifier=link[2])
-    _forget_path(request, "")
+        return reset(request, selector=link[1], verifier=Secret(link[2]))
     return _dead(request, Refusal.MALFORMED, can_ask_again=False)
 
 
@@ -161,7 +159,7 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpRespon
     return _sent_page_of(intake.ask(before.identifier, origin=origin, audience=before.audience))
 
 
-@sensitive_variables("verifier")
+@sensitive_variables()  # validators and hashers are the site's and name their variables as they like
 def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     standing = resets.stand(selector, verifier)
     token, user = standing.token, standing.user
@@ -219,23 +217,9 @@ def _site(audience: str = "default") -> dict[str, Any]:
 def _safe_next(request: HttpRequest, wanted: str) -> str:
     """A path of this site to go on to after signing in, or ""."""
     is_safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
-    return wanted if is_safe and wanted.startswith("/") and len(wanted) <= 200 else ""
+    return wanted if is_safe and wanted.isprintable() and wanted.startswith("/") and len(wanted) <= 200 else ""
 
 
 def _sign_in_url(next_url: str) -> str:
     url = resolve_url(login_url())
     return f"{url}?{urlencode({'next': next_url})}" if next_url else url
-
-
-def _forget_path(request: HttpRequest, selector: str) -> None:
-    """Take the secret out of the request, so that no error report or log line made from here on has it."""
-    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
-    request.path = request.path_info = plain
-    for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
-        if name in request.META:
-            request.META[name] = plain
-    if hasattr(request, "scope"):
-        request.scope = {**request.scope, "path": plain, "raw_path": plain.encode()}
-    if request.resolver_match is not None:
-        request.resolver_match.kwargs = {}
-        vars(request.resolver_match).update(captured_kwargs={})
