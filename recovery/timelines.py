@@ -75,7 +75,7 @@ def of_request(request: ResetRequest) -> list[Step]:
     begin = min((decision.decided_at for decision in decisions), default=request.requested_at)
     for email in emails:
         placed += _mailed(email, not_before=begin, say_which=True)
-    placed += [(event.occurred_at, _noted(event)) for event in trail]
+    placed += [(_place(event, request), _noted(event)) for event in trail]
     if request.completed_at and not any(step.what == "completed" for _moment, step in placed):
         done = Step(request.completed_at, "completed", str(Action.COMPLETED.label), "", Party.PERSON)
         placed.append((request.completed_at, done))
@@ -118,6 +118,13 @@ def _happened(event: EmailEvent, email: Email, *, say_which: bool) -> Step:
 
 def _said_by(event: EmailEvent) -> Party:
     return Party.PROVIDER if event.dedupe_key or event.esp else Party.US
+
+
+def _place(event: AuditEvent, request: ResetRequest) -> datetime:
+    """Completion comes before the notices of it, which are queued before its line in the trail is written."""
+    if event.action == Action.COMPLETED and request.completed_at:
+        return min(event.occurred_at, request.completed_at)
+    return event.occurred_at
 
 
 def _noted(event: AuditEvent) -> Step:

@@ -107,7 +107,7 @@ class EmailAdmin(ReadOnlyAdmin):
         return self._columns(request)[:6]
 
     def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
-        return [*self._columns(request), "audience", "language", "send_by", "attempt_count", "esp_message_id"]
+        return [*self._columns(request), "audience", "language", "attempt_count", "esp_message_id"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
         return self.get_fields(request, obj)
@@ -130,7 +130,7 @@ class EmailAdmin(ReadOnlyAdmin):
             return moments.shown(email.queued_at)
 
         @admin.display(description=_("recipient"))
-        def recipient(email: Email) -> str:
+        def to_address(email: Email) -> str:
             return viewer.address(email.recipient)
 
         @admin.display(description=_("kind"))
@@ -162,4 +162,9 @@ class EmailAdmin(ReadOnlyAdmin):
         def delivered_at(email: Email) -> Any:
             return moments.shown(email.delivered_at)
 
-        return queued_at, recipient, kind, state, account, request_link, route, handed_over_at, delivered_at
+        @admin.display(description=_("send by"))
+        def send_by(email: Email) -> Any:
+            return moments.shown(email.send_by)
+
+        columns = (queued_at, to_address, kind, state, account, request_link)
+        return (*columns, route, handed_over_at, delivered_at, send_by)

@@ -177,8 +177,8 @@ class ReadOnlyAdmin(Base):
                 parameters.add(f"{entry}__exact")
             elif isinstance(entry, tuple):
                 parameters |= {f"{entry[0]}__gte", f"{entry[0]}__lt"}
-            elif issubclass(entry, admin.SimpleListFilter):
-                parameters.add(entry.parameter_name)
+            else:
+                parameters.add(getattr(entry, "parameter_name", ""))
         return parameters
 
     def link(self, model_name: str, pk: Any, text: str, viewer: Viewer) -> str | SafeString:

@@ -55,7 +55,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))
 
     def get_list_display(self, request: HttpRequest) -> tuple[Callable[[ResetRequest], Any], ...]:
-        return self._columns(request)[:7]
+        return self._columns(request)[:6]
 
     def get_fields(self, request: HttpRequest, obj: ResetRequest | None = None) -> list[Any]:
         return [*self._columns(request), "audience", "language", "next_url", "attempt_count"]
@@ -108,7 +108,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
             "account": viewer.link_to(token.user_key, self.admin_site.name),
             "state": TokenState.EXPIRED.value if has_expired else token.state,
             "label": _now("too old") if has_expired else token.get_state_display(),
-            "expires": moments.shown(token.expires_at),
+            "until": moments.shown(token.ended_at or token.expires_at),
             "openings": token.open_count,
         }
 
@@ -162,8 +162,8 @@ class ResetRequestAdmin(ReadOnlyAdmin):
         def completed_at(row: ResetRequest) -> Any:
             return moments.shown(row.completed_at)
 
-        columns = (requested_at, reference, asked_for, outcome, kind, account, asked_by, reason)
-        return (*columns, client, decided_at, completed_at)
+        columns = (requested_at, reference, asked_for, outcome, account, asked_by)
+        return (*columns, reason, kind, client, decided_at, completed_at)
 
 
 def _word(outcome: str, meaning: str) -> Any:

@@ -163,7 +163,7 @@ class UserRecoveryMixin(_Mixin):
         return reverse(name, args=args, current_app=self.admin_site.name)
 
     def _ask(self, request: HttpRequest, people: Sequence[AbstractBaseUser], form: ReasonForm) -> HttpResponse:
-        viewer = Viewer.of(request)
+        viewer, is_action = Viewer.of(request), ACTION_CHECKBOX_NAME in request.POST
         title = ngettext("Send a reset link?", "Send %(count)d reset links?", len(people)) % {"count": len(people)}
         request.current_app = self.admin_site.name
         context = {
@@ -173,9 +173,10 @@ class UserRecoveryMixin(_Mixin):
             "media": self.media,
             "form": form,
             "people": [_introduced(user, viewer) for user in people],
-            "action_name": ACTION if ACTION_CHECKBOX_NAME in request.POST else "",
+            "action_name": ACTION if is_action else "",
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            "back_url": self._url("changelist"),
+            "people_url": self._url("changelist"),
+            "back_url": self._url("changelist") if is_action else self._url("change", quote(people[0].pk)),
         }
         return TemplateResponse(request, "admin/recovery/send_reset_link.html", context)
 
