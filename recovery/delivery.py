@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -32,6 +32,13 @@ LEASE: Final = timedelta(seconds=90)
 MOST_TRIES: Final = 12
 FIRST_WAIT: Final = timedelta(seconds=10)
 LONGEST_WAIT: Final = timedelta(minutes=5)
+
+
+class Setback(NamedTuple):
+    """Why a mail did not leave this time, and what the other side said, without any link."""
+
+    reason: EmailReason
+    detail: str
 
 
 def deliver(email_id: UUID) -> str | None:
@@ -90,23 +97,33 @@ def _why_dead(email: Email) -> str:
     return EmailReason.ADDRESS_CHANGED if moved and all(moved) else EmailReason.TOKEN_DEAD
 
 
-@sensitive_variables("message", "secrets")
 def _send(email: Email, links: Sequence[ResetToken]) -> str:
+    outcome = _hand_over(email, links)
+    if isinstance(outcome, routes.Handover):
+        return _handed_over(email, outcome)
+    if outcome.reason == EmailReason.PROVIDER_REFUSED_RECIPIENT:
+        return _end(email, EmailState.FAILED, outcome.reason, outcome.detail)
+    return _defer(email, outcome.reason, outcome.detail)
+
+
+@sensitive_variables()
+def _hand_over(email: Email, links: Sequence[ResetToken]) -> routes.Handover | Setback:
+    """Render and send. What went wrong is returned, not raised, and noted once its exception is gone: an error of
+    the note would carry it as context, and with it the mail it echoes, into logs and reports."""
     secrets: list[str] = []
     try:
         secrets = _secrets(links)
         message = rendering.message_for(email, links)
     except Exception as error:  # noqa: BLE001 - templates and translations are the site's
-        return _fail(email, EmailReason.RENDER_ERROR, error, secrets)
+        return _not_rendered(email, error, secrets)
     try:
-        handover = routes.send(message, email)
+        return routes.send(message, email)
     except SendRefused as error:
-        return _end(email, EmailState.FAILED, EmailReason.PROVIDER_REFUSED_RECIPIENT, _clean(error, secrets))
+        return Setback(EmailReason.PROVIDER_REFUSED_RECIPIENT, _clean(error, secrets))
     except SendFailed as error:
-        return _defer(email, EmailReason.PROVIDER_DOWN, _clean(error, secrets))
+        return Setback(EmailReason.PROVIDER_DOWN, _clean(error, secrets))
     except ValueError as error:  # BadHeaderError on Django 5.2, ValueError from 6.0 on
-        return _fail(email, EmailReason.RENDER_ERROR, error, secrets)
-    return _handed_over(email, handover)
+        return _not_rendered(email, error, secrets)
 
 
 def _secrets(links: Sequence[ResetToken]) -> list[str]:
@@ -138,10 +155,10 @@ def _handed_over(email: Email, handover: routes.Handover) -> str:
     return _moved(email, EmailState.HANDED_OVER)
 
 
-def _fail(email: Email, reason: str, error: Exception, secrets: Sequence[str]) -> str:
-    """Try again later all the same: a template may be mended before the mail is too late."""
-    logger.error("email %s: %s (%s)", email.pk, reason, type(error).__name__)
-    return _defer(email, reason, _clean(error, secrets))
+def _not_rendered(email: Email, error: Exception, secrets: Sequence[str]) -> Setback:
+    """Tried again later all the same: a template may be mended before the mail is too late."""
+    logger.error("email %s: %s (%s)", email.pk, EmailReason.RENDER_ERROR, type(error).__name__)
+    return Setback(EmailReason.RENDER_ERROR, _clean(error, secrets))
 
 
 def _defer(email: Email, reason: str, detail: str) -> str:

@@ -1,4 +1,7 @@
-"""What holds for every page: no caching, strict headers, own transactions, reachable without signing in."""
+"""What holds for every page: no caching, strict headers, own transactions, reachable without signing in.
+
+And for every path that holds a link's secret: it is out of the request before anything can fail or be refused.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,7 +10,8 @@ from typing import Any, Final
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_protect
+from django.urls import converters, register_converter, reverse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 View = Callable[..., HttpResponse]
@@ -38,3 +42,61 @@ def page(view: View) -> View:
 
     guarded = require_http_methods(["GET", "HEAD", "POST"])(csrf_protect(with_headers))
     return login_not_required(transaction.non_atomic_requests(guarded))
+
+
+class Secret(str):
+    """What a path holds of a link. Its repr is masked: error reports print the arguments of Django's own frames,
+    where no ``sensitive_variables`` reaches."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[secret]'"
+
+
+class SecretSegment(converters.SlugConverter):
+    """``<recovery_secret:verifier>``: one segment of a path."""
+
+    def to_python(self, value: str) -> Secret:
+        return Secret(value)
+
+
+class SecretRest(converters.PathConverter):
+    """``<recovery_secret_rest:rest>``: all that is left of a path."""
+
+    def to_python(self, value: str) -> Secret:
+        return Secret(value)
+
+
+register_converter(SecretSegment, "recovery_secret")
+register_converter(SecretRest, "recovery_secret_rest")
+
+
+def link_page(view: View) -> View:
+    """As ``page``, for a path that holds a link's secret; a ``selector`` among its arguments stays.
+
+    Django logs the path of a refused method and of a failed CSRF check, and its error reports hold it. So the path
+    goes first, and the middleware, which would judge even earlier, leaves the CSRF check to ``page``.
+    """
+    guarded = page(view)
+
+    @wraps(guarded)
+    def without_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        _forget_path(request, str(kwargs.get("selector", "")))
+        return guarded(request, *args, **kwargs)
+
+    return csrf_exempt(without_path)
+
+
+def _forget_path(request: HttpRequest, selector: str) -> None:
+    """Take the secret out of the request, so that no error report or log line made from here on has it."""
+    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
+    request.path = request.path_info = plain
+    for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
+        if name in request.META:
+            request.META[name] = plain
+    if hasattr(request, "scope"):
+        request.scope = {**request.scope, "path": plain, "raw_path": plain.encode()}
+    if request.resolver_match is not None:
+        request.resolver_match.kwargs = {}
+        vars(request.resolver_match).update(captured_kwargs={})

@@ -70,7 +70,7 @@ def refuse_link(token: ResetToken, *, why: str) -> None:
     audit.record(Action.LINK_REFUSED, user_key=token.user_key, request_id=token.request_id, refusal=why)
 
 
-@sensitive_variables("password", "old_hash")
+@sensitive_variables()  # hashers and receivers name the password as they like
 def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin: Origin) -> None:
     """Set the new password over a link that ``stand`` found good.
 

@@ -1,0 +1,74 @@
+"""What comes after the mail: links, time that passes, faults of the database, and the words of the trail."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.core import mail
+from django.db import OperationalError, connection, models
+from django.db.models import F
+from django.test import Client
+
+from recovery.models import AuditEvent, ResetToken
+from tests.asking import ask, browser, follow, links, work
+
+
+def mailed_link(user: Any, **more: Any) -> str:
+    """Somebody asks for ``user``, a worker works; the path of the link that was mailed."""
+    before = len(mail.outbox)
+    ask(browser(**more), user.email)
+    work()
+    [message] = mail.outbox[before:]
+    [link] = links(message)
+    return link
+
+
+def opened(link: str, **more: Any) -> tuple[Client, str]:
+    """A browser that opened the link and holds its form."""
+    client = browser(**more)
+    form = follow(client, link)
+    client.get(form)
+    return client, form
+
+
+def row_of(link: str) -> ResetToken:
+    return ResetToken.objects.get(selector=selector_of(link))
+
+
+def selector_of(link: str) -> str:
+    return link.split("/")[3]
+
+
+def verifier_of(link: str) -> str:
+    return link.split("/")[4]
+
+
+def let_pass(time: timedelta) -> None:
+    """Time passes: every moment in every row of the app moves into the past."""
+    for model in apps.get_app_config("recovery").get_models():
+        moments = [field.name for field in model._meta.fields if isinstance(field, models.DateTimeField)]
+        models.QuerySet(model).update(**{name: F(name) - time for name in moments})
+
+
+@contextmanager
+def failing(pattern: str, error: Exception | None = None) -> Iterator[list[str]]:
+    """The database refuses every statement that matches; yields those it refused."""
+    refused: list[str] = []
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if re.search(pattern, sql):
+            refused.append(sql)
+            raise error or OperationalError("the disk is full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        yield refused
+
+
+def trail(action: str) -> list[dict[str, Any]]:
+    """The details of all rows of this action, the oldest first."""
+    rows = AuditEvent.objects.filter(action=action).order_by("occurred_at", "id")
+    return [row.detail for row in rows]
