@@ -60,7 +60,7 @@ def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Ite
             stage.minded.append(parts.enter_context(servers.broker(port=plan.broker_port)))
         room.mkdir(mode=0o700)
         if os.environ["REDIS_URL"].startswith("memory:"):
-            warn("There is no Redis or Valkey here, so no worker runs: mail leaves by a sweep every two seconds.")
+            warn("Without Redis or Valkey no worker runs: mail leaves by a sweep every two seconds.")
             _make_ready()
             parts.enter_context(_sweeping())
         else:

@@ -99,13 +99,14 @@ def _mail(message: Message, still: bool) -> Page:
         '<p class="back"><a href="/">Inbox</a></p>',
         f'<p class="note"><span class="state {mood}">{word}</span> {meaning}</p>',
         f'<dl class="facts">{rows}</dl>',
-        f'<h2>Text</h2><pre class="text">{_linked(message.text)}</pre>' if message.text else "",
+        f'<h2>Text</h2><pre class="text">{_linked(message.text.rstrip())}</pre>' if message.text else "",
     ]
     if message.html:
         frame = f'<iframe title="HTML part of the mail" src="/mail/{message.id}/html" sandbox></iframe>'
         alone = f'<a href="/mail/{message.id}/html">Show it on a page of its own</a>'
         parts.append(f'<h2>HTML</h2>{frame}<p class="hint">{alone}. Links work in the text above.</p>')
-    parts.append(f'<h2>What became of it</h2><ol class="events">{events or "<li>Nothing yet.</li>"}</ol>')
+    became = f'<ol class="events">{events}</ol>' if events else '<p class="hint">Nothing yet.</p>'
+    parts.append(f"<h2>What became of it</h2>{became}")
     return _document(message.subject or "(no subject)", "".join(parts), refresh=message.is_waiting and not still)
 
 
