@@ -33,15 +33,16 @@ HEADERS: Final = {
 def page(view: View) -> View:
     """Decorate a page: GET, HEAD and POST; CSRF checked; commits on its own also under ATOMIC_REQUESTS."""
 
-    @wraps(view)
+    guarded = require_http_methods(["GET", "HEAD", "POST"])(csrf_protect(view))
+
+    @wraps(guarded)
     def with_headers(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
+        response = guarded(request, *args, **kwargs)
         for name, value in HEADERS.items():
             response.headers[name] = value
         return response
 
-    guarded = require_http_methods(["GET", "HEAD", "POST"])(csrf_protect(with_headers))
-    return login_not_required(transaction.non_atomic_requests(guarded))
+    return login_not_required(transaction.non_atomic_requests(with_headers))
 
 
 class Secret(str):
