@@ -1,6 +1,6 @@
 """The people of the demo. Running it twice changes nothing but brings their passwords, addresses and rights back.
 
-Addresses choose their fate at the provider on localhost (`example_project.provider.fates`).
+Addresses choose their fate at the provider on localhost (``example_project.provider.fates``).
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def plant() -> None:
 
 
 def _permissions(names: tuple[str, ...]) -> list[Permission]:
-    """The permissions of names like `app.codename`. Raises LookupError for one that does not exist."""
+    """The permissions of names like ``app.codename``. Raises LookupError for one that does not exist."""
     if not names:
         return []
     wanted = Q()

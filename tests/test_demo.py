@@ -1,4 +1,4 @@
-"""`manage.py demo` from outside, as its user runs it: what it prints, how it exits, what it leaves behind."""
+"""``manage.py demo`` from outside, as its user runs it: what it prints, how it exits, what it leaves behind."""
 
 import contextlib
 import os

@@ -27,7 +27,7 @@ SECRET = "postmark:back and forth"
 
 
 class Receiver:
-    """A site that takes webhooks and answers with what is in `answers`, then 200."""
+    """A site that takes webhooks and answers with what is in ``answers``, then 200."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []

@@ -1,5 +1,6 @@
-"""What `manage.py demo` is made of; the command itself only reads its options and prints.
+"""What ``manage.py demo`` is made of; the command itself only reads its options and prints.
 
-`plan` decides where everything will be, before Django loads its settings; `stage` starts the servers and ends them;
-`web` serves the site; `visitor` is a person at a browser; `story` lets one live through a reset, read from the rows.
+``plan`` decides where everything will be, before Django loads its settings; ``stage`` starts the servers and ends
+them; ``web`` serves the site; ``visitor`` is a person at a browser; ``story`` lets one live through a reset, read from
+the rows.
 """

@@ -1,7 +1,7 @@
 """Where the demo's parts will be: ports, keys, the folder of its database; told to all of them by the environment.
 
-Settings are read once, when Django starts. So `manage.py demo` makes its plan, puts it into the environment, and begins
-anew; from there on the site, the worker and the command run on the settings that a host would give them.
+Settings are read once, when Django starts. So ``manage.py demo`` makes its plan, puts it into the environment, and
+begins anew; from there on the site, the worker and the command run on the settings that a host would give them.
 """
 
 import json
@@ -27,7 +27,7 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """The demo's own part of the environment. `broker_port` is None where the broker is somebody else's or memory."""
+    """The demo's own part of the environment. ``broker_port`` is None where the broker is somebody else's or memory."""
 
     room: str
     site_port: int
@@ -51,12 +51,12 @@ class Plan:
 
 
 def make(port: int | None) -> Plan:
-    """Choose. Raises PortTaken when `port` is."""
+    """Choose. Raises PortTaken when ``port`` is."""
     needs_broker = not os.environ.get("REDIS_URL") and servers.broker_program() is not None
     if port is not None and not _is_free(port):
         raise PortTaken(f"Port {port} is taken. Choose another with --port, or leave it out and let the demo find one.")
     return Plan(
-        # Named here and made by `stage`, beside the server that will remove it.
+        # Named here and made by ``stage``, beside the server that will remove it.
         room=str(Path(tempfile.gettempdir()) / f"recovery-demo-{secrets.token_hex(8)}"),
         site_port=port or _preferring(SITE_PORT),
         provider_port=_preferring(PROVIDER_PORT),

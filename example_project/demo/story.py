@@ -1,7 +1,7 @@
 """One person's reset from the click to the new password, and one mail that bounces, over real HTTP.
 
 What happened is read from the rows, as staff would see it. A step that does not do what it should ends the story with
-`StoryFailed`; moments that are merely missing are left to whoever asked for them.
+``StoryFailed``; moments that are merely missing are left to whoever asked for them.
 """
 
 import re
@@ -41,7 +41,7 @@ class Moment:
 
 
 class Story:
-    """The two tales on a running stage. `say` takes one line for each step."""
+    """The two tales on a running stage. ``say`` takes one line for each step."""
 
     def __init__(self, stage: Stage, say: Callable[[str], object]) -> None:
         self.stage = stage

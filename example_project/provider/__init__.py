@@ -10,8 +10,8 @@ Standard library only, and nothing of Django: it can be started before a setting
     provider.mode("limited", retry_after="30", times=2)
     provider.stop()
 
-Recipients choose their fate by name (`fates`); `postmark` holds the wire format, `ledger` the memory, `callbacks` the
-way back, `faults` the ways to misbehave, `inbox` the pages, `server` the sockets.
+Recipients choose their fate by name (``fates``); ``postmark`` holds the wire format, ``ledger`` the memory,
+``callbacks`` the way back, ``faults`` the ways to misbehave, ``inbox`` the pages, ``server`` the sockets.
 """
 
 from example_project.provider.faults import Fault

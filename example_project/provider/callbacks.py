@@ -34,7 +34,7 @@ class _Due:
 
 
 class Callbacks:
-    """The queue and its thread. `where` is asked before every try: the site may be named after the start."""
+    """The queue and its thread. ``where`` is asked before every try: the site may be named after the start."""
 
     def __init__(self, ledger: Ledger, where: Callable[[], tuple[str, str] | None]) -> None:
         self._ledger = ledger

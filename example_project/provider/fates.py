@@ -1,6 +1,6 @@
 """What becomes of a mail, chosen by the recipient's own name; any domain will do.
 
-Only the choice lives here: how an event looks on the wire is in `postmark`, when it is posted in `callbacks`.
+Only the choice lives here: how an event looks on the wire is in ``postmark``, when it is posted in ``callbacks``.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ CHOSEN = {
 
 
 def of(address: str) -> Fate:
-    """The fate of an address: `slow@…` or, to have many of a kind, `slow+anything@…`."""
+    """The fate of an address: ``slow@…`` or, to have many of a kind, ``slow+anything@…``."""
     local = address.rpartition("@")[0].lower()
     for name, fate in CHOSEN.items():
         if local == name or local.startswith(name + "+"):

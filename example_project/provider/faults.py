@@ -1,6 +1,6 @@
 """The ways in which the provider can misbehave, for tests and benchmarks; one at a time, for so many calls or for good.
 
-A fault says what the caller gets to see and whether the mail was accepted all the same; `server` acts it out.
+A fault says what the caller gets to see and whether the mail was accepted all the same; ``server`` acts it out.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave. `error_code` and `status` of an error answer; `garbage` replaces the body of a good one."""
+    """One way to misbehave. ``garbage`` replaces the body of an answer to a mail that was accepted all the same."""
 
     name: str
     accepts: bool = True

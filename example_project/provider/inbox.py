@@ -1,4 +1,4 @@
-"""The inbox: what every recipient would see, for whoever tries the demo. HTML without scripts, styled by `inbox.css`.
+"""The inbox: what every recipient would see, for whoever tries the demo. HTML without scripts, styled by ``inbox.css``.
 
 Mail is foreign text: the text part is escaped and its links alone become links; the HTML part has a URL of its own
 whose policy allows nothing but its own styles, and is shown in a frame from there.
@@ -37,7 +37,7 @@ FILES = {"/inbox.css": "text/css; charset=utf-8", "/envelope.svg": "image/svg+xm
 
 @dataclass(frozen=True)
 class Page:
-    """An answer to a GET. `opened` is the mail whose HTML part is being read."""
+    """An answer to a GET. ``opened`` is the mail whose HTML part is being read."""
 
     body: bytes
     status: int = 200
@@ -47,7 +47,7 @@ class Page:
 
 
 def page(path: str, ledger: Ledger, *, still: bool) -> Page:
-    """The page at a path. `still` leaves out the refreshing."""
+    """The page at a path. ``still`` leaves out the refreshing."""
     if path == "/":
         return _list(ledger.messages[::-1], still)
     if path in FILES:

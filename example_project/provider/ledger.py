@@ -86,7 +86,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API, whatever came of it; a call of `/email/batch` may bring many mails."""
+    """One call of the API, whatever came of it; a call of ``/email/batch`` may bring many mails."""
 
     path: str
     status: int
@@ -96,7 +96,7 @@ class Call:
 
 
 class Ledger:
-    """The memory. `messages` and `calls` are snapshots, oldest first."""
+    """The memory. ``messages`` and ``calls`` are snapshots, oldest first."""
 
     def __init__(self) -> None:
         self._messages: dict[str, Message] = {}
@@ -144,7 +144,7 @@ class Ledger:
         return [m for m in self.messages if wanted in (address.lower() for address in m.recipients)]
 
     def wait_for(self, recipient: str, *, count: int = 1, seconds: float = 10.0) -> list[Message]:
-        """The mails to an address as soon as there are `count` of them; what there is when the time has passed."""
+        """The mails to an address as soon as there are ``count`` of them; what there is when the time has passed."""
         deadline = time.monotonic() + seconds
         while len(found := self.to(recipient)) < count and (left := deadline - time.monotonic()) > 0:
             with self._changed:

@@ -108,7 +108,7 @@ def read_mail(data: dict[str, Any]) -> Message:
 
 
 def accepted(message: Message, to: str) -> dict[str, Any]:
-    """The answer to an accepted mail; `to` is echoed as it came, names included."""
+    """The answer to an accepted mail; ``to`` is echoed as it came, names included."""
     inactive = [address.lower() for address in message.recipients if address not in message.fates]
     return {
         "To": to,

@@ -1,6 +1,6 @@
 """The sockets: Postmark's two sending endpoints, the ledger as JSON, and the inbox, on one loopback port.
 
-What an answer says is in `postmark`, what a page shows in `inbox`. Faults are acted out here.
+What an answer says is in ``postmark``, what a page shows in ``inbox``. Faults are acted out here.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ ENDPOINTS = {"/email": False, "/email/batch": True}
 
 
 class Provider:
-    """A running provider. `pace` scales the time until events: 0.1 is ten times as fast, for tests."""
+    """A running provider. ``pace`` scales the time until events: 0.1 is ten times as fast, for tests."""
 
     def __init__(self, port: int, *, token: str, webhook_url: str, secret: str, webhooks: bool, pace: float) -> None:
         self.token = token
@@ -56,7 +56,7 @@ class Provider:
     def mode(
         self, name: str, *, times: int | None = None, retry_after: str | None = None, seconds: float | None = None
     ) -> None:
-        """Misbehaves from now on, or for the next `times` calls; `mode("ok")` ends it. Names are those of `FAULTS`."""
+        """Misbehaves from now on, or for the next ``times`` calls; ``mode("ok")`` ends it. Names as in ``FAULTS``."""
         fault = FAULTS[name]
         with self._lock:
             self._fault = replace(fault, retry_after=retry_after, seconds=fault.seconds if seconds is None else seconds)
@@ -94,9 +94,9 @@ def start(
     webhooks: bool = True,
     pace: float = 1.0,
 ) -> Provider:
-    """Starts a provider in threads of this process. `secret` is `user:password`, as ANYMAIL_WEBHOOK_SECRET has it.
+    """Starts a provider in threads of this process. ``secret`` is ``user:password``, as ANYMAIL_WEBHOOK_SECRET has it.
 
-    `webhook_url` may also be set later, as an attribute; events until then are noted in the ledger and told to nobody.
+    ``webhook_url`` may also be set later, as an attribute; events until then are noted in the ledger only.
     """
     return Provider(port, token=token, webhook_url=webhook_url, secret=secret, webhooks=webhooks, pace=pace)
 

@@ -1,6 +1,6 @@
-"""`manage.py demo`: a site, a worker and a mail provider to try recovery on; with `--once` a whole story in one go.
+"""``manage.py demo``: a site, a worker and a mail provider to try recovery on; with ``--once`` a whole story in one go.
 
-Reads options and prints; what it prints about lives in `example_project.demo`.
+Reads options and prints; what it prints about lives in ``example_project.demo``.
 """
 
 import time
