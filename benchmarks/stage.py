@@ -1,0 +1,150 @@
+"""The machine room: servers, one database for each number of users, and a process for each kind of database.
+
+PostgreSQL and the broker come from ``example_project.servers`` and end with us. PostgreSQL runs as it does in
+production: a commit waits for the disk.
+"""
+
+import argparse
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from example_project import servers
+
+OUT = Path(__file__).with_name("results") / "local"
+KINDS = ("sqlite", "postgresql")
+PASSWORD = "right-horse-7-battery"
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("--database", choices=KINDS, action="append", help="one kind only (both)")
+    parser.add_argument("--users", type=int, action="append", help="numbers of users to try (1000 and 100000)")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the JSON files (%(default)s)")
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    return parser
+
+
+def in_a_process_each(module: str, options: argparse.Namespace) -> None:
+    """Run ``module`` once more for each kind of database, with its URL, beside a broker of its own."""
+    with ExitStack() as stack:
+        stack.enter_context(servers.stopping_at_signals())
+        broker = stack.enter_context(servers.broker(os.environ.get("REDIS_URL")))
+        for kind in options.database or KINDS:
+            with ExitStack() as one:
+                if kind == "postgresql":
+                    url = one.enter_context(servers.postgresql(durable=True)).url
+                else:
+                    folder = one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
+                    url = f"sqlite:///{folder}/site.sqlite3"
+                command = [sys.executable, "-m", module, *sys.argv[1:], "--url", url]
+                subprocess.run(command, env={**os.environ, "REDIS_URL": broker.url}, check=True)
+
+
+def set_up(url: str, *, trusted_proxies: int = 0) -> str:
+    """Make this process the site on that database; returns the kind of database."""
+    os.environ.update(
+        DATABASE_URL=url, DJANGO_SETTINGS_MODULE="benchmarks.settings", TRUSTED_PROXIES=str(trusted_proxies)
+    )
+    import django
+
+    django.setup()
+    from example_project import celery  # noqa: F401 - the broker that the pages ring
+
+    logging.disable(logging.CRITICAL)
+    from django.db import connection
+
+    return connection.vendor
+
+
+def populate(users: int) -> None:
+    """Go to the database of that many users; the first time, make and fill it."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    name = _name(users)
+    if connection.vendor == "postgresql":
+        _go_to("postgres")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            is_new = cursor.fetchone() is None
+            if is_new:
+                cursor.execute(f"CREATE DATABASE {name}")
+    else:
+        is_new = not Path(name).exists()
+    _go_to(name)
+    if is_new:
+        call_command("migrate", verbosity=0)
+        _fill(users)
+
+
+def go_to(users: int) -> None:
+    """From here on, this process works in the database of that many users."""
+    _go_to(_name(users))
+
+
+def url_of(users: int) -> str:
+    """The URL of that database, for other processes."""
+    kind, _, rest = os.environ["DATABASE_URL"].partition("://")
+    return f"{kind}://{rest.rpartition('/')[0]}/{Path(_name(users)).name}"
+
+
+def address(number: int, *, known: bool = True) -> str:
+    """An address of a user, or one that nobody has; nothing in it tells which."""
+    return f"{hashlib.sha256(f'{known} {number}'.encode()).hexdigest()[:12]}@members.example"
+
+
+def _name(users: int) -> str:
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        return f"benchmark_{users}"
+    return str(Path(os.environ["DATABASE_URL"].removeprefix("sqlite:///")).with_name(f"{users}.sqlite3"))
+
+
+def _go_to(name: str) -> None:
+    from django.db import connection
+
+    if connection.settings_dict["NAME"] != name:
+        connection.close()
+        connection.settings_dict["NAME"] = name
+    connection.ensure_connection()
+
+
+def _fill(users: int) -> None:
+    """Of ten users, one is inactive and one has no password; which they are, is in their number."""
+    from allauth.account.models import EmailAddress
+    from django.contrib.auth.hashers import make_password
+    from django.contrib.auth.models import User
+    from django.db import connection
+
+    password, unusable = make_password(PASSWORD), make_password(None)
+    rows: Any = (
+        User(
+            username=address(n),
+            email=address(n),
+            password=unusable if n % 10 == 1 else password,
+            is_active=n % 10 != 0,
+            first_name="Una",
+            last_name=f"Number {n}",
+        )
+        for n in range(users)
+    )
+    User.objects.bulk_create(rows, batch_size=2000)
+    EmailAddress.objects.bulk_create(
+        (EmailAddress(user_id=pk, email=email, verified=True, primary=True) for pk, email in _all(User)),
+        batch_size=5000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def _all(model: Any) -> Any:
+    return list(model.objects.values_list("pk", "email"))
