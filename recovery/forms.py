@@ -96,8 +96,8 @@ class NewPasswordForm(forms.Form):
         return password
 
     def clean(self) -> dict[str, Any]:
-        again = self.data.get("new_password2", "")
-        if again and "new_password1" in self.cleaned_data and again != self.cleaned_data["new_password1"]:
+        again = self.data.get("new_password2")  # absent where script took the field away, empty where it was forgotten
+        if again is not None and "new_password1" in self.cleaned_data and again != self.cleaned_data["new_password1"]:
             self.add_error(
                 "new_password2", ValidationError(_("The two passwords differ. Type both again."), code="mismatch")
             )

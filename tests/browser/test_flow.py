@@ -38,6 +38,16 @@ def test_a_person_gets_back_in(window: OpenWindow, reader: Any, script: bool) ->
     assert authenticate(username="amelie", password=NEW_PASSWORD) == reader
 
 
+def test_without_script_the_second_field_may_not_stay_empty(window: OpenWindow, reader: Any) -> None:
+    seen = window(script=False)
+    ask(seen)
+    seen.open(newest_link())
+    seen.page.locator("input[type=password]").first.fill(NEW_PASSWORD)
+    seen.press("Save new password")
+    assert seen.heading == "Choose a new password"
+    assert "The two passwords differ" in seen.page.locator("[data-error-summary]").inner_text()
+
+
 @with_and_without_script
 def test_two_different_passwords_are_told_apart_only_where_there_are_two(
     window: OpenWindow, reader: Any, script: bool
@@ -51,6 +61,7 @@ def test_two_different_passwords_are_told_apart_only_where_there_are_two(
     assert seen.heading == ("Your new password is saved" if script else "Choose a new password")
 
 
+@pytest.mark.attack(33)
 def test_no_request_no_address_bar_and_no_history_holds_the_secret_of_the_link(
     window: OpenWindow, reader: Any, settings: Any
 ) -> None:
@@ -87,6 +98,7 @@ def test_no_request_no_address_bar_and_no_history_holds_the_secret_of_the_link(
     assert "recovery_token" not in {cookie["name"] for cookie in seen.context.cookies()}
 
 
+@pytest.mark.attack(33)
 def test_pages_with_a_link_in_them_are_stored_nowhere(window: OpenWindow, reader: Any) -> None:
     seen = window()
     ask(seen)
