@@ -1,0 +1,270 @@
+"""Waking workers: a dead, a hanging and a busy broker cost the asker nothing, and no mail gets lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from celery import current_app
+from celery.app import app_or_default
+from django.core import mail
+from django.db import transaction
+from django.utils import timezone
+
+from recovery import bell
+from recovery.models import Email, ResetRequest
+from recovery.reasons import EmailReason, EmailState, EventKind, Outcome
+from recovery.sweep import sweep
+from tests.asking import ask, asked, browser, links, recipients, seen, work
+from tests.conftest import database_url
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class MuteBroker:
+    """Accepts every connection, counts it, and never says a word."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}/0"
+        self.open: list[socket.socket] = []
+        self.came = threading.Condition()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            with self.came:
+                self.open.append(connection)
+                self.came.notify_all()
+
+    @property
+    def count(self) -> int:
+        """How often somebody connected; one more connection, behind them all, is the proof that all were counted."""
+        with socket.create_connection(self.listener.getsockname()) as last, self.came:
+            own = last.getsockname()
+            self.came.wait_for(lambda: any(connection.getpeername() == own for connection in self.open))
+            self.open.pop().close()
+            return len(self.open)
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.open:
+            connection.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh_bell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No silence left over from an earlier test, and no connection."""
+    monkeypatch.setattr(bell, "_silent_until", 0.0)
+    bell._producers.cache_clear()
+    yield
+    bell._producers.cache_clear()
+
+
+@pytest.fixture
+def mute(monkeypatch: pytest.MonkeyPatch) -> Iterator[MuteBroker]:
+    broker = MuteBroker()
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker.url)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", f"redis://127.0.0.1:{port}/0")
+
+
+@pytest.fixture
+def queue(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What waits in the real broker, at which no worker listens."""
+    client = redis.Redis.from_url(broker_url)
+    client.flushdb()
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    # On a machine that is busy with tests, a healthy broker may need longer than in production.
+    monkeypatch.setattr(bell, "PATIENCE", 5.0)
+    yield client
+    client.flushdb()
+
+
+def everything_is_due() -> None:
+    """As if the wait of every row were over."""
+    past = timezone.now() - timedelta(seconds=1)
+    ResetRequest.objects.update(next_try_at=past)
+    Email.objects.update(next_try_at=past)
+
+
+def page_of_a_healthy_day(identifier: str) -> Any:
+    return seen(ask(browser(), identifier))
+
+
+@pytest.mark.parametrize("broker", ["refusing", "mute"])
+def test_with_a_dead_broker_the_page_answers_as_always_and_the_sweep_sends_the_mail(
+    request: pytest.FixtureRequest, queue: Any, broker: str
+) -> None:
+    user = UserFactory.create()
+    usual = page_of_a_healthy_day("nobody@example.com")
+    assert queue.llen("celery") == 1
+    request.getfixturevalue(broker)
+    assert seen(ask(browser(), user.email)) == usual
+    assert queue.llen("celery") == 1
+    everything_is_due()
+    sweep()
+    assert recipients() == [user.email]
+    assert links(mail.outbox[0])
+    sweep()
+    assert len(mail.outbox) == 1
+
+
+def test_a_ring_reaches_the_broker_after_the_commit_with_nothing_but_an_id(queue: Any) -> None:
+    request = ResetRequest.objects.create(identifier="ada@example.com")
+    with transaction.atomic():
+        bell.ring("recovery.fulfil_reset", request.pk)
+        assert queue.llen("celery") == 0
+    [message] = queue.lrange("celery", 0, -1)
+    assert str(request.pk).encode() in message
+    assert b"ada@example.com" not in message
+
+
+def test_what_is_rolled_back_is_never_rung_for(queue: Any) -> None:
+    request = ResetRequest.objects.create(identifier="ada@example.com")
+    with transaction.atomic():
+        bell.ring("recovery.fulfil_reset", request.pk)
+        transaction.set_rollback(True)
+    assert queue.llen("celery") == 0
+
+
+def test_after_one_failure_the_broker_is_left_alone_until_the_silence_is_over(
+    mute: MuteBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        assert ask(browser(), f"somebody{number}@example.com").status_code == 302
+    assert mute.count == 1
+    # The silence is a moment of the process's clock; five seconds later is five seconds less of it.
+    monkeypatch.setattr(bell, "_silent_until", bell._silent_until - bell.SILENCE)
+    for number in range(5):
+        ask(browser(), f"somebody{number}@example.com")
+    assert mute.count == 2
+    assert ResetRequest.objects.filter(outcome=Outcome.RECEIVED).count() == 10
+
+
+def test_a_broker_that_comes_back_is_rung_again_after_the_silence(
+    queue: Any, refusing: None, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(browser(), "ada@example.com")
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    ask(browser(), "ada@example.com")
+    assert queue.llen("celery") == 0
+    monkeypatch.setattr(bell, "_silent_until", bell._silent_until - bell.SILENCE)
+    ask(browser(), "ada@example.com")
+    assert queue.llen("celery") == 1
+
+
+def test_all_connections_busy_is_no_reason_to_fall_silent(queue: Any, broker_url: str) -> None:
+    ask(browser(), "ada@example.com")
+    assert queue.llen("celery") == 1
+    pool = bell._producers(app_or_default(), broker_url, os.getpid())
+    held = [pool.acquire(block=False) for _ in range(pool.limit)]
+    assert ask(browser(), "ada@example.com").status_code == 302
+    assert queue.llen("celery") == 1
+    for producer in held:
+        producer.release()
+    ask(browser(), "ada@example.com")
+    assert queue.llen("celery") == 2
+
+
+def test_the_hosts_own_connections_keep_their_own_patience(queue: Any) -> None:
+    ask(browser(), "ada@example.com")
+    own = current_app.connection_for_write()
+    assert "socket_timeout" not in (own.transport_options or {})
+    assert own.connect_timeout != bell.PATIENCE
+
+
+def test_a_dead_provider_defers_the_mail_and_a_living_one_gets_it(settings: Any, refusing: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    smtp = {
+        "NAME": "smtp",
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {"host": "127.0.0.1", "port": port},
+    }
+    healthy = settings.RECOVERY
+    settings.RECOVERY = {**healthy, "ROUTES": [smtp]}
+    user = UserFactory.create()
+    usual = page_of_a_healthy_day("nobody@example.com")
+    assert seen(ask(browser(), user.email)) == usual
+    work()
+    email = Email.objects.get()
+    assert (email.state, email.reason) == (EmailState.DEFERRED, EmailReason.PROVIDER_DOWN)
+    assert timezone.now() < email.next_try_at < timezone.now() + timedelta(seconds=11)
+    assert sweep().tried == 0
+    settings.RECOVERY = healthy
+    everything_is_due()
+    assert sweep().tried == 1
+    assert recipients() == [user.email]
+    email.refresh_from_db()
+    assert (email.state, email.reason, email.attempt_count) == (EmailState.HANDED_OVER, "", 2)
+
+
+DIE = """
+import os, django
+django.setup()
+from django.conf import settings
+settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "deadly", "BACKEND": "tests.backends.Killed"}]}
+from uuid import UUID
+from recovery import resets
+resets.fulfil(UUID(os.environ["REQUEST"]))
+"""
+
+
+def test_a_worker_killed_between_claim_and_send_delays_the_mail_by_its_lease() -> None:
+    user = UserFactory.create()
+    ask(browser(), user.email)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": database_url(),
+        "REQUEST": str(asked().pk),
+    }
+    worker = subprocess.run([sys.executable, "-c", DIE], env=environment, check=False, capture_output=True, text=True)
+    assert worker.returncode == -signal.SIGKILL, worker.stderr
+    email = Email.objects.get()
+    assert (email.state, email.attempt_count) == (EmailState.SENDING, 1)
+    assert email.lease_until is not None
+    everything_is_due()
+    assert sweep().tried == 0, "the lease holds: the worker might still be alive"
+    Email.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweep().tried == 1
+    assert recipients() == [user.email]
+    email.refresh_from_db()
+    assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 2)
+    kinds = email.events.values_list("kind", flat=True)
+    assert list(kinds) == [EventKind.QUEUED, EventKind.SENDING, EventKind.SENDING, EventKind.HANDED_OVER]
+
+
+def test_a_worker_killed_before_it_decided_delays_the_request_by_its_lease() -> None:
+    user = UserFactory.create()
+    ask(browser(), user.email)
+    # Claimed, and nothing after it: what a worker leaves that died before its decision was committed.
+    lease = timezone.now() + timedelta(seconds=60)
+    ResetRequest.objects.update(attempt_count=1, next_try_at=lease)
+    assert sweep().decided == 0
+    assert work() == [None]
+    ResetRequest.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
+    assert sweep().decided == 1
+    assert recipients() == [user.email]
