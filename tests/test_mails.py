@@ -150,10 +150,8 @@ def urls_in(text: str) -> list[str]:
 @each_mail
 def test_the_mail_is_the_one_that_was_read_and_agreed(write: Write, name: str) -> None:
     message = write(name)
-    for path, found in (
-        (GOLDEN / f"{name}.txt", f"Subject: {message.subject}\n\n{text_of(message)}"),
-        (GOLDEN / f"{name}.html", html_of(message)),
-    ):
+    text = f"Subject: {message.subject}\n\n{text_of(message)}"
+    for path, found in ((GOLDEN / f"{name}.txt", text), (GOLDEN / f"{name}.html", html_of(message))):
         if os.environ.get("RECOVERY_GOLDEN"):
             path.write_text(found, encoding="utf-8")
         assert found == path.read_text(encoding="utf-8")
