@@ -70,16 +70,16 @@ def mint_anew(token: ResetToken) -> None:
 
 
 @sensitive_variables("verifier")
-def find(selector: str, verifier: str) -> ResetToken | None:
-    """The link with this selector and secret, dead or alive; None when either is wrong."""
-    token = ResetToken.objects.select_related("request").filter(selector=selector[:22]).first()
+def find(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
+    """The link with this selector, secret and purpose, dead or alive; None when any of them is wrong."""
+    token = ResetToken.objects.select_related("request").filter(selector=selector, purpose=purpose).first()
     if token is None or not constant_time_compare(_digest(verifier), token.digest):
         return None
     return token
 
 
 @sensitive_variables("verifier")
-def find_and_count(selector: str, verifier: str) -> ResetToken | None:
+def find_and_count(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
     """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
 
     The secret is compared as its SHA-256, of which a guess controls no part; in constant time as well.
@@ -88,8 +88,8 @@ def find_and_count(selector: str, verifier: str) -> ResetToken | None:
     digest = _digest(verifier)
     counted = ResetToken.objects.using(router.db_for_write(ResetToken)).raw(
         f"UPDATE {table} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
-        f" WHERE selector = %s AND digest = %s AND open_count < {MOST_OPENINGS} RETURNING *",
-        [_db_value(models.DateTimeField(), timezone.now()), selector[:22], digest],
+        f" WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS} RETURNING *",
+        [_db_value(models.DateTimeField(), timezone.now()), selector, digest, purpose],
     )
     return next(iter(counted), None)
 

@@ -13,7 +13,8 @@ from django.db.models import F
 from django.test import Client
 
 from recovery.models import AuditEvent, ResetToken
-from tests.asking import ask, browser, follow, links, work
+from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
+from tests.factories import PASSWORD
 
 
 def mailed_link(user: Any, **more: Any) -> str:
@@ -72,3 +73,22 @@ def trail(action: str) -> list[dict[str, Any]]:
     """The details of all rows of this action, the oldest first."""
     rows = AuditEvent.objects.filter(action=action).order_by("occurred_at", "id")
     return [row.detail for row in rows]
+
+
+def dead_page(response: Any) -> str:
+    """The one word for the person on a dead link's page; fails on any other page."""
+    assert response.status_code == 200
+    assert "recovery/dead_link.html" in [template.name for template in response.templates]
+    return response.context["reason"]
+
+
+def is_unchanged(user: Any) -> bool:
+    user.refresh_from_db()
+    return user.check_password(PASSWORD)
+
+
+def works(link: str, user: Any) -> bool:
+    client, form = opened(link)
+    answer = set_password(client, form)
+    user.refresh_from_db()
+    return answer.status_code == 302 and user.check_password(NEW_PASSWORD)
