@@ -1,0 +1,129 @@
+"""Counting tries: windows, several keys at once, and tries at the same time."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from recovery import limits
+from recovery.models import LimitCounter
+from tests.asking import statements
+
+pytestmark = pytest.mark.django_db
+
+
+def take(subject: str, name: str = "address") -> limits.Taken:
+    return limits.take({name: subject})[0][name]
+
+
+def test_tries_are_counted_up_to_the_limit_and_refused_past_it() -> None:
+    taken = [take("ada") for _ in range(7)]
+    assert [one.count for one in taken] == [1, 2, 3, 4, 5, 6, 7]
+    assert [one.refused for one in taken] == [False] * 5 + [True] * 2
+    assert {one.limit for one in taken} == {5}
+
+
+def test_a_window_starts_with_the_first_try_and_is_not_prolonged_by_later_ones() -> None:
+    first = take("ada")
+    assert timedelta(minutes=59) < first.free_again_at - timezone.now() <= timedelta(hours=1, seconds=1)
+    assert all(take("ada").free_again_at == first.free_again_at for _ in range(6))
+
+
+def test_after_its_end_the_window_starts_anew() -> None:
+    for _ in range(6):
+        refused = take("ada")
+    assert refused.refused
+    LimitCounter.objects.update(window_ends_at=F("window_ends_at") - timedelta(hours=1))
+    again = take("ada")
+    assert (again.count, again.refused) == (1, False)
+    assert again.free_again_at > timezone.now() + timedelta(minutes=59)
+
+
+def test_subjects_and_limits_do_not_share_counts() -> None:
+    for _ in range(6):
+        take("ada")
+    assert take("bob").count == 1
+    assert take("ada", name="source").count == 1
+
+
+def test_several_limits_are_one_statement_and_report_each_its_own() -> None:
+    take("ada")
+    with statements() as found:
+        taken, now = limits.take({"address": "ada", "source": "192.0.2.1"})
+    assert len(found.texts) == 1
+    assert {name: (one.count, one.limit) for name, one in taken.items()} == {"address": (2, 5), "source": (1, 20)}
+    assert abs(now - timezone.now()) < timedelta(minutes=1)
+    assert now.tzinfo is not None
+
+
+def test_a_site_may_set_one_limit_and_keeps_the_others(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"address": (1, timedelta(minutes=1))}}
+    assert [take("ada").refused for _ in range(2)] == [False, True]
+    assert take("ada", name="source").limit == 20
+    assert take("ada").free_again_at <= timezone.now() + timedelta(minutes=1, seconds=1)
+
+
+def test_a_limit_of_nothing_refuses_everything(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"address": (0, timedelta(minutes=1))}}
+    assert take("ada").refused
+
+
+def test_the_table_never_says_who(settings: Any) -> None:
+    take("ada@example.com")
+    key = LimitCounter.objects.get().key
+    assert key == limits.counter_key("address", "ada@example.com")
+    assert "ada" not in key
+    settings.SECRET_KEY = "another"
+    assert limits.counter_key("address", "ada@example.com") != key
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 10_000, "\U0001f92f", "'; --", "%s", "\ud800"])
+def test_any_subject_is_counted(subject: str) -> None:
+    if subject == "\ud800":
+        with pytest.raises(UnicodeEncodeError):
+            take(subject)
+    else:
+        assert [take(subject).count for _ in range(2)] == [1, 2]
+
+
+def test_holding_counts_nothing() -> None:
+    with transaction.atomic():
+        limits.hold("account", "7")
+    assert take("7", name="account").count == 1
+    with transaction.atomic():
+        limits.hold("account", "7")
+    assert take("7", name="account").count == 2
+
+
+def test_counters_whose_window_ended_are_purged_and_no_others() -> None:
+    take("ada")
+    take("bob")
+    key = limits.counter_key("address", "ada")
+    LimitCounter.objects.filter(key=key).update(window_ends_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert limits.purgeable().count() == limits.purge() == 1
+    assert not LimitCounter.objects.filter(key=key).exists()
+    assert take("bob").count == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tries_at_the_same_moment_are_all_counted() -> None:
+    together = threading.Barrier(12)
+    counts: list[int] = []
+
+    def one() -> None:
+        together.wait()
+        try:
+            counts.append(limits.take({"address": "ada", "source": "192.0.2.1"})[0]["address"].count)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counts) == list(range(1, 13))
