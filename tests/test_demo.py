@@ -203,6 +203,16 @@ def test_a_taken_port_is_named() -> None:
             plans.make(port)
 
 
+@pytest.mark.sqlite
+def test_two_demos_that_start_at_once_do_not_meet() -> None:
+    one, other = plans.make(None), plans.make(None)
+    held = [plans.adopt(number) for plan in (one, other) for number in (plan.site_socket, plan.provider_socket)]
+    assert len({listener.getsockname() for listener in held}) == 4
+    assert one.room != other.room
+    for listener in held:
+        listener.close()
+
+
 @pytest.mark.django_db
 class TestSeeds:
     def test_planting_twice_brings_everybody_back(self) -> None:

@@ -27,11 +27,16 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """The demo's own part of the environment. ``broker_port`` is None where the broker is somebody else's or memory."""
+    """The demo's own part of the environment. ``broker_port`` is None where the broker is somebody else's or memory.
+
+    The two sockets listen from the plan on, so that nobody takes their ports meanwhile; only this process has them.
+    """
 
     room: str
     site_port: int
+    site_socket: int
     provider_port: int
+    provider_socket: int
     broker_port: int | None
     has_own_database: bool
 
@@ -52,14 +57,16 @@ class Plan:
 
 def make(port: int | None) -> Plan:
     """Choose. Raises PortTaken when ``port`` is."""
+    site = _listen(port) if port else _listen(SITE_PORT, 0)
+    provider = _listen(PROVIDER_PORT, 0)
     needs_broker = not os.environ.get("REDIS_URL") and servers.broker_program() is not None
-    if port is not None and not _is_free(port):
-        raise PortTaken(f"Port {port} is taken. Choose another with --port, or leave it out and let the demo find one.")
     return Plan(
         # Named here and made by ``stage``, beside the server that will remove it.
         room=str(Path(tempfile.gettempdir()) / f"recovery-demo-{secrets.token_hex(8)}"),
-        site_port=port or _preferring(SITE_PORT),
-        provider_port=_preferring(PROVIDER_PORT),
+        site_port=site.getsockname()[1],
+        site_socket=site.detach(),
+        provider_port=provider.getsockname()[1],
+        provider_socket=provider.detach(),
         broker_port=servers.free_port() if needs_broker else None,
         has_own_database=not os.environ.get("DATABASE_URL"),
     )
@@ -68,6 +75,8 @@ def make(port: int | None) -> Plan:
 def begin_anew(plan: Plan) -> NoReturn:
     """Run the same command again in this process, in the environment of the plan."""
     sys.stdout.flush()
+    for number in (plan.site_socket, plan.provider_socket):
+        os.set_inheritable(number, True)
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **environment(plan)})  # noqa: S606
 
 
@@ -91,16 +100,23 @@ def environment(plan: Plan) -> dict[str, str]:
     }
 
 
-def _preferring(port: int) -> int:
-    return port if _is_free(port) else servers.free_port()
+def adopt(number: int) -> socket.socket:
+    """A socket of the plan, from here on for this process alone."""
+    os.set_inheritable(number, False)
+    return socket.socket(fileno=number)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+def _listen(*ports: int) -> socket.socket:
+    """A socket on the first of the ports that is free; 0 is any."""
+    for port in ports:
+        listener = socket.socket()
         # As servers do: a port whose last connections are only just closing counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            listener.bind((HOST, port))
+            listener.listen(128)
         except OSError:
-            return False
-    return True
+            listener.close()
+        else:
+            return listener
+    raise PortTaken(f"Port {ports[0]} is taken. Choose another with --port, or leave it out and let the demo find one.")

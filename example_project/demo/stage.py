@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from example_project import provider, seeds, servers
-from example_project.demo.plan import HOST, Plan
+from example_project.demo import plan as plans
+from example_project.demo.plan import Plan
 from example_project.demo.web import Site
 from recovery import tasks
 
@@ -43,17 +44,17 @@ class Stage:
 
 @contextlib.contextmanager
 def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Iterator[Stage]:
-    """Everything, up and seeded. Raises ServerDied, ServerUnavailable or OSError (a port was taken meanwhile)."""
+    """Everything, up and seeded. Raises ServerDied, ServerUnavailable or NotOurs (of ``seeds``)."""
     with contextlib.ExitStack() as parts:
         post_office = provider.start(
-            plan.provider_port,
+            listener=plans.adopt(plan.provider_socket),
             token=os.environ["POSTMARK_SERVER_TOKEN"],
             webhook_url=plan.site_url + reverse("recovery:webhook", args=["postmark"]),
             secret=os.environ["ANYMAIL_WEBHOOK_SECRET"],
             webhooks=webhooks,
         )
         parts.callback(post_office.stop)
-        stage = Stage(plan, post_office, Site(HOST, plan.site_port))
+        stage = Stage(plan, post_office, Site(plans.adopt(plan.site_socket)))
         room = Path(plan.room)
         parts.callback(shutil.rmtree, room, ignore_errors=True)
         if plan.broker_port is not None:

@@ -23,7 +23,7 @@ from recovery.models import AuditEvent, Email, ResetRequest
 from recovery.reasons import Action, EmailKind, EmailState, EventKind, Verdict
 
 NEW_PASSWORD = "close sesame 2002"  # noqa: S105
-PATIENCE = 15.0
+PATIENCE = 30.0
 PATIENCE_WITHOUT_WEBHOOKS = 3.0
 T = TypeVar("T")
 

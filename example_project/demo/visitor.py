@@ -21,7 +21,7 @@ CLICK = {
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-User": "?1",
 }
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class NotOffered(Exception):

@@ -3,6 +3,7 @@
 Nothing of a request is printed: a reset link is a secret, and a terminal is a log.
 """
 
+import socket
 import threading
 from typing import Any, Self
 
@@ -16,11 +17,24 @@ class _QuietHandler(WSGIRequestHandler):
         pass
 
 
-class Site:
-    """A running site. Raises OSError from the start when the port is taken."""
+class _Server(ThreadedWSGIServer):
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        super().__init__(listener.getsockname(), _QuietHandler)
 
-    def __init__(self, host: str, port: int) -> None:
-        self._server = ThreadedWSGIServer((host, port), _QuietHandler)
+    def server_bind(self) -> None:
+        """Takes the socket that listens already."""
+        self.socket.close()
+        self.socket = self._listener
+        self.server_name, self.server_port = self._listener.getsockname()
+        self.setup_environ()
+
+
+class Site:
+    """A running site, on a socket that listens already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._server = _Server(listener)
         self._server.set_app(StaticFilesHandler(get_wsgi_application()))
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="site", daemon=True

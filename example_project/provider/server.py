@@ -28,7 +28,9 @@ ENDPOINTS = {"/email": False, "/email/batch": True}
 class Provider:
     """A running provider. ``pace`` scales the time until events: 0.1 is ten times as fast, for tests."""
 
-    def __init__(self, port: int, *, token: str, webhook_url: str, secret: str, webhooks: bool, pace: float) -> None:
+    def __init__(
+        self, server: "_Server", *, token: str, webhook_url: str, secret: str, webhooks: bool, pace: float
+    ) -> None:
         self.token = token
         self.webhook_url = webhook_url
         self.secret = secret
@@ -39,7 +41,7 @@ class Provider:
         self._fault = OK
         self._left: int | None = None
         self._lock = threading.Lock()
-        self._server = _Server((HOST, port), _Handler)
+        self._server = server
         self._server.provider = self
         self.port: int = self._server.server_address[1]
         self.url = f"http://{HOST}:{self.port}/"
@@ -88,17 +90,21 @@ class Provider:
 def start(
     port: int = 0,
     *,
+    listener: socket.socket | None = None,
     token: str = TOKEN,
     webhook_url: str = "",
     secret: str = "",
     webhooks: bool = True,
     pace: float = 1.0,
 ) -> Provider:
-    """Starts a provider in threads of this process. ``secret`` is ``user:password``, as ANYMAIL_WEBHOOK_SECRET has it.
+    """Starts a provider in threads of this process, on a port of its choice if none is given, nor a ``listener``.
+
+    ``secret`` is ``user:password``, as ANYMAIL_WEBHOOK_SECRET has it.
 
     ``webhook_url`` may also be set later, as an attribute; events until then are noted in the ledger only.
     """
-    return Provider(port, token=token, webhook_url=webhook_url, secret=secret, webhooks=webhooks, pace=pace)
+    server = _Server(port, listener)
+    return Provider(server, token=token, webhook_url=webhook_url, secret=secret, webhooks=webhooks, pace=pace)
 
 
 class _Server(ThreadingHTTPServer):
@@ -107,9 +113,18 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     provider: Provider
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, port: int, listener: socket.socket | None) -> None:
         self._open: set[socket.socket] = set()
-        super().__init__(*args)
+        self._listener = listener
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        if self._listener is None:
+            super().server_bind()
+        else:
+            self.socket.close()
+            self.socket = self._listener
+            self.server_address = self._listener.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
