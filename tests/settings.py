@@ -26,8 +26,8 @@ from example_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # no
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{DATABASES['default']['NAME']}.test"}
 
-# Its verified addresses are one of the sources that recovery reads.
-INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account"]
+# Its verified addresses are one of the sources that recovery reads. People are user models of other hosts.
+INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account", "tests.people"]
 MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

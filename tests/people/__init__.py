@@ -1,0 +1,1 @@
+"""User models as hosts have them: other keys, other names for things, none at all."""
