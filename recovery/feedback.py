@@ -173,8 +173,7 @@ def _fold(told: Told, now: datetime) -> int:
             moved.append(email)
     if rows:
         update_each(Email, ["id", *FACTS], rows)
-    for email in moved:
-        _announce(email)
+    transaction.on_commit(partial(_announce, moved), using=router.db_for_write(Email), robust=True)
     return len(moved)
 
 
@@ -207,9 +206,9 @@ def _earliest(known: datetime | None, moments: Iterable[datetime]) -> datetime |
     return min([*moments, *([known] if known else [])], default=None)
 
 
-def _announce(email: Email) -> None:
-    tell = partial(email_changed_state.send_robust, sender=Email, email_id=email.pk, state=email.state)
-    transaction.on_commit(tell, using=router.db_for_write(Email), robust=True)
+def _announce(emails: Sequence[Email]) -> None:
+    for email in emails:
+        email_changed_state.send_robust(sender=Email, email_id=email.pk, state=email.state)
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model
+from django.db.models import CharField, Field, Model
 
 from recovery.models.emails import Email, EmailEvent
 
@@ -59,15 +59,18 @@ def lock_emails(ids: Iterable[UUID], message_ids: Iterable[str]) -> list[Email]:
     """
     connection = _connection(Email)
     is_postgresql = connection.vendor == "postgresql"
-    listed = "= ANY(ARRAY(SELECT jsonb_array_elements_text(%s::jsonb)){})" if is_postgresql else None
-    by_id = listed.format("::uuid[]") if listed else "IN (SELECT value FROM json_each(%s))"
-    by_message = listed.format("") if listed else "IN (SELECT value FROM json_each(%s))"
     table = connection.ops.quote_name(Email._meta.db_table)
-    # The condition on blank message ids is the one under which their index was made.
-    where = f"id {by_id} OR (esp_message_id {by_message} AND NOT (esp_message_id = ''))"
+    listed = "jsonb_array_elements_text(%s::jsonb) AS listed(value)" if is_postgresql else "json_each(%s)"
+    by_id = f"SELECT {'value::uuid' if is_postgresql else 'value'} FROM {listed}"  # noqa: S608 - own names
+    # The condition on blank message ids is the one under which their index was made. A union, because
+    # PostgreSQL reads the whole table for an OR of two lists.
+    by_message = (
+        f"SELECT id FROM {table} "  # noqa: S608 - own names
+        f"WHERE esp_message_id IN (SELECT value FROM {listed}) AND NOT (esp_message_id = '')"
+    )
     columns = "id, recipient_key, state, esp, esp_message_id, handed_over_at, delivered_at"
     lock = "FOR NO KEY UPDATE" if is_postgresql else ""
-    sql = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY id {lock}"  # noqa: S608 - own names
+    sql = f"SELECT {columns} FROM {table} WHERE id IN ({by_id} UNION {by_message}) ORDER BY id {lock}"  # noqa: S608
     keys = [Email._meta.pk.get_db_prep_value(key, connection) for key in set(ids)]
     params = [json.dumps(keys, default=str), json.dumps(sorted(set(message_ids)))]
     return list(Email.objects.using(connection.alias).raw(sql, params))
@@ -106,8 +109,13 @@ def _unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]"
 
 
 def _fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as JSON text. Moments and keys go in as the database itself writes them."""
+    """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
+    plain = [isinstance(field, CharField) for field in fields]
     ready = [
-        [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows
+        [
+            value if is_plain else field.get_db_prep_save(value, connection)
+            for field, is_plain, value in zip(fields, plain, row, strict=True)
+        ]
+        for row in rows
     ]
     return json.dumps(ready, default=str)
