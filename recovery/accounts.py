@@ -165,15 +165,17 @@ def fingerprint(user: AbstractBaseUser, selector: str) -> str:
 
 
 def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) -> bool:
-    """Store the hash that ``user.set_password(password)`` made; False if the old one is no longer there.
+    """Store the hash that ``user.set_password(password)`` made; False if the account is no longer as ``user`` was read.
 
     Writes by conditional UPDATE in the caller's transaction: ``save()`` would overwrite a password that was
     changed elsewhere a moment ago. Hashing comes before, outside the transaction: it takes a quarter of a
-    second. Receivers of ``post_save`` and password validators that keep a history learn of it as from
+    second, in which the account may also be deactivated or get another address. Receivers of ``post_save`` and password validators that keep a history learn of it as from
     ``save()``. Sessions end with the old hash (Django's session auth hash).
     """
     model = type(user)
-    if not model._default_manager.filter(pk=user.pk, password=old_hash).update(password=user.password):
+    fields = {field.name for field in model._meta.concrete_fields}
+    as_read = {name: getattr(user, name) for name in {"is_active", email_field()} & fields}
+    if not model._default_manager.filter(pk=user.pk, password=old_hash, **as_read).update(password=user.password):
         return False
     signals.post_save.send(
         sender=model, instance=user, created=False, raw=False, using=user._state.db, update_fields={"password"}

@@ -16,8 +16,12 @@ from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
 
 class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> "EmailQuerySet":
-        """What a worker may claim now: due and not with the provider, or held under a lease that ran out."""
-        waiting = Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None, next_try_at__lte=Now())
+        """What a worker may claim now: new or due and not with the provider, or held under a lease that ran out.
+
+        A new mail is due whatever the clocks say: the one of whoever queued it may be ahead of the database's.
+        """
+        new_or_due = Q(state=EmailState.QUEUED) | Q(state=EmailState.DEFERRED, next_try_at__lte=Now())
+        waiting = Q(new_or_due, handed_over_at=None)
         abandoned = Q(state=EmailState.SENDING, lease_until__lte=Now())
         return self.filter(waiting | abandoned)
 
