@@ -79,6 +79,13 @@ def fresh_ip() -> str:
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
+@contextmanager
+def without_allauth() -> Iterator[None]:
+    """A site that never had allauth: nobody reads or fills its table of addresses."""
+    with override_settings(INSTALLED_APPS=[each for each in settings.INSTALLED_APPS if "allauth" not in each]):
+        yield
+
+
 @dataclass(slots=True)
 class Count:
     """SQL statements without BEGIN, COMMIT and savepoints; and commits, also those of a statement on its own."""
