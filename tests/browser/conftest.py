@@ -89,7 +89,7 @@ class Window:
     def heading(self) -> str:
         return self.page.locator("h1").inner_text().replace("\n", " ")
 
-    def faults(self) -> list[str]:
+    def faults(self, *, axe: bool = True) -> list[str]:
         """What is wrong with the page as it stands, and with everything that was loaded since the window opened."""
         found = [f"console: {text}" for text in self.complaints]
         found += [f"request to {r.url}" for r in self.requests if not r.url.startswith(f"{self.base}/")]
@@ -99,6 +99,8 @@ class Window:
         found += [f"without its policy: {r.url}" for r in pages if r.headers.get("content-security-policy") != POLICY]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found += [f"{wide} px wider than the window"] if wide > 0 else []
+        if not axe:
+            return found
         violations = Axe().run(self._page_for_axe(), options=AXE).response["violations"]
         return found + [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in violations]
 
@@ -135,7 +137,7 @@ def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
 
     def fresh(**options: Any) -> BrowserContext:
         contexts.append(chromium.new_context(locale="en-GB", **options))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(30_000)
         return contexts[-1]
 
     def opened(*, script: bool = True, **options: Any) -> Window:
