@@ -36,6 +36,7 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
     assert ids() == {"recovery.W015"}
 
 
+@pytest.mark.attack(117)
 @pytest.mark.parametrize(
     ("wrong", "check"),
     [
@@ -75,6 +76,7 @@ def test_plain_http_is_fine_on_this_machine(settings: Settings, url: str) -> Non
     assert "recovery.E003" not in ids()
 
 
+@pytest.mark.attack(117)
 def test_a_listed_provider_needs_its_secret(settings: Settings) -> None:
     settings.RECOVERY = {**SOUND, "WEBHOOKS": {"postmark": {}}}
     settings.ANYMAIL = {"WEBHOOK_SECRET": "user:password"}
@@ -83,6 +85,7 @@ def test_a_listed_provider_needs_its_secret(settings: Settings) -> None:
     assert "recovery.E004" in ids()
 
 
+@pytest.mark.attack(117)
 @pytest.mark.parametrize(
     ("version", "spoken"),
     [((5, 2, 16), True), ((5, 2, 17), False), ((6, 0, 7), True), ((6, 1, 1), False), ((7, 0, 0), False)],
@@ -94,6 +97,7 @@ def test_a_django_with_known_holes_is_named(
     assert bool(checks.check_django(None)) is spoken
 
 
+@pytest.mark.attack(117)
 @pytest.mark.parametrize(
     ("name", "value", "check"),
     [
