@@ -44,8 +44,10 @@ def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     fields = _fields(model, names)
     table, (key, *columns) = quote(model._meta.db_table), [quote(str(field.column)) for field in fields]
     values = ", ".join(f"{column} = told.{column}" for column in columns)
-    told = f"(SELECT {_unfold(connection, fields)}) AS told"
-    sql = f"UPDATE {table} SET {values} FROM {told} WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
+    # Unfolded once, whatever plan the database makes of a table that it has no statistics of yet.
+    once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
+    told = f"WITH told AS {once}(SELECT {_unfold(connection, fields)})"
+    sql = f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
     with connection.cursor() as cursor:
         cursor.execute(sql, [_fold(connection, fields, rows)])
         return int(cursor.rowcount)
