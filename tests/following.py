@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,12 @@ from django.apps import apps
 from django.core import mail
 from django.db import OperationalError, connection, models
 from django.db.models import F
-from django.test import Client
+from django.db.models.functions import Now
+from django.test import Client, override_settings
 
-from recovery.models import AuditEvent, ResetToken
+from recovery import outbox
+from recovery.models import AuditEvent, Email, ResetToken
+from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
 from tests.factories import PASSWORD
 
@@ -92,3 +95,43 @@ def works(link: str, user: Any) -> bool:
     answer = set_password(client, form)
     user.refresh_from_db()
     return answer.status_code == 302 and user.check_password(NEW_PASSWORD)
+
+
+def held_back(user: Any, settings: Any) -> Email:
+    """A reset mail for ``user`` that its provider did not take at the first try."""
+    ask(browser(), user.email)
+    with provider("tests.backends.Unreachable", settings):
+        work()
+    email = Email.objects.filter(kind=EmailKind.RESET).latest("queued_at")
+    assert email.state == EmailState.DEFERRED
+    return email
+
+
+@contextmanager
+def provider(backend: str, settings: Any) -> Iterator[None]:
+    """Mail leaves by this backend for a while."""
+    before = settings.RECOVERY
+    settings.RECOVERY = {**before, "ROUTES": [{"NAME": "main", "BACKEND": backend}]}
+    yield
+    settings.RECOVERY = before
+
+
+def templates(texts: dict[str, str]) -> AbstractContextManager[Any]:
+    """A site whose own templates are these, before the app's."""
+    loaders = [("django.template.loaders.locmem.Loader", texts), "django.template.loaders.app_directories.Loader"]
+    backend = "django.template.backends.django.DjangoTemplates"
+    return override_settings(TEMPLATES=[{"BACKEND": backend, "OPTIONS": {"loaders": loaders}}])
+
+
+def notice() -> Email:
+    """A mail without a link, queued and not sent."""
+    [email] = outbox.queue(
+        EmailKind.PASSWORD_CHANGED,
+        ["amelie@example.com"],
+        context={"username": "amelie", "changed_at": "2026-11-21T09:00Z"},
+    )
+    return email
+
+
+def make_due(email: Email) -> None:
+    Email.objects.filter(pk=email.pk).update(next_try_at=Now())

@@ -9,12 +9,12 @@ from django.core import mail
 from django.test import Client
 
 from recovery import retention, sweep, tokens
-from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.reasons import EmailState
+from recovery.models import AuditEvent, ResetRequest
 from tests.asking import FIREFOX, SITE, ask, asked, browser, links, set_password, work
 from tests.factories import UserFactory
 from tests.following import (
     dead_page,
+    held_back,
     is_unchanged,
     let_pass,
     mailed_link,
@@ -101,16 +101,6 @@ def test_a_mail_holds_one_link_of_the_configured_site_and_says_who_asked_and_wha
         assert set(re.findall(r"https?://([^/\s\"<]+)", text)) == {"library.example"}
 
 
-def queued_but_not_sent(settings: Any) -> Email:
-    """A reset mail that the provider did not take yet."""
-    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "down", "BACKEND": "tests.backends.Unreachable"}]}
-    work()
-    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": []}
-    email = Email.objects.get()
-    assert email.state == EmailState.DEFERRED
-    return email
-
-
 @pytest.mark.attack(36)
 @pytest.mark.parametrize("fallbacks", [["for tests only"], []], ids=["key kept as fallback", "key gone"])
 def test_a_delivered_link_outlives_a_rotation_of_the_key(fallbacks: list[str], settings: Any) -> None:
@@ -124,8 +114,7 @@ def test_a_delivered_link_outlives_a_rotation_of_the_key(fallbacks: list[str], s
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_a_mail_that_is_tried_again_after_a_rotation_carries_a_link_that_works(is_kept: bool, settings: Any) -> None:
     user = UserFactory.create()
-    ask(browser(), user.email)
-    email = queued_but_not_sent(settings)
+    email = held_back(user, settings)
     before = tokens.verifier_of(email.tokens.get())
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key", ["for tests only"] if is_kept else []
     let_pass(timedelta(minutes=1))

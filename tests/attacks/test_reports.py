@@ -18,7 +18,7 @@ from recovery.models import Email
 from recovery.reasons import EmailState
 from tests.asking import FIREFOX, NEW_PASSWORD, ask, asked, browser
 from tests.factories import UserFactory
-from tests.following import failing, mailed_link, opened, selector_of, verifier_of
+from tests.following import failing, mailed_link, opened, selector_of, templates, verifier_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(19)]
 
@@ -47,19 +47,6 @@ def visitor() -> Client:
 
 def no_base_url() -> AbstractContextManager[Any]:
     return override_settings(RECOVERY={"BASE_URL": ""})
-
-
-def templates(**texts: str) -> AbstractContextManager[Any]:
-    """A site whose own templates are these."""
-    loaders = [
-        (
-            "django.template.loaders.locmem.Loader",
-            {name.replace("__", "/") + ".html": text for name, text in texts.items()},
-        ),
-        "django.template.loaders.app_directories.Loader",
-    ]
-    backend = "django.template.backends.django.DjangoTemplates"
-    return override_settings(TEMPLATES=[{"BACKEND": backend, "OPTIONS": {"loaders": loaders}}])
 
 
 class BreachList:
@@ -124,13 +111,13 @@ STAGES = {
         lambda: failing("open_count"), lambda client, link: plain(client, link.rstrip("/") + ".")
     ),
     "mangled link, template": Stage(
-        lambda: templates(recovery__dead_link="{% include 'nowhere.html' %}"),
+        lambda: templates({"recovery/dead_link.html": "{% include 'nowhere.html' %}"}),
         lambda client, link: client.get(link + "x/"),
     ),
     "form, database": Stage(lambda: failing("open_count"), form),
     "form, account": Stage(lambda: failing("FROM .auth_user"), form),
-    "form, template": Stage(lambda: templates(recovery__set_password="{% include 'nowhere.html' %}"), form),
-    "dead, template": Stage(lambda: templates(recovery__dead_link="{% include 'nowhere.html' %}"), form),
+    "form, template": Stage(lambda: templates({"recovery/set_password.html": "{% include 'nowhere.html' %}"}), form),
+    "dead, template": Stage(lambda: templates({"recovery/dead_link.html": "{% include 'nowhere.html' %}"}), form),
     "password, standing": Stage(lambda: failing("FROM .recovery_resettoken"), password),
     "password, validator": Stage(breach_list_down, password),
     "password, hasher": Stage(no_hasher, password),
@@ -185,7 +172,7 @@ def test_no_report_of_a_failing_delivery_holds_the_link(way: str, settings: Any)
     ask(browser(), UserFactory.create().email)
     if way == "refused":
         settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "way", "BACKEND": f"{__name__}.Talkative"}]}
-    broken = templates(recovery__mail__reset=BROKEN_MAIL) if way == "not rendered" else nullcontext()
+    broken = templates({"recovery/mail/reset.html": BROKEN_MAIL}) if way == "not rendered" else nullcontext()
     with broken, failing(NOTED), pytest.raises(OperationalError) as error:
         resets.fulfil(asked().pk)
     email = Email.objects.get()
