@@ -20,7 +20,7 @@ from recovery.reasons import Action, EmailKind, Kind, Outcome, TokenState
 from tests.factories import UserFactory
 from tests.test_admin_pages import SCRIPT, staff, superuser
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 USERS = "/admin/auth/user/"
 RIGHTS = ("auth.view_user", "recovery.send_reset")

@@ -22,7 +22,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     list_filter = ("action", ("occurred_at", admin.DateFieldListFilter), AccountFilter)
     ordering = ("-occurred_at", "id")
-    sortable_by = ("occurred_at",)
     search_help_text = _("Reference, recipient, message id or account key.")
 
     def staff_of(self, row: AuditEvent) -> Iterable[str]:

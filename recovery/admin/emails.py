@@ -96,7 +96,6 @@ class EmailAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)
     list_select_related = ("request",)
     ordering = ("-queued_at", "id")
-    sortable_by = ("queued_at",)
     search_help_text = _("Recipient, reference, message id or account key.")
 
     def accounts_of(self, row: Email) -> Iterable[str]:

@@ -39,7 +39,6 @@ class ResetRequestAdmin(ReadOnlyAdmin):
 
     list_filter = ("outcome", "kind", ("requested_at", admin.DateFieldListFilter), AccountFilter)
     ordering = ("-requested_at", "id")
-    sortable_by = ("requested_at",)
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":

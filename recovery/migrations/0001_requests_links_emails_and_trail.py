@@ -555,7 +555,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="email",
-            index=models.Index(fields=["recipient_key", "-queued_at"], name="recovery_email_recipient"),
+            index=models.Index(
+                fields=["recipient_key", "-queued_at"],
+                name="recovery_email_recipient",
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+            ),
         ),
         migrations.AddIndex(
             model_name="email",

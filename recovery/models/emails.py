@@ -70,7 +70,11 @@ class Email(models.Model):
                 condition=Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None),
             ),
             models.Index(fields=["lease_until"], name="recovery_email_lease", condition=Q(state=EmailState.SENDING)),
-            models.Index(fields=["recipient_key", "-queued_at"], name="recovery_email_recipient"),
+            models.Index(
+                fields=["recipient_key", "-queued_at"],
+                name="recovery_email_recipient",
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],  # PostgreSQL: addresses that begin so, too
+            ),
             models.Index(fields=["esp_message_id"], name="recovery_email_esp_id", condition=~Q(esp_message_id="")),
             models.Index(fields=["state", "-queued_at"], name="recovery_email_state"),
             models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
