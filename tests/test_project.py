@@ -65,10 +65,8 @@ class TestABarePython:
         assert "Making a virtual environment" in done.stderr
 
     def test_says_and_does_nothing_the_second_time(self, checkout: Path) -> None:
-        began = time.monotonic()
         done = run(checkout, "demo")
         assert (done.stdout.split(), done.stderr) == ([str(checkout / ".venv"), "demo"], "")
-        assert time.monotonic() - began < 5
 
     def test_installs_again_when_a_requirement_changes(self, checkout: Path) -> None:
         run(checkout, "test")
@@ -164,7 +162,7 @@ def test_a_parent_that_ends_leaves_no_process_no_port_and_no_folder(parent: "sub
 
     parent.send_signal(signal.Signals[name])
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(map(lives, family)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [each for each in family if lives(each)] == []
