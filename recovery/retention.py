@@ -4,13 +4,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from recovery import audit, limits, tokens
 from recovery.conf import conf
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
-from recovery.reasons import Action
+from recovery.reasons import Action, Outcome, TokenState
 
 BATCH: Final = 1000
 
@@ -46,8 +46,8 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
-        emails=Email.objects.filter(queued_at__lt=emails).count() if emails else 0,
-        requests=ResetRequest.objects.filter(requested_at__lt=requests).count() if requests else 0,
+        emails=_old_emails(emails).count() if emails else 0,
+        requests=_old_requests(requests).count() if requests else 0,
         trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,
     )
 
@@ -57,9 +57,21 @@ def _before(kept: str) -> datetime | None:
     return timezone.now() - age if age else None
 
 
+def _old_emails(moment: datetime) -> "models.QuerySet[Email]":
+    """Mail of before ``moment`` that cannot leave any more, however short the site keeps its mail."""
+    return Email.objects.filter(queued_at__lt=moment, send_by__lt=timezone.now())
+
+
+def _old_requests(moment: datetime) -> "models.QuerySet[ResetRequest]":
+    """Requests of before ``moment`` that are decided and have no link that still works."""
+    live = ResetToken.objects.filter(state=TokenState.LIVE, expires_at__gt=timezone.now())
+    decided = ResetRequest.objects.exclude(outcome=Outcome.RECEIVED)
+    return decided.filter(requested_at__lt=moment).exclude(pk__in=live.values("request")).order_by()
+
+
 def _emails_before(moment: datetime | None) -> int:
     gone = 0
-    while moment and (keys := list(Email.objects.filter(queued_at__lt=moment).values_list("pk", flat=True)[:BATCH])):
+    while moment and (keys := list(_old_emails(moment).values_list("pk", flat=True)[:BATCH])):
         with transaction.atomic():
             EmailEvent.objects.filter(email__in=keys)._raw_delete(EmailEvent.objects.db)
             ResetToken.objects.filter(email__in=keys).update(email=None)
@@ -71,8 +83,7 @@ def _emails_before(moment: datetime | None) -> int:
 
 def _requests_before(moment: datetime | None) -> int:
     gone = 0
-    old = ResetRequest.objects.filter(requested_at__lt=moment).order_by() if moment else ResetRequest.objects.none()
-    while keys := list(old.values_list("pk", flat=True)[:BATCH]):
+    while moment and (keys := list(_old_requests(moment).values_list("pk", flat=True)[:BATCH])):
         with transaction.atomic():
             Decision.objects.filter(request__in=keys)._raw_delete(Decision.objects.db)
             ResetToken.objects.filter(request__in=keys)._raw_delete(ResetToken.objects.db)

@@ -27,6 +27,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly  # it can update rows that are there
+
     def purge_before(self, moment: Any) -> int:
         """Remove what is older than ``moment``; returns how many rows went."""
         old: models.QuerySet[AuditEvent] = models.QuerySet(self.model, using=self.db).filter(occurred_at__lt=moment)
@@ -65,9 +68,10 @@ class AuditEvent(models.Model):
         return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.action}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
+        """Insert. A new instance with the key of an old row is no way to write over it."""
+        if not self._state.adding or args or kwargs.get("force_update") or kwargs.get("update_fields"):
             raise AppendOnly
-        super().save(*args, **kwargs)
+        super().save(force_insert=True, using=kwargs.get("using"))
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly

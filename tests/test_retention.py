@@ -1,0 +1,164 @@
+"""What goes when its time is over, what stays, and that nothing goes that is still of use."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from recovery import audit, retention, sweep, tokens
+from recovery.models import AuditEvent, Decision, Email, EmailEvent, LimitCounter, ResetRequest, ResetToken
+from recovery.reasons import Action, TokenState
+from tests.asking import ask, browser, links, work
+from tests.factories import UserFactory
+from tests.following import (
+    dead_page,
+    held_back,
+    let_pass,
+    mailed_link,
+    make_due,
+    opened,
+    row_of,
+    selector_of,
+    trail,
+    works,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MODELS = (ResetRequest, Decision, ResetToken, Email, EmailEvent)
+
+
+def counts() -> list[int]:
+    return [model._default_manager.count() for model in MODELS]
+
+
+def keep(settings: Any, **how_long: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "RETENTION": how_long}
+
+
+def test_an_expired_link_becomes_a_tombstone_whose_page_still_says_expired_and_asks_anew_in_one_click() -> None:
+    user = UserFactory.create()
+    link = mailed_link(user)
+    let_pass(timedelta(hours=2, minutes=1))
+    assert retention.purge().links == 1
+    row = row_of(link)
+    assert (row.state, row.address, row.fingerprint, row.ended_at) == (TokenState.EXPIRED, "", "", row.expires_at)
+    client, form = opened(link)
+    assert dead_page(client.get(form)) == "expired"
+    client.post(form, {"again": "1"})
+    work()
+    assert works(links(mail.outbox[-1])[0], user)
+
+
+def test_a_link_is_left_alone_for_an_hour_after_its_end_and_before_it() -> None:
+    link = mailed_link(UserFactory.create())
+    for moment in (timedelta(minutes=59), timedelta(minutes=60)):
+        let_pass(moment)
+        assert retention.purge().links == 0
+        assert row_of(link).state == TokenState.LIVE
+    let_pass(timedelta(minutes=2))
+    assert retention.purge().links == 1
+
+
+def test_one_run_ends_as_many_links_as_it_was_told_and_the_next_the_rest() -> None:
+    for number in range(3):
+        mailed_link(UserFactory.create(), REMOTE_ADDR=f"198.51.100.{number}")
+    let_pass(timedelta(hours=3))
+    assert [tokens.purge(most=2), tokens.purge(most=2), tokens.purge(most=2)] == [2, 1, 0]
+
+
+def test_rows_go_with_all_that_hangs_on_them_and_younger_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for number in range(5):
+        mailed_link(UserFactory.create(), REMOTE_ADDR=f"198.51.100.{number}")
+    let_pass(timedelta(days=401))
+    mailed_link(UserFactory.create())
+    gone = retention.purge()
+    assert (gone.emails, gone.requests) == (5, 5)
+    assert counts() == [1, 1, 1, 1, EmailEvent.objects.filter(email=Email.objects.get()).count()]
+
+
+def test_mails_and_requests_go_each_in_its_own_time(settings: Any) -> None:
+    link = mailed_link(UserFactory.create())
+    let_pass(timedelta(days=31))
+    keep(settings, emails=timedelta(days=30))
+    retention.purge()
+    assert (Email.objects.count(), ResetRequest.objects.count()) == (0, 1)
+    client, form = opened(link)
+    assert dead_page(client.get(form)) == "expired"
+    keep(settings, emails=None, requests=timedelta(days=30))
+    assert retention.purge().requests == 1
+    assert dead_page(client.get(form)) == "invalid"
+
+
+def test_nothing_goes_where_the_site_keeps_for_good(settings: Any) -> None:
+    keep(settings, emails=None, requests=None, audit=None)
+    mailed_link(UserFactory.create())
+    let_pass(timedelta(days=4000))
+    before = counts()
+    gone = retention.purge()
+    assert (gone.emails, gone.requests, gone.trail) == (0, 0, 0)
+    assert counts() == before
+
+
+def test_a_link_that_still_works_is_not_purged_however_short_the_site_keeps_its_requests(settings: Any) -> None:
+    keep(settings, emails=timedelta(minutes=10), requests=timedelta(minutes=10))
+    user = UserFactory.create()
+    link = mailed_link(user)
+    let_pass(timedelta(minutes=30))
+    retention.purge()
+    assert works(link, user)
+    let_pass(timedelta(hours=2))
+    assert retention.purge().requests == 1
+
+
+def test_mail_that_may_still_leave_is_not_purged_however_short_the_site_keeps_its_mail(settings: Any) -> None:
+    keep(settings, emails=timedelta(minutes=10), requests=timedelta(minutes=10))
+    user = UserFactory.create()
+    email = held_back(user, settings)
+    let_pass(timedelta(minutes=20))
+    assert retention.purge().emails == 0
+    make_due(email)
+    sweep.sweep()
+    assert works(links(mail.outbox[0])[0], user)
+
+
+def test_the_trail_goes_only_where_the_site_says_so_and_says_how_much_went(settings: Any) -> None:
+    mailed_link(UserFactory.create())
+    rows = AuditEvent.objects.count()
+    let_pass(timedelta(days=800))
+    assert retention.purge().trail == 0
+    keep(settings, audit=timedelta(days=730))
+    assert retention.purge().trail == rows
+    assert trail(Action.PURGED) == [{"rows": rows}]
+    assert retention.purge().trail == 0
+    assert AuditEvent.objects.count() == 1
+
+
+def test_counters_whose_window_is_over_go_and_the_others_stay() -> None:
+    ask(browser(), "amelie@example.com")
+    let_pass(timedelta(minutes=61))
+    ask(browser(REMOTE_ADDR="192.0.2.9"), "blake@example.com")
+    assert LimitCounter.objects.count() == 4
+    assert retention.purge().counters == 2
+    assert LimitCounter.objects.count() == 2
+
+
+def test_the_outlook_tells_what_the_purge_will_do_and_does_nothing(settings: Any) -> None:
+    keep(settings, emails=timedelta(days=30), requests=timedelta(days=30), audit=timedelta(days=30))
+    audit.record(Action.LINKS_REVOKED)
+    mailed_link(UserFactory.create())
+    let_pass(timedelta(days=31))
+    before = counts(), AuditEvent.objects.count()
+    told = retention.outlook()
+    assert (counts(), AuditEvent.objects.count()) == before
+    assert retention.purge() == told
+
+
+def test_the_tombstone_of_a_link_holds_no_address() -> None:
+    user = UserFactory.create()
+    link = mailed_link(user)
+    let_pass(timedelta(hours=3))
+    retention.purge()
+    assert user.email not in repr(list(ResetToken.objects.filter(selector=selector_of(link)).values()))

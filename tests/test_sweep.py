@@ -1,0 +1,114 @@
+"""What a lost ring or a dead worker left is found, the urgent first, and one bad row keeps no other waiting."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import OperationalError
+
+from recovery import accounts, outbox, resets, sweep
+from recovery.models import AuditEvent, Email, ResetRequest
+from recovery.reasons import Action, EmailKind, EmailState, Outcome
+from tests.asking import ask, asked, browser
+from tests.factories import UserFactory
+from tests.following import failing, held_back, let_pass, make_due
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_request_whose_ring_was_lost_is_decided_after_a_few_seconds() -> None:
+    ask(browser(), UserFactory.create().email)
+    assert sweep.sweep().decided == 0
+    let_pass(timedelta(seconds=6))
+    assert sweep.sweep().decided == 1
+    assert asked().outcome == Outcome.SENT
+    assert len(mail.outbox) == 1
+
+
+def test_a_request_whose_worker_died_while_deciding_is_decided_by_another_after_its_lease() -> None:
+    ask(browser(), UserFactory.create().email)
+    with failing('INSERT INTO "recovery_decision"'), pytest.raises(OperationalError):
+        resets.fulfil(asked().pk)
+    assert (asked().outcome, asked().attempt_count) == (Outcome.RECEIVED, 1)
+    assert not Email.objects.exists()
+    let_pass(timedelta(seconds=55))
+    assert sweep.sweep().decided == 0
+    let_pass(timedelta(seconds=6))
+    assert sweep.sweep().decided == 1
+    assert len(mail.outbox) == 1
+
+
+def test_mail_whose_worker_died_after_deciding_leaves_by_the_sweep() -> None:
+    ask(browser(), UserFactory.create().email)
+    with failing('UPDATE "recovery_email" SET .*"attempt_count"'), pytest.raises(OperationalError):
+        resets.fulfil(asked().pk)
+    assert Email.objects.get().state == EmailState.QUEUED
+    assert mail.outbox == []
+    let_pass(timedelta(seconds=91))
+    assert sweep.sweep().tried == 1
+    assert len(mail.outbox) == 1
+
+
+def test_mail_that_was_deferred_leaves_when_it_is_due(settings: Any) -> None:
+    email = held_back(UserFactory.create(), settings)
+    Email.objects.update(next_try_at=email.next_try_at + timedelta(minutes=3))
+    assert sweep.sweep().tried == 0
+    make_due(email)
+    assert sweep.sweep().tried == 1
+    assert Email.objects.get().state == EmailState.HANDED_OVER
+
+
+def test_resets_leave_before_notices_and_the_oldest_first() -> None:
+    outbox.queue(EmailKind.UNKNOWN_ACCOUNT, ["stranger@example.com"])
+    context = {"username": "amelie", "changed_at": "2026-11-21T09:00Z"}
+    outbox.queue(EmailKind.PASSWORD_CHANGED, ["notice@example.com"], context=context)
+    outbox.queue(EmailKind.NO_PASSWORD, ["older@example.com"])
+    outbox.queue(EmailKind.NO_PASSWORD, ["newer@example.com"])
+    sweep.sweep()
+    order = [message.to[0].partition("@")[0] for message in mail.outbox]
+    assert order == ["older", "newer", "notice", "stranger"]
+
+
+def test_a_request_that_nobody_decided_in_time_ends_as_expired_and_sends_nothing() -> None:
+    ask(browser(), UserFactory.create().email)
+    let_pass(timedelta(minutes=31))
+    assert sweep.sweep().expired == 1
+    assert asked().outcome == Outcome.EXPIRED
+    assert AuditEvent.objects.get(action=Action.DECIDED).detail["outcome"] == Outcome.EXPIRED
+    assert mail.outbox == []
+    assert sweep.sweep().expired == 0
+
+
+def site_finder(identifier: str = "", *, user: Any = None) -> list[accounts.Account]:
+    """A site's own ``ACCOUNTS``, which stumbles over one name."""
+    if identifier.startswith("poison"):
+        raise LookupError("the directory does not like this name")
+    return accounts.find(identifier, user=user)
+
+
+def test_one_request_that_cannot_be_decided_keeps_no_other_request_and_no_mail_waiting(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ACCOUNTS": f"{__name__}.site_finder"}
+    ask(browser(), "poison@example.com")
+    ask(browser(), UserFactory.create().email)
+    outbox.queue(EmailKind.NO_PASSWORD, ["waiting@example.com"])
+    let_pass(timedelta(seconds=6))
+    sweep.sweep()
+    assert len(mail.outbox) == 2
+    poison = ResetRequest.objects.get(identifier="poison@example.com")
+    assert poison.outcome == Outcome.RECEIVED
+    let_pass(timedelta(minutes=31))
+    sweep.sweep()
+    poison.refresh_from_db()
+    assert poison.outcome == Outcome.EXPIRED
+
+
+def test_a_sweep_with_nothing_to_do_does_nothing_and_two_do_no_more_than_one() -> None:
+    ask(browser(), UserFactory.create().email)
+    let_pass(timedelta(seconds=6))
+    assert sweep.outlook().decided == 1
+    sweep.sweep()
+    before = list(Email.objects.values()), AuditEvent.objects.count()
+    assert sum(sweep.sweep().as_dict().values()) == 0
+    assert (list(Email.objects.values()), AuditEvent.objects.count()) == before
+    assert len(mail.outbox) == 1
