@@ -61,6 +61,7 @@ def test_the_button_asks_for_a_reason_sends_a_link_and_names_the_reference(ada: 
     asking = client.get(asking_page_of(ada)).content.decode()
     assert "You do not see the link" in asking
     assert "ada" in asking
+    assert "csrfmiddlewaretoken" in asking[asking.index('id="content-main"') :]
     answer = posted(client, asking_page_of(ada), reason=REASON)
     request = ResetRequest.objects.get()
     assert (request.kind, request.user_key, request.reason) == (Kind.ADMIN, accounts.key_of(ada), REASON)
@@ -195,6 +196,7 @@ def test_the_address_of_a_person_out_of_scope_cannot_be_edited(ada: Any, setting
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.may_act_on_all_but_ada"}
     client = superuser()
     posted(client, page_of(ada), asking_page_of(UserFactory()), **form_of(ada, email="mine@example.com"))
+    assert edited_in_the_list(ada, "mine@example.com").status_code == 403
     ada.refresh_from_db()
     assert ada.email == "ada.lovelace@example.com"
 
@@ -314,21 +316,26 @@ def test_another_edit_of_the_form_tells_nobody(ada: Any) -> None:
     assert token.state == TokenState.LIVE
 
 
-def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any) -> None:
-    other: Any = UserFactory()
-    token = open_link_of(ada)
+def edited_in_the_list(user: Any, address: str) -> Any:
+    """What a superuser gets who changes this one address in a list that lets addresses be edited."""
     pages = admin.site.get_model_admin(get_user_model())
     pages.list_editable = ("email",)
     try:
         client = superuser()
         people = list(client.get(USERS).context["cl"].result_list)
         formset = {"form-TOTAL_FORMS": len(people), "form-INITIAL_FORMS": len(people), "_save": "Save"}
-        for number, user in enumerate(people):
-            email = "ada@new.example.com" if user == ada else user.email
-            formset |= {f"form-{number}-id": user.pk, f"form-{number}-email": email}
-        answer = posted(client, USERS, **formset)
+        for number, person in enumerate(people):
+            email = address if person == user else person.email
+            formset |= {f"form-{number}-id": person.pk, f"form-{number}-email": email}
+        return posted(client, USERS, **formset)
     finally:
         del pages.list_editable
+
+
+def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any) -> None:
+    other: Any = UserFactory()
+    token = open_link_of(ada)
+    answer = edited_in_the_list(ada, "ada@new.example.com")
     assert "1 user was changed successfully" in answer.content.decode()
     told = Email.objects.filter(kind=EmailKind.ADDRESS_CHANGED)
     assert {email.recipient for email in told} == {"ada.lovelace@example.com", "ada@new.example.com"}
