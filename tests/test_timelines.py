@@ -1,0 +1,136 @@
+"""What happened to a request or an email, told from the rows in the order in which one thing led to the next."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from recovery import delivery, resets, sweep, timelines
+from recovery.models import Email, EmailEvent, ResetRequest
+from recovery.origin import Origin
+from recovery.reasons import EmailKind, EventKind, Kind
+from recovery.timelines import Party
+from tests.asking import ask, asked, browser, links, set_password, statements, work
+from tests.factories import StaffFactory, UserFactory
+from tests.following import held_back, let_pass, mailed_link, make_due, opened
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def words(steps: list[timelines.Step]) -> list[str]:
+    return [step.what for step in steps]
+
+
+def told(request: ResetRequest) -> list[str]:
+    return words(timelines.of_request(request))
+
+
+def test_a_whole_reset_is_told_from_the_ask_to_the_notice() -> None:
+    client, form = opened(mailed_link(UserFactory.create()))
+    set_password(client, form, "short")
+    set_password(client, form)
+    steps = timelines.of_request(asked())
+    assert words(steps) == [
+        "requested", "decided", "queued", "sending", "handed_over", "opened", "password_refused", "completed", "queued",
+    ]  # fmt: skip
+    assert [step.by for step in steps[:5]] == [Party.PERSON, Party.US, Party.US, Party.US, Party.US]
+    assert {step.by for step in steps[5:8]} == {Party.PERSON}
+    assert steps[0].seconds == 0
+    assert all(step.seconds >= 0 for step in steps)
+    assert "password_too_short" in steps[6].detail
+
+
+def test_a_scanner_is_not_taken_for_the_person() -> None:
+    link = mailed_link(UserFactory.create())
+    Client().get(link)
+    opened(link)
+    openings = [step.by for step in timelines.of_request(asked()) if step.what == "opened"]
+    assert openings == [Party.SCANNER, Party.PERSON]
+
+
+def test_a_password_over_a_dead_link_is_told_with_its_reason() -> None:
+    link = mailed_link(UserFactory.create())
+    (first, form), (second, _) = opened(link), opened(link)
+    set_password(first, form)
+    set_password(second, form)
+    refused = [step for step in timelines.of_request(asked()) if step.what == "link_refused"]
+    assert [step.detail for step in refused] == ["already used"]
+
+
+@pytest.mark.parametrize("address", ["nobody@example.com", "inactive@example.com"])
+def test_a_request_that_led_to_no_mail_says_so(address: str) -> None:
+    UserFactory.create(email="inactive@example.com", is_active=False)
+    ask(browser(), address)
+    work()
+    steps = timelines.of_request(asked())
+    assert words(steps) == ["requested", "decided"]
+    assert steps[1].detail
+
+
+def test_a_request_past_its_limit_and_one_that_came_too_late_say_so() -> None:
+    for number in range(6):
+        ask(browser(REMOTE_ADDR=f"198.51.100.{number}"), "amelie@example.com")
+    assert told(asked()) == ["requested", "decided"]
+    let_pass(timedelta(minutes=31))
+    sweep.sweep()
+    first = ResetRequest.objects.earliest("requested_at")
+    assert told(first) == ["requested", "decided"]
+    assert "not decided" in timelines.of_request(first)[1].detail
+
+
+def test_a_reset_by_staff_begins_with_staff() -> None:
+    user, actor = UserFactory.create(), StaffFactory.create()
+    request = resets.send_by_staff(user, actor=actor, reason="on the phone", origin=Origin())
+    resets.fulfil(request.pk)
+    request.refresh_from_db()
+    steps = timelines.of_request(request)
+    assert request.kind == Kind.ADMIN
+    assert (steps[0].what, steps[0].by) == ("requested", Party.STAFF)
+
+
+def test_an_email_tells_each_try_with_what_the_other_side_said(settings: Any) -> None:
+    email = held_back(UserFactory.create(), settings)
+    make_due(email)
+    delivery.deliver(email.pk)
+    email.refresh_from_db()
+    steps = timelines.of_email(email)
+    assert words(steps) == ["queued", "sending", "deferred", "sending", "handed_over"]
+    assert "Connection refused" in steps[2].detail
+
+
+def test_a_report_that_overtook_our_note_stands_after_the_hand_over() -> None:
+    mailed_link(UserFactory.create())
+    email = Email.objects.get()
+    assert email.handed_over_at is not None
+    early = email.handed_over_at - timedelta(seconds=1)
+    EmailEvent.objects.create(email=email, kind=EventKind.DELIVERED, occurred_at=early, esp="postmark", dedupe_key="1")
+    steps = timelines.of_email(email)
+    assert words(steps)[-2:] == ["handed_over", "delivered"]
+    assert steps[-1].by == Party.PROVIDER
+    assert steps[-1].at == early
+    assert steps[-1].seconds >= 0
+
+
+def test_a_mail_that_the_provider_saw_opened_is_not_a_link_that_was_opened() -> None:
+    mailed_link(UserFactory.create())
+    email = Email.objects.get()
+    for number, kind in enumerate((EventKind.OPENED, EventKind.CLICKED)):
+        EmailEvent.objects.create(email=email, kind=kind, esp="postmark", dedupe_key=str(number))
+    assert words(timelines.of_email(email))[-2:] == ["mail_opened", "mail_clicked"]
+
+
+def test_a_request_is_told_in_as_many_statements_however_much_happened() -> None:
+    user = UserFactory.create()
+    client, form = opened(mailed_link(user))
+    request = asked()
+    with statements() as few:
+        timelines.of_request(request)
+    for number in range(5):
+        set_password(client, form, "short")
+        opened(links(mail.outbox[0])[0], REMOTE_ADDR=f"198.51.100.{number}")
+    with statements() as many:
+        timelines.of_request(request)
+    assert len(many.texts) == len(few.texts) <= 4
+    assert Email.objects.filter(kind=EmailKind.RESET).count() == 1
