@@ -166,7 +166,8 @@ def test_the_list_cannot_be_ordered_by_what_is_masked(ada: Any) -> None:
     for number in range(3):
         outbox.queue(EmailKind.RESET, [f"{chr(122 - number)}@example.com"])
     client = viewer()
-    orders = [client.get(listed("email", f"?o={way}2")).context["cl"].queryset.query.order_by for way in ("", "-")]
+    ways = [f"?o={way}{column}" for way in ("", "-") for column in range(6)]
+    orders = [client.get(listed("email", way)).context["cl"].queryset.query.order_by for way in ways]
     assert all("recipient" not in str(order) for order in orders)
 
 
@@ -266,7 +267,8 @@ def test_the_list_never_counts_a_whole_table(ada: Any) -> None:
 )
 def test_a_mangled_query_is_answered_without_an_error(page: str, wrong: str, ada: Any) -> None:
     reset_for(ada)
-    assert viewer().get(listed(page, wrong)).status_code in (200, 302, 400)
+    status = viewer().get(listed(page, wrong)).status_code
+    assert status == 400 if "%00" in wrong else status in (200, 302)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -303,8 +305,9 @@ def test_a_page_of_ours_carries_nothing_inline(ada: Any) -> None:
 def test_a_request_shows_its_timeline_its_gates_its_mail_and_the_state_of_its_link(ada: Any) -> None:
     request = reset_for(ada)
     token, email = request.tokens.get(), request.emails.get()
+    whole_second = timezone.now().replace(microsecond=0) - timedelta(seconds=1)  # as providers count
     EmailEvent.objects.create(
-        email=email, kind=EventKind.DELIVERED, esp="postmark", dedupe_key="1", occurred_at=timezone.now()
+        email=email, kind=EventKind.DELIVERED, esp="postmark", dedupe_key="1", occurred_at=whole_second
     )
     for verdict in (Verdict.PROBABLE_SCANNER, Verdict.PERSON):
         AuditEvent.objects.create(action=Action.LINK_OPENED, request_id=request.pk, detail={"verdict": verdict.value})
