@@ -212,6 +212,14 @@ def test_another_site_cannot_post_here(path: str) -> None:
 
 
 @pytest.mark.attack(16)
+def test_the_pages_guard_themselves_where_the_site_has_no_guard(settings: Any) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith("CsrfViewMiddleware")]
+    response = Client(enforce_csrf_checks=True).post(FORGOT, {"identifier": "ada@example.com"})
+    assert response.status_code == 403
+    assert not ResetRequest.objects.exists()
+
+
+@pytest.mark.attack(16)
 def test_the_pages_carry_what_a_post_needs(victim: Any) -> None:
     client = Client(enforce_csrf_checks=True)
     token = client.get(FORGOT).context["csrf_token"]
