@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from recovery import audit, retention, sweep, tokens
+from recovery import retention, sweep, tokens
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, LimitCounter, ResetRequest, ResetToken
 from recovery.reasons import Action, TokenState
 from tests.asking import ask, browser, links, work
@@ -147,12 +147,15 @@ def test_counters_whose_window_is_over_go_and_the_others_stay() -> None:
 
 def test_the_outlook_tells_what_the_purge_will_do_and_does_nothing(settings: Any) -> None:
     keep(settings, emails=timedelta(days=30), requests=timedelta(days=30), audit=timedelta(days=30))
-    audit.record(Action.LINKS_REVOKED)
+    user = UserFactory.create()
+    assert works(mailed_link(user), user)
     mailed_link(UserFactory.create())
     let_pass(timedelta(days=31))
+    mailed_link(UserFactory.create())
     before = counts(), AuditEvent.objects.count()
     told = retention.outlook()
     assert (counts(), AuditEvent.objects.count()) == before
+    assert told.links == 1
     assert retention.purge() == told
 
 
