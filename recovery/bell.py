@@ -1,15 +1,19 @@
-"""The only sender to Celery: wakes a worker with a task's name and an id. Losing a ring is harmless.
+"""The only sender to Celery: wakes a worker with a task's name and ids. Losing a ring is harmless.
 
 Rows are the truth and the sweep finds them; a ring only makes it seconds instead of a sweep's interval. So
-a broker that is dead or hangs must cost the caller next to nothing: connections of our own with timeouts of
-50 ms, no retries, and after a failure silence for five seconds. One that is well costs a quarter of a
-millisecond: the message goes straight to the app's ``amqp``, over a pool that is made once.
+a page never waits for the broker: a thread of the process rings, at once, and then at most every ten
+milliseconds; what comes meanwhile travels in one message. A broker that is dead or hangs gets connections of
+our own with short timeouts, no retries, and after a failure silence for five seconds.
 """
 
+import atexit
 import logging
 import os
+import threading
 import time
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import groupby
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,49 +22,104 @@ from celery.app import app_or_default
 from celery.utils import uuid
 from django.db import transaction
 from kombu import Connection, pools
-from kombu.exceptions import LimitExceeded
 
 logger = logging.getLogger(__name__)
 
-PATIENCE: Final = 0.05  # seconds
+PATIENCE: Final = 0.5  # seconds
 SILENCE: Final = 5.0  # seconds
+PAUSE: Final = 0.01  # seconds
+MOST_AT_ONCE: Final = 20  # ids in one message: one worker decides them one after the other
+MOST_WAITING: Final = 1000  # past this, what comes is left to the sweep
+
+Ring = tuple[Celery, str, str]
 _silent_until = 0.0
 
 
 def ring(task: str, pk: UUID, *, using: str | None = None) -> None:
-    """Wake a worker after the running transaction commits; at once if there is none. Never raises."""
-    transaction.on_commit(partial(_ring, task, str(pk)), using=using, robust=True)
+    """Wake a worker after the running transaction commits; at once if there is none. Never raises, never waits."""
+    transaction.on_commit(lambda: _ring(task, str(pk)), using=using, robust=True)
+
+
+def settle(seconds: float = PATIENCE) -> bool:
+    """Wait until all that was rung for has left or was given up; False if that takes longer."""
+    return _ringer().settle(seconds)
+
+
+class Ringer(threading.Thread):
+    """Rings for its process. A forked process has its own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="recovery-bell", daemon=True)
+        self.rings: SimpleQueue[Ring | threading.Event] = SimpleQueue()
+
+    def settle(self, seconds: float = PATIENCE) -> bool:
+        done = threading.Event()
+        self.rings.put(done)
+        return self.is_alive() and done.wait(seconds)
+
+    def run(self) -> None:
+        while True:
+            waiting = self._next()
+            rings = [each for each in waiting if not isinstance(each, threading.Event)]
+            for (app, task), of_task in groupby(sorted(rings, key=lambda each: each[1]), key=lambda each: each[:2]):
+                _send(app, task, [pk for _, _, pk in of_task])
+            for each in waiting:
+                if isinstance(each, threading.Event):
+                    each.set()
+            if rings:
+                time.sleep(PAUSE)
+
+    def _next(self) -> list[Ring | threading.Event]:
+        """Wait for one, and take what came with it."""
+        waiting = [self.rings.get()]
+        try:
+            while len(waiting) < MOST_AT_ONCE:
+                waiting.append(self.rings.get_nowait())
+        except Empty:
+            pass
+        return waiting
+
+
+@lru_cache(maxsize=1)
+def _ringer() -> Ringer:
+    ringer = Ringer()
+    ringer.start()
+    atexit.register(ringer.settle)
+    return ringer
+
+
+os.register_at_fork(after_in_child=_ringer.cache_clear)
 
 
 def _ring(task: str, pk: str) -> None:
+    try:
+        app = app_or_default()
+        if app.conf.task_always_eager:
+            signature(task, args=(pk,)).apply_async()
+        elif (ringer := _ringer()).rings.qsize() < MOST_WAITING:
+            ringer.rings.put((app, task, pk))
+    except Exception as error:  # noqa: BLE001 - whatever Celery does, the caller's answer stands
+        logger.warning("bell: could not ring (%s), %s waits for the sweep", type(error).__name__, task)
+
+
+def _send(app: Celery, task: str, pks: list[str]) -> None:
     global _silent_until  # noqa: PLW0603 - one breaker per process
     if time.monotonic() < _silent_until:
         return
     try:
-        _publish(task, pk)
-    except LimitExceeded:
-        logger.warning("bell: all connections are busy, %s waits for the sweep", task)
-    except Exception as error:  # noqa: BLE001 - whatever a broker does, the caller's answer stands
+        route = app.amqp.router.route({}, task, tuple(pks), {})
+        message = app.amqp.create_task_message(uuid(), task, pks, {}, ignore_result=True)
+        with _producers(app, app.conf.broker_write_url, os.getpid()).acquire(block=True, timeout=PATIENCE) as producer:
+            app.amqp.send_task_message(producer, task, message, retry=False, **route)
+    except Exception as error:  # noqa: BLE001 - whatever a broker does, the next ring is tried
         _silent_until = time.monotonic() + SILENCE
         logger.warning("bell: broker is silent (%s), %s waits for the sweep", type(error).__name__, task)
 
 
-def _publish(task: str, pk: str) -> None:
-    app = app_or_default()
-    if app.conf.task_always_eager:
-        signature(task, args=(pk,)).apply_async()
-        return
-    route = app.amqp.router.route({}, task, (pk,), {})
-    message = app.amqp.create_task_message(uuid(), task, (pk,), {}, ignore_result=True)
-    with _producers(app, app.conf.broker_write_url, os.getpid()).acquire(block=True, timeout=PATIENCE) as producer:
-        app.amqp.send_task_message(producer, task, message, retry=False, **route)
-
-
 @lru_cache(maxsize=1)
 def _producers(app: Celery, broker_url: str, process: int) -> pools.ProducerPool:
-    """One pool for the app and its broker; a forked process makes its own and shares no socket."""
-    connections = _connection(app).Pool(limit=pools.get_limit())
-    return pools.ProducerPool(connections, limit=connections.limit)
+    """One connection for the app and its broker; a forked process makes its own and shares no socket."""
+    return pools.ProducerPool(_connection(app).Pool(limit=1), limit=1)
 
 
 def _connection(app: Celery) -> Connection:
