@@ -31,10 +31,9 @@ class Asked:
     hint: str | None
 
 
-def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None) -> None:
-    """Let the asking browser, and only it, resend from the page of this reference."""
+def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None, *, path: str) -> None:
+    """Let the asking browser, and only it, resend from the page of this reference, which is at ``path``."""
     value = signing.dumps([asked.reference, int(time.time()), hint or ""], salt=SALT)
-    path = reverse("recovery:sent", kwargs={"reference": asked.shown_reference})
     _set(response, ASKED, value, path, ASKED_SECONDS)
 
 

@@ -143,8 +143,9 @@ def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> Htt
 
 
 def _sent_page_of(asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
-    response = HttpResponseRedirect(reverse("recovery:sent", kwargs={"reference": asked.shown_reference}))
-    cookies.keep_asked(response, asked, hint)
+    path = reverse("recovery:sent", kwargs={"reference": asked.shown_reference})
+    response = HttpResponseRedirect(path)
+    cookies.keep_asked(response, asked, hint, path=path)
     return response
 
 
