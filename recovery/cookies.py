@@ -67,7 +67,6 @@ def _path(selector: str) -> str:
     return reverse("recovery:reset_form", kwargs={"selector": selector})
 
 
-@sensitive_variables("value")
 def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int) -> None:
     secure = audiences.get().is_https
     response.set_cookie(name, value, max_age=seconds, path=path, secure=secure, httponly=True, samesite="Lax")

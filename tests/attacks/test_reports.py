@@ -15,10 +15,11 @@ from django.views.debug import ExceptionReporter
 
 from recovery import resets, tokens
 from recovery.models import Email
+from recovery.origin import Origin
 from recovery.reasons import EmailState
 from tests.asking import FIREFOX, NEW_PASSWORD, ask, asked, browser
 from tests.factories import UserFactory
-from tests.following import failing, mailed_link, opened, selector_of, templates, verifier_of
+from tests.following import failing, mailed_link, opened, row_of, selector_of, templates, verifier_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(19)]
 
@@ -180,3 +181,11 @@ def test_no_report_of_a_failing_delivery_holds_the_link(way: str, settings: Any)
     text = report(None, (error.type, error.value, error.tb))
     assert "_note" in text or "_handed_over" in text
     assert found_in(text, tokens.verifier_of(email.tokens.get())) == []
+
+
+def test_no_report_of_completing_from_elsewhere_holds_the_password() -> None:
+    user = UserFactory.create()
+    token = row_of(mailed_link(user))
+    with no_hasher(), pytest.raises(ImportError) as error:
+        resets.complete(token, user, NEW_PASSWORD, origin=Origin())
+    assert found_in(report(None, (error.type, error.value, error.tb)), NEW_PASSWORD) == []
