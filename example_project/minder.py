@@ -20,6 +20,8 @@ from typing import Any
 GRACE = 5.0
 """Seconds that a server has to end by itself."""
 
+_clearing = threading.Lock()
+
 
 def main(stop_signal: str, user: str, room: str, *command: str) -> None:
     """Run ``command`` as ``user`` (empty: as we are) until standard input closes, then remove the folder ``room``."""
@@ -50,9 +52,10 @@ def clear_when_ended(child: subprocess.Popen[bytes], room: str) -> None:
 
 
 def clear(room: str) -> None:
-    """Remove the folder and end the whole process group, this process included."""
-    shutil.rmtree(room, ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    """Remove the folder and end the whole process group, this process included. The first thread to come does it."""
+    with _clearing:
+        shutil.rmtree(room, ignore_errors=True)
+        os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
