@@ -89,8 +89,11 @@ def test_a_mail_that_another_worker_holds_is_left_alone_until_its_lease_runs_out
     assert len(mail.outbox) == 1
 
 
-def test_a_worker_whose_lease_ran_out_meanwhile_notes_nothing_over_its_successor(settings: Any) -> None:
-    email = notice()
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), None], ids=["it failed", "it sent"])
+def test_a_worker_whose_lease_ran_out_meanwhile_notes_nothing_over_its_successor(
+    error: Exception | None, settings: Any
+) -> None:
+    email, Slow.error = notice(), error
     Slow.meanwhile[:] = [lambda: (let_pass(timedelta(minutes=2)), delivery.deliver(email.pk))]
     with provider(f"{__name__}.Slow", settings):
         delivery.deliver(email.pk)
@@ -99,15 +102,18 @@ def test_a_worker_whose_lease_ran_out_meanwhile_notes_nothing_over_its_successor
 
 
 class Slow(BaseEmailBackend):
-    """Takes so long over the first mail that another worker comes; then fails it."""
+    """Takes so long over the first mail that another worker comes; then fails it or has sent it."""
 
+    error: Exception | None = None
     meanwhile: list[Callable[[], Any]] = []
 
     def send_messages(self, email_messages: Any) -> int:
         if not self.meanwhile:
             return 1
         self.meanwhile.pop()()
-        raise TimeoutError("timed out")
+        if self.error:
+            raise self.error
+        return 1
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=20), timedelta(minutes=9), -timedelta(minutes=9)])
