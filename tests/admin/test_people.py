@@ -1,0 +1,139 @@
+"""A person's page in the admin: what an edited address brings about, and what the site's own page keeps."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db import OperationalError, connection
+
+from example_project.admin import UserAdmin
+from recovery import accounts, intake, resets
+from recovery.models import AuditEvent, Email, ResetToken
+from recovery.origin import Origin
+from recovery.reasons import Action, EmailKind, TokenState
+from tests.admin.posting import USERS, asking_page_of, page_of, posted
+from tests.admin.staff import ALL_BUT_ADA, staff, superuser
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def form_of(user: Any, **changes: Any) -> dict[str, Any]:
+    """The user's change form as the admin shows it, filled in."""
+    joined = user.date_joined
+    stored = {"username": user.username, "email": user.email, "first_name": "", "last_name": ""}
+    days = {"date_joined_0": f"{joined:%Y-%m-%d}", "date_joined_1": f"{joined:%H:%M:%S}"}
+    return {**stored, **days, "is_active": "on", "last_login_0": "", "last_login_1": "", **changes}
+
+
+def open_link_of(user: Any) -> ResetToken:
+    request = intake.ask(user.email, origin=Origin())
+    resets.fulfil(request.pk)
+    return ResetToken.objects.get(user_key=accounts.key_of(user), state=TokenState.LIVE)
+
+
+def edited_in_the_list(user: Any, address: str) -> Any:
+    """What a superuser gets who changes this one address in a list that lets addresses be edited."""
+    pages = admin.site.get_model_admin(get_user_model())
+    pages.list_editable = ("email",)
+    try:
+        client = superuser()
+        people = list(client.get(USERS).context["cl"].result_list)
+        formset = {"form-TOTAL_FORMS": len(people), "form-INITIAL_FORMS": len(people), "_save": "Save"}
+        for number, person in enumerate(people):
+            email = address if person == user else person.email
+            formset |= {f"form-{number}-id": person.pk, f"form-{number}-email": email}
+        return posted(client, USERS, **formset)
+    finally:
+        del pages.list_editable
+
+
+def test_an_edited_address_tells_both_addresses_ends_open_links_and_is_on_the_trail(ada: Any) -> None:
+    token = open_link_of(ada)
+    client = staff("auth.view_user", "auth.change_user")
+    answer = posted(client, page_of(ada), **form_of(ada, email="ada@new.example.com"))
+    assert answer.redirect_chain, answer.context["errors"]
+    told = Email.objects.filter(kind=EmailKind.ADDRESS_CHANGED)
+    assert {email.recipient for email in told} == {"ada.lovelace@example.com", "ada@new.example.com"}
+    token.refresh_from_db()
+    assert token.state == TokenState.REVOKED
+    [event] = AuditEvent.objects.filter(action=Action.ADDRESS_CHANGED)
+    assert event.actor_key == accounts.key_of(client.user)  # type: ignore[attr-defined]
+    assert event.user_key == accounts.key_of(ada)
+    assert event.reason
+
+
+def test_another_edit_of_the_form_tells_nobody(ada: Any) -> None:
+    token = open_link_of(ada)
+    answer = posted(superuser(), page_of(ada), **form_of(ada, first_name="Ada"))
+    assert answer.redirect_chain, answer.context["errors"]
+    assert not Email.objects.filter(kind=EmailKind.ADDRESS_CHANGED).exists()
+    token.refresh_from_db()
+    assert token.state == TokenState.LIVE
+
+
+def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any) -> None:
+    other: Any = UserFactory()
+    token = open_link_of(ada)
+    answer = edited_in_the_list(ada, "ada@new.example.com")
+    assert "1 user was changed successfully" in answer.content.decode()
+    told = Email.objects.filter(kind=EmailKind.ADDRESS_CHANGED)
+    assert {email.recipient for email in told} == {"ada.lovelace@example.com", "ada@new.example.com"}
+    token.refresh_from_db()
+    assert token.state == TokenState.REVOKED
+    assert not told.filter(user_key=accounts.key_of(other)).exists()
+
+
+def test_a_follow_up_that_fails_leaves_the_old_address(ada: Any) -> None:
+    def disk_is_full(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith("INSERT") and "recovery_auditevent" in sql:
+            raise OperationalError("disk is full")
+        return execute(sql, *rest)
+
+    client = superuser()
+    with connection.execute_wrapper(disk_is_full), pytest.raises(OperationalError, match="disk is full"):
+        posted(client, page_of(ada), **form_of(ada, email="ada@new.example.com"))
+    ada.refresh_from_db()
+    assert ada.email == "ada.lovelace@example.com"
+    assert not Email.objects.exists()
+
+
+def test_the_address_of_a_person_out_of_scope_cannot_be_edited(ada: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    client = superuser()
+    posted(client, page_of(ada), asking_page_of(UserFactory()), **form_of(ada, email="mine@example.com"))
+    assert edited_in_the_list(ada, "mine@example.com").status_code == 403
+    ada.refresh_from_db()
+    assert ada.email == "ada.lovelace@example.com"
+
+
+def test_the_sites_own_template_and_its_buttons_stay(ada: Any, tmp_path: Any, settings: Any) -> None:
+    (tmp_path / "own.html").write_text(
+        '{% extends "admin/change_form.html" %}'
+        "{% block object-tools-items %}<li>own button</li>{{ block.super }}{% endblock %}"
+    )
+    engine = {**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}
+    settings.TEMPLATES = [engine]
+    pages = admin.site.get_model_admin(get_user_model())
+    assert isinstance(pages, UserAdmin)
+    pages.change_form_template = "own.html"
+    try:
+        body = superuser().get(page_of(ada)).content.decode()
+    finally:
+        del pages.change_form_template
+    for part in ("own button", asking_page_of(ada), "historylink"):
+        assert body.count(part) == 1
+    assert "send-reset-link" not in superuser().get(f"{USERS}add/").content.decode()
+
+
+def test_the_persons_page_leads_to_their_requests_and_mail_by_right(ada: Any) -> None:
+    key = accounts.key_of(ada)
+    paths = {model: f"/admin/recovery/{model}/?user_key={key}" for model in ("resetrequest", "email")}
+    both = staff("auth.view_user", *(f"recovery.view_{model}" for model in paths))
+    body, bare = both.get(page_of(ada)).content.decode(), staff("auth.view_user").get(page_of(ada)).content.decode()
+    for path in paths.values():
+        assert path in body
+        assert path not in bare
+        assert both.get(path).status_code == 200

@@ -1,0 +1,108 @@
+"""What a provider's post may hold: batches, what cannot be read, and texts that no database takes."""
+
+import hmac
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from recovery import outbox
+from recovery.models import Email, EmailEvent
+from recovery.reasons import EmailKind, EmailState
+from tests.webhooks import posts
+from tests.webhooks.reported import PROVIDERS, SNS, body, state_of, told
+
+pytestmark = pytest.mark.django_db
+IN_BATCHES = ["mailjet", "mailtrap", "mandrill", "sendgrid", "sparkpost", "unisender_go"]
+UNREADABLE = {
+    "nothing": b"",
+    "no JSON": b"event=delivered",
+    "half a document": b'[{"event": "delivered"',
+    "no UTF-8": b'{"RecordType": "\xff\xfe"}',
+    "a number": b"7",
+    "NaN": b"NaN",
+    "null": b"null",
+    "a list of lists": b"[[[]]]",
+    "a hundred thousand brackets": b"[" * 100_000,
+    "too much": b"[" + b" " * 3_000_000 + b"]",
+}
+
+
+def batch(esp: str, good: list[Any], malformed: list[Any]) -> str:
+    """One body with all these events, the malformed ones in the middle."""
+    events = [*good[: len(good) // 2], *malformed, *good[len(good) // 2 :]]
+    if esp == "mailtrap":
+        return json.dumps({"events": events})
+    if esp == "unisender_go":
+        return json.dumps({"auth": "$auth", "events_by_user": [{"user_id": 1, "events": events}]})
+    return json.dumps(events)
+
+
+def events_of(esp: str, text: str) -> list[Any]:
+    content = json.loads(text)
+    if esp == "unisender_go":
+        return list(content["events_by_user"][0]["events"])
+    return list(content["events"] if esp == "mailtrap" else content)
+
+
+@pytest.mark.parametrize("malformed", [None, 7, "text", [], {"event": {}}], ids=json.dumps)
+@pytest.mark.parametrize("esp", IN_BATCHES)
+def test_of_a_hundred_events_a_malformed_one_is_set_aside(
+    esp: str, malformed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    emails = outbox.queue(EmailKind.PASSWORD_CHANGED, [f"reader{n}@reader.example" for n in range(99)])
+    good = [e for mail in emails for e in events_of(esp, body(esp, "bounced", mail, recipient=mail.recipient))]
+    with caplog.at_level(logging.WARNING, "recovery.webhooks"):
+        assert posts.post(esp, batch(esp, good, [malformed])).send().status_code == 200
+    assert told() == Email.objects.filter(state=EmailState.BOUNCED).count() == 99
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "recovery.webhooks"]
+    assert line.startswith(f"webhook {esp}: 1 events set aside")
+
+
+@pytest.mark.parametrize("esp", IN_BATCHES)
+def test_a_post_with_nothing_but_malformed_events_is_refused(esp: str) -> None:
+    assert posts.post(esp, batch(esp, [], [None, 7])).send().status_code == 400
+    assert told() == 0
+
+
+@pytest.mark.parametrize("esp", ["mandrill"])
+def test_an_event_of_inbound_mail_does_not_cost_mandrill_its_batch(esp: str, email: Email) -> None:
+    inbound = {"event": "inbound", "ts": 1795169732, "msg": {"raw_msg": "Subject: hello", "email": "in@site.example"}}
+    good = events_of(esp, body(esp, "bounced", email))
+    assert posts.post(esp, batch(esp, [inbound, *good], [])).send().status_code == 200
+    assert (told(), state_of(email)) == (1, EmailState.BOUNCED)
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("esp", PROVIDERS)
+def test_what_cannot_be_read_is_refused(esp: str, what: str) -> None:
+    content = UNREADABLE[what]
+    post = posts.post(esp, "{}" if esp != "amazon_ses" else json.dumps(SNS))
+    post.body = content
+    if esp in {"mailersend", "mailtrap"}:  # what they sign is the body alone, so this one is authentic
+        name = "Signature" if esp == "mailersend" else "Mailtrap-Signature"
+        post.headers = {name: hmac.new(posts.secret_of(esp).right.encode(), content, "sha256").hexdigest()}
+    assert post.send().status_code == 400
+    assert told() == 0
+
+
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_texts_that_no_log_or_database_takes_are_stored_as_one_line(esp: str, email: Email) -> None:
+    content = json.loads(body(esp, "bounced", email))
+    content |= {"Description": "a\r\nb\x00c\ud800d\u202e" + "e" * 5000, "MessageID": "\x00" * 300}
+    assert posts.post(esp, json.dumps(content)).send().status_code == 200
+    event = EmailEvent.objects.get(esp=esp)
+    assert event.detail.startswith("a  b c d eee")
+    assert len(event.detail) == 1000
+    assert state_of(email) == EmailState.BOUNCED
+
+
+@pytest.mark.parametrize(
+    ("at", "status"), [("0001-01-01T00:00:00+14:00", 400), ("9999-12-31T23:59:59-12:00", 400), ("noon", 200)]
+)
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_a_moment_that_cannot_be_is_no_trouble_for_the_database(esp: str, at: str, status: int, email: Email) -> None:
+    content = json.loads(body(esp, "bounced", email)) | {"BouncedAt": at}
+    assert posts.post(esp, json.dumps(content)).send().status_code == status
+    assert told() == (status == 200)
