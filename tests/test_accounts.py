@@ -138,8 +138,10 @@ def test_a_name_that_is_anothers_address_leads_each_to_their_own_box() -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "  "])
-def test_nothing_means_nobody_even_where_accounts_have_no_address(typed: str) -> None:
-    UserFactory.create(email="")
+@pytest.mark.parametrize("finder", ["recovery.accounts.find", "tests.test_accounts.only_members"])
+def test_nothing_means_nobody_whoever_looks(settings: Any, finder: str, typed: str) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ACCOUNTS": finder}
+    UserFactory.create(email="", first_name=typed)
     assert accounts.of_identifier(typed) == []
 
 

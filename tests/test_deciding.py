@@ -170,8 +170,12 @@ def test_a_request_is_decided_once_however_often_it_is_rung_for() -> None:
     assert Decision.objects.count() == AuditEvent.objects.filter(action=Action.DECIDED).count() == 1
 
 
-def test_what_came_too_late_is_not_decided_any_more() -> None:
-    too_late()
+@pytest.mark.parametrize("sweep_first", [True, False], ids=["the sweep comes first", "a late worker comes first"])
+def test_what_came_too_late_is_not_decided_any_more(sweep_first: bool) -> None:
+    ask(browser(), UserFactory.create().email)
+    let_pass(timedelta(minutes=31))
+    assert (sweep().expired if sweep_first else work()) == (1 if sweep_first else [Outcome.EXPIRED])
+    assert asked().outcome == Outcome.EXPIRED
     assert work() == []
     assert not mail.outbox
     assert not ResetToken.objects.exists()
