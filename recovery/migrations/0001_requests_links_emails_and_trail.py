@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "audit",
                 "ordering": ["-occurred_at", "id"],
                 "indexes": [
-                    models.Index(fields=["-occurred_at", "id"], name="recovery_audit_newest"),
+                    models.Index(fields=["occurred_at", "-id"], name="recovery_audit_newest"),
                     models.Index(fields=["request_id"], name="recovery_audit_request"),
                     models.Index(fields=["user_key", "occurred_at"], name="recovery_audit_user"),
                     models.Index(fields=["reference"], name="recovery_audit_reference"),
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-requested_at", "id"],
                 "permissions": [("send_reset", "Can send a reset link to a person")],
                 "indexes": [
-                    models.Index(fields=["-requested_at", "id"], name="recovery_request_newest"),
+                    models.Index(fields=["requested_at", "-id"], name="recovery_request_newest"),
                     models.Index(
                         condition=models.Q(("outcome", "received")), fields=["next_try_at"], name="recovery_request_due"
                     ),
@@ -537,7 +537,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="email",
-            index=models.Index(fields=["-queued_at", "id"], name="recovery_email_newest"),
+            index=models.Index(fields=["queued_at", "-id"], name="recovery_email_newest"),
         ),
         migrations.AddIndex(
             model_name="email",

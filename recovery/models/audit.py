@@ -58,7 +58,7 @@ class AuditEvent(models.Model):
         verbose_name_plural = _("audit")
         ordering = ["-occurred_at", "id"]
         indexes = [
-            models.Index(fields=["-occurred_at", "id"], name="recovery_audit_newest"),
+            models.Index(fields=["occurred_at", "-id"], name="recovery_audit_newest"),
             models.Index(fields=["request_id"], name="recovery_audit_request"),
             models.Index(fields=["user_key", "occurred_at"], name="recovery_audit_user"),
             models.Index(fields=["reference"], name="recovery_audit_reference"),

@@ -63,7 +63,7 @@ class Email(models.Model):
         ordering = ["-queued_at", "id"]
         permissions = [("see_addresses", _("Can see full addresses"))]
         indexes = [
-            models.Index(fields=["-queued_at", "id"], name="recovery_email_newest"),
+            models.Index(fields=["queued_at", "-id"], name="recovery_email_newest"),
             models.Index(
                 fields=["priority", "next_try_at"],
                 name="recovery_email_due",
