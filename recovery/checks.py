@@ -4,6 +4,7 @@ Every id is explained in ``docs/checks.md``. What only matters on a live site is
 """
 
 import ipaddress
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -149,11 +150,12 @@ def _paths() -> Iterator[CheckMessage]:
 
 
 def _database() -> Iterator[CheckMessage]:
-    alias = router.db_for_write(ResetRequest)
-    if connections[alias].vendor not in ("postgresql", "sqlite"):
+    connection = connections[router.db_for_write(ResetRequest)]
+    too_old = connection.vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35)
+    if too_old or connection.vendor not in ("postgresql", "sqlite"):
         yield Error(
-            f"The database {alias!r} is neither PostgreSQL nor SQLite: limits and links need INSERT … RETURNING.",
-            hint="Route the app recovery to a PostgreSQL or SQLite database.",
+            f"The database {connection.alias!r} cannot answer INSERT … RETURNING, which limits and links need.",
+            hint="Route the app recovery to PostgreSQL, or to SQLite 3.35 or later.",
             id="recovery.E008",
         )
 
