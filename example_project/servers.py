@@ -22,6 +22,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from example_project import ports
+
 ROOT = Path(__file__).resolve().parent.parent
 MINDER = Path(__file__).with_name("minder.py")
 
@@ -149,7 +151,7 @@ def broker(url: str | None = None, *, port: int | None = None, allow_memory: boo
         [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(room), "--save", "", "--appendonly", "no"],
         room=room,
     )
-    return server.wait_until(lambda: _answers(port, b"PING\r\n", b"+PONG"))
+    return server.wait_until(lambda: ports.answers(port, b"PING\r\n", b"+PONG"))
 
 
 def numbered(url: str, number: int) -> str:
@@ -228,7 +230,7 @@ def site(environment: Mapping[str, str] | None = None, port: int | None = None) 
         [sys.executable, str(ROOT / "manage.py"), "runserver", "--noreload", f"127.0.0.1:{port}"],
         environment=environment,
     )
-    return server.wait_until(lambda: _is_listening(port))
+    return server.wait_until(lambda: ports.is_listening(port))
 
 
 def _mind(
@@ -291,16 +293,3 @@ def _copy_programs(programs: Path, room: Path) -> Path:
     if libraries.exists():
         shutil.copytree(libraries, room / libraries.name)
     return room / package.name / "pginstall" / "bin"
-
-
-def _answers(port: int, question: bytes, answer: bytes) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-        connection.sendall(question)
-        return connection.recv(64).startswith(answer)
-    return False
-
-
-def _is_listening(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

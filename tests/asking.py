@@ -115,3 +115,18 @@ def statements() -> Iterator[Statements]:
     with CaptureQueriesContext(connection) as captured, connection.execute_wrapper(note):
         yield found
     found.commits = sum(query["sql"].startswith("COMMIT") for query in captured.captured_queries)
+
+
+def asked_for(client: Client, identifier: str) -> dict[str, Any]:
+    """Everything an asker can see, and everything the database is told, for one ask and the page it leads to."""
+    with statements() as posted:
+        answer = ask(client, identifier)
+    with statements() as shown:
+        page = client.get(answer.url)
+    return {
+        "answer": seen(answer),
+        "page": seen(page),
+        "statements": posted.texts,
+        "commits": posted.commits,
+        "statements of the page": shown.texts,
+    }

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -25,48 +24,11 @@ from recovery.models import Email, ResetRequest
 from recovery.reasons import EmailReason, EmailState, EventKind, Outcome
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, links, recipients, seen, work
+from tests.brokers import MuteBroker
 from tests.conftest import database_url
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class MuteBroker:
-    """Accepts every connection, counts it, and never says a word."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}/0"
-        self.open: list[socket.socket] = []
-        self.came = threading.Condition()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                connection = self.listener.accept()[0]
-            except OSError:
-                return
-            with self.came:
-                self.open.append(connection)
-                self.came.notify_all()
-
-    @property
-    def count(self) -> int:
-        """How often somebody connected; one more connection, behind them all, is the proof that all were counted."""
-        with socket.create_connection(self.listener.getsockname()) as last, self.came:
-            own = last.getsockname()
-            self.came.wait_for(lambda: any(connection.getpeername() == own for connection in self.open))
-            self.open.pop().close()
-            return len(self.open)
-
-    def close(self) -> None:
-        if self.listener.fileno() < 0:
-            return
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for connection in self.open:
-            connection.close()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from example_project import servers
+from example_project import ports, servers
 
 # No database in here: running it on one of the two is enough.
 pytestmark = pytest.mark.sqlite
@@ -166,7 +166,7 @@ def test_a_parent_that_ends_leaves_no_process_no_port_and_no_folder(parent: "sub
     while any(map(lives, family)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [each for each in family if lives(each)] == []
-    assert not servers._is_listening(port)
+    assert not ports.is_listening(port)
     assert not room.exists()
 
 
