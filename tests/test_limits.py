@@ -39,7 +39,7 @@ def test_after_its_end_the_window_starts_anew() -> None:
     for _ in range(6):
         refused = take("ada")
     assert refused.refused
-    LimitCounter.objects.update(window_ends_at=F("window_ends_at") - timedelta(hours=1))
+    LimitCounter.objects.update(window_ends_at=F("window_ends_at") - timedelta(hours=1, seconds=1))
     again = take("ada")
     assert (again.count, again.refused) == (1, False)
     assert again.free_again_at > timezone.now() + timedelta(minutes=59)
