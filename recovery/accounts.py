@@ -141,12 +141,12 @@ def key_of(user: AbstractBaseUser) -> str:
 
 def by_key(key: str) -> AbstractBaseUser | None:
     """The user of a key, or None if there is none any more."""
-    composite = isinstance(_model()._meta.pk, CompositePrimaryKey)
+    model = _model()
+    composite = isinstance(model._meta.pk, CompositePrimaryKey)
     try:
-        found = _model()._default_manager.filter(pk=tuple(json.loads(key)) if composite else key).first()
-    except (ValueError, TypeError, ValidationError):
+        return cast(AbstractBaseUser, model._default_manager.get(pk=tuple(json.loads(key)) if composite else key))
+    except (model.DoesNotExist, ValueError, TypeError, ValidationError):
         return None
-    return cast("AbstractBaseUser | None", found)
 
 
 def has_password(user: AbstractBaseUser) -> bool:
@@ -169,8 +169,9 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
 
     Writes by conditional UPDATE in the caller's transaction: ``save()`` would overwrite a password that was
     changed elsewhere a moment ago. Hashing comes before, outside the transaction: it takes a quarter of a
-    second, in which the account may also be deactivated or get another address. Receivers of ``post_save`` and password validators that keep a history learn of it as from
-    ``save()``. Sessions end with the old hash (Django's session auth hash).
+    second, in which the account may also be deactivated or get another address. Receivers of ``post_save``
+    and password validators that keep a history learn of it as from ``save()``. Sessions end with the old hash
+    (Django's session auth hash).
     """
     model = type(user)
     fields = {field.name for field in model._meta.concrete_fields}
