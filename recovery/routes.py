@@ -42,8 +42,10 @@ def send(message: EmailMultiAlternatives, email: Email) -> Handover:
     try:
         backend = _backend(route)
         count = _send(message, backend)
-    except (AnymailRecipientsRefused, SMTPRecipientsRefused) as error:
+    except AnymailRecipientsRefused as error:
         raise SendRefused(str(error)) from None
+    except SMTPRecipientsRefused as error:
+        raise (SendRefused if _is_for_good(error) else SendFailed)(str(error)) from None
     except ValueError:
         raise
     except Exception as error:  # noqa: BLE001 - foreign code and a network: whatever it says is noted
@@ -79,6 +81,11 @@ def _send(message: EmailMultiAlternatives, backend: BaseEmailBackend) -> int:
             named = next((feature for feature in droppable if feature in str(error)), droppable[0])
             droppable.remove(named)
             delattr(message, named)
+
+
+def _is_for_good(error: SMTPRecipientsRefused) -> bool:
+    """Replies from 500 on are permanent; 450 is greylisting or a full mailbox, which pass (RFC 5321 4.2.1)."""
+    return all(code >= 500 for code, _ in error.recipients.values())
 
 
 def _handover(message: EmailMultiAlternatives, route: str, backend: BaseEmailBackend, count: int) -> Handover:
