@@ -4,6 +4,7 @@ No personal data goes in: names, addresses and client addresses stand in the req
 points to, where they can be erased.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,3 +45,10 @@ def record(
     )
     insert(event)
     return event
+
+
+def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> None:
+    """One row for each account and request to which the same happened by itself, in one statement."""
+    events = [AuditEvent(action=action, user_key=user_key, request_id=request) for user_key, request in subjects]
+    if events:
+        insert(*events)

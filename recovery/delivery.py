@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -23,6 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, rendering, routes, tokens
 from recovery.exceptions import SecretLost, SendFailed, SendRefused
 from recovery.models import Email, ResetToken
+from recovery.models.primary import atomic
 from recovery.reasons import STATE_RANK, EmailKind, EmailReason, EmailState, EventKind, Refusal, TokenState
 from recovery.signals import email_changed_state
 
@@ -59,7 +59,7 @@ def deliver(email_id: UUID) -> str | None:
 def _claim(email_id: UUID) -> Email | None:
     """Take the email under a lease, count the try, and commit; None if it is not due or another has it."""
     owner = uuid.uuid4()
-    with transaction.atomic():
+    with atomic(Email):
         claimed = Email.objects.due().filter(pk=email_id)
         if not claimed.update(
             state=EmailState.SENDING,
@@ -77,11 +77,14 @@ def _why_not(email: Email) -> tuple[str, str] | None:
     """The second check, right before the provider is called: what changed since the mail was queued?"""
     if email.send_by <= timezone.now():
         return EmailState.EXPIRED, EmailReason.PAST_SEND_BY
-    if email.attempt_count > MOST_TRIES:
+    if email.attempt_count > MOST_TRIES and email.reason != EmailReason.PROVIDER_DOWN:
         return EmailState.FAILED, EmailReason.POISON
-    if email.kind != EmailKind.RESET:
-        return None
-    return None if _live_links(email) else (EmailState.CANCELLED, _why_dead(email))
+    if email.kind == EmailKind.RESET:
+        return None if _live_links(email) else (EmailState.CANCELLED, _why_dead(email))
+    owner = accounts.by_key(email.user_key) if email.user_key else None
+    if email.user_key and (owner is None or not owner.is_active):
+        return EmailState.CANCELLED, EmailReason.INACTIVE
+    return None
 
 
 def _live_links(email: Email) -> list[ResetToken]:
@@ -93,7 +96,10 @@ def _why_dead(email: Email) -> str:
     owners = [(link, accounts.by_key(link.user_key)) for link in email.tokens.all()]
     if {tokens.refusal(link, owner) for link, owner in owners} == {Refusal.INACTIVE}:
         return EmailReason.INACTIVE
-    moved = [owner and link.address not in accounts.of_user(owner).verified_addresses for link, owner in owners]
+    moved = [
+        owner and link.address and link.address not in accounts.of_user(owner).verified_addresses
+        for link, owner in owners
+    ]
     return EmailReason.ADDRESS_CHANGED if moved and all(moved) else EmailReason.TOKEN_DEAD
 
 
@@ -137,7 +143,7 @@ def _secrets(links: Sequence[ResetToken]) -> list[str]:
 
 def _handed_over(email: Email, handover: routes.Handover) -> str:
     """Note the provider's answer; a report of its webhook that came earlier keeps its higher state."""
-    with transaction.atomic():
+    with atomic(Email):
         ours = Email.objects.filter(pk=email.pk, lease_owner=email.lease_owner)
         noted = ours.update(
             state=_at_least(EmailState.HANDED_OVER),
@@ -151,8 +157,8 @@ def _handed_over(email: Email, handover: routes.Handover) -> str:
         )
         if noted:
             email.note(EventKind.HANDED_OVER, detail=handover.esp_message_id)
-            tokens.handed_over(email)
-    return _moved(email, EmailState.HANDED_OVER)
+            tokens.handed_over([email])
+    return _moved(email, noted=bool(noted))
 
 
 def _not_rendered(email: Email, error: Exception, secrets: Sequence[str]) -> Setback:
@@ -162,10 +168,13 @@ def _not_rendered(email: Email, error: Exception, secrets: Sequence[str]) -> Set
 
 
 def _defer(email: Email, reason: str, detail: str) -> str:
-    """Wait with full jitter, twice as long each time; past send-by the next claim ends it."""
-    if email.attempt_count >= MOST_TRIES:
+    """Wait with full jitter, twice as long each time; past send-by the next claim ends it.
+
+    An outage of the provider poisons nothing, however long: send-by alone limits it.
+    """
+    if email.attempt_count >= MOST_TRIES and reason != EmailReason.PROVIDER_DOWN:
         return _end(email, EmailState.FAILED, EmailReason.POISON, detail)
-    ceiling = min(FIRST_WAIT * 2 ** (email.attempt_count - 1), LONGEST_WAIT)
+    ceiling = min(FIRST_WAIT * 2 ** min(email.attempt_count - 1, MOST_TRIES), LONGEST_WAIT)
     wait = timedelta(seconds=random.uniform(1, ceiling.total_seconds()))  # noqa: S311 - spreads load, hides nothing
     return _note(email, EmailState.DEFERRED, EventKind.DEFERRED, reason, detail, next_try_at=Now() + wait)
 
@@ -175,15 +184,19 @@ def _end(email: Email, state: str, reason: str, detail: str = "") -> str:
 
 
 def _note(email: Email, state: str, event: str, reason: str, detail: str, **changes: Any) -> str:
-    with transaction.atomic():
+    with atomic(Email):
         ours = Email.objects.filter(pk=email.pk, lease_owner=email.lease_owner, state=EmailState.SENDING)
-        if ours.update(state=state, reason=reason, lease_owner=None, lease_until=None, **changes):
+        noted = ours.update(state=state, reason=reason, lease_owner=None, lease_until=None, **changes)
+        if noted:
             email.note(event, detail=f"{reason}: {detail}" if detail else reason)
-    return _moved(email, state)
+    return _moved(email, noted=bool(noted))
 
 
-def _moved(email: Email, state: str) -> str:
-    email_changed_state.send_robust(sender=Email, email_id=email.pk, state=state)
+def _moved(email: Email, *, noted: bool) -> str:
+    """Its state by now, told to the site if we moved it: a report that came earlier may have moved it further."""
+    state = Email.objects.values_list("state", flat=True).get(pk=email.pk)
+    if noted:
+        email_changed_state.send_robust(sender=Email, email_id=email.pk, state=state)
     return state
 
 

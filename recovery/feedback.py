@@ -17,9 +17,11 @@ from uuid import UUID
 from django.db import router, transaction
 from django.utils import timezone
 
+from recovery import tokens
 from recovery.addresses import normalise
 from recovery.models import Email, EmailEvent
 from recovery.models.batches import insert_new, lock_emails, unmatched_events, update_each
+from recovery.models.primary import atomic
 from recovery.reasons import EVENT_STATE, STATE_RANK, EmailState, EventKind
 from recovery.signals import email_changed_state
 
@@ -84,14 +86,15 @@ Told = Sequence[tuple[Report, Email | None]]
 
 
 def ingest(reports: Sequence[Report]) -> Ingested:
-    """Store a batch and fold it into the emails' states: all or nothing, three statements at any size.
+    """Store a batch and fold it into the emails' states: all or nothing, three statements at any size, and up to
+    three more where it is the first to know that mail left.
 
     Telling it again changes nothing. Raises django.db.Error, after which the provider must tell it again.
     """
     if not reports:
         return Ingested()
     now = timezone.now()
-    with transaction.atomic(using=router.db_for_write(Email)):
+    with atomic(Email):
         told = _match(reports)
         rows = [
             [email.pk if email else None, r.kind, r.occurred_at or now, now, r.esp, r.message_id, r.recipient,
@@ -112,7 +115,7 @@ def match_late() -> int:
     waiting = unmatched_events(since=timezone.now() - LATE)
     if not waiting:
         return 0
-    with transaction.atomic(using=router.db_for_write(Email)):
+    with atomic(Email):
         told = _match([_report(event) for event in waiting])
         found = [[event.pk, email.pk] for event, (_, email) in zip(waiting, told, strict=True) if email]
         if found:
@@ -163,9 +166,11 @@ def _fold(told: Told, now: datetime) -> int:
         if email:
             emails[email.pk] = email
             batches[email.pk].append(report)
-    rows, moved = [], []
+    rows, moved, left = [], [], []
     for key, email in emails.items():
         before = _facts(email)
+        if email.handed_over_at is None:
+            left.append(email)
         _learn(email, batches[key], now)
         if (after := _facts(email)) != before:
             rows.append([key, *after])
@@ -173,11 +178,12 @@ def _fold(told: Told, now: datetime) -> int:
             moved.append(email)
     if rows:
         update_each(Email, ["id", *FACTS], rows)
+    tokens.handed_over(left)  # nobody else will say so: whoever sent these died before the note, or is about to
     transaction.on_commit(partial(_announce, moved), using=router.db_for_write(Email), robust=True)
     return len(moved)
 
 
-FACTS: Final = ("state", "esp", "esp_message_id", "handed_over_at", "delivered_at")
+FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "delivered_at")
 
 
 def _facts(email: Email) -> list[object]:
@@ -194,6 +200,7 @@ def _learn(email: Email, reports: Sequence[Report], now: datetime) -> None:
     email.state = max(states, key=STATE_RANK.__getitem__)
     moments = [report.occurred_at or now for report in reports]
     email.handed_over_at = email.handed_over_at or min(moments)
+    email.reason = ""  # of a setback that is over
     email.delivered_at = _earliest(
         email.delivered_at,
         (moment for moment, report in zip(moments, reports, strict=True) if report.kind == EventKind.DELIVERED),

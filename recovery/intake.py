@@ -6,12 +6,13 @@ Accounts are never looked up here; what differs by account is decided by the wor
 
 from typing import Final
 
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError
 
 from recovery import audit, bell, limits
 from recovery.addresses import normalise
 from recovery.models import ResetRequest
 from recovery.models.insertion import insert
+from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.origin import Origin
 from recovery.reasons import Action, Kind, Outcome
@@ -49,7 +50,7 @@ def ask(
 
 
 def _write(request: ResetRequest, origin: Origin) -> None:
-    with transaction.atomic(using=router.db_for_write(ResetRequest), durable=True):
+    with atomic(ResetRequest, durable=True):
         taken, now = limits.take({"address": normalise(request.identifier), "source": origin.source or "unknown"})
         if any(limit.refused for limit in taken.values()):
             request.outcome = Outcome.THROTTLED

@@ -76,7 +76,7 @@ def purgeable() -> "models.QuerySet[LimitCounter]":
 
 def purge() -> int:
     """Remove them; returns how many went."""
-    return purgeable()._raw_delete(LimitCounter.objects.db)
+    return purgeable()._raw_delete(router.db_for_write(LimitCounter))
 
 
 def counter_key(name: str, subject: str) -> str:

@@ -31,8 +31,10 @@ def password_changed(user: AbstractBaseUser, *, request: ResetRequest, origin: O
 
 
 def address_changed(user: AbstractBaseUser, *, old: str, new: str, language: str) -> list[Email]:
-    """Queue a notice to the old and to the new address; neither shows the other."""
+    """Queue a notice to the old and to the new address; neither shows the other. Inactive people get none."""
     emails: list[Email] = []
+    if not user.is_active:
+        return emails
     copies: Sequence[tuple[str, bool]] = ((old, True), (new, False))
     for address, is_old in copies:
         if address:

@@ -4,12 +4,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import models, transaction
+from django.db import models, router
 from django.utils import timezone
 
 from recovery import audit, limits, tokens
 from recovery.conf import conf
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
+from recovery.models.primary import atomic
 from recovery.reasons import Action, Outcome, TokenState
 
 BATCH: Final = 1000
@@ -72,10 +73,10 @@ def _old_requests(moment: datetime) -> "models.QuerySet[ResetRequest]":
 def _emails_before(moment: datetime | None) -> int:
     gone = 0
     while moment and (keys := list(_old_emails(moment).values_list("pk", flat=True)[:BATCH])):
-        with transaction.atomic():
-            EmailEvent.objects.filter(email__in=keys)._raw_delete(EmailEvent.objects.db)
+        with atomic(Email):
+            EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
             ResetToken.objects.filter(email__in=keys).update(email=None)
-            gone += Email.objects.filter(pk__in=keys)._raw_delete(Email.objects.db)
+            gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     if moment:
         EmailEvent.objects.filter(email=None, recorded_at__lt=moment).delete()
     return gone
@@ -84,18 +85,18 @@ def _emails_before(moment: datetime | None) -> int:
 def _requests_before(moment: datetime | None) -> int:
     gone = 0
     while moment and (keys := list(_old_requests(moment).values_list("pk", flat=True)[:BATCH])):
-        with transaction.atomic():
-            Decision.objects.filter(request__in=keys)._raw_delete(Decision.objects.db)
-            ResetToken.objects.filter(request__in=keys)._raw_delete(ResetToken.objects.db)
+        with atomic(Email):
+            Decision.objects.filter(request__in=keys)._raw_delete(router.db_for_write(Decision))
+            ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
-            gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(ResetRequest.objects.db)
+            gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 
 
 def _trail_before(moment: datetime | None) -> int:
     if moment is None:
         return 0
-    with transaction.atomic():
+    with atomic(Email):
         if gone := AuditEvent.objects.purge_before(moment):
             audit.record(Action.PURGED, rows=gone)
     return gone

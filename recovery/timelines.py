@@ -52,7 +52,8 @@ _ACTIONS: Final = {
     Action.PASSWORD_REFUSED: "password_refused",
     Action.LINK_REFUSED: "link_refused",
     Action.COMPLETED: "completed",
-    Action.LINKS_REVOKED: "links_revoked",
+    Action.LINK_REPLACED: "link_replaced",
+    Action.LINK_REVOKED: "link_revoked",
 }
 _EVENTS: Final = {EventKind.OPENED: "mail_opened", EventKind.CLICKED: "mail_clicked"}
 
@@ -131,7 +132,7 @@ def _noted(event: AuditEvent) -> Step:
     facts = event.detail
     if event.action == Action.LINK_OPENED and facts.get("verdict") == Verdict.PROBABLE_SCANNER:
         by = Party.SCANNER
-    elif event.action == Action.LINKS_REVOKED:
+    elif event.action in (Action.LINK_REPLACED, Action.LINK_REVOKED):
         by = Party.STAFF if event.actor_key else Party.US
     else:
         by = Party.PERSON

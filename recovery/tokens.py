@@ -9,27 +9,31 @@ import base64
 import hashlib
 import secrets
 import statistics
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, models, router
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts
+from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
 from recovery.models import Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
-from recovery.reasons import EmailKind, Refusal, TokenState
+from recovery.reasons import Action, EmailKind, Refusal, TokenState
 
 PURPOSE: Final = "reset"
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
+MEASURED: Final = timedelta(days=7)  # how far back deliveries count for a life of "auto"
+MOST_AT_ONCE: Final = 5000  # mails in one statement: SQLite takes 32 766 parameters
+FEWEST: Final = 20  # deliveries, below which there is no 95th percentile
 MOST_OPENINGS: Final = 100  # past this a scanner's openings are no longer written down
 
 
@@ -64,7 +68,7 @@ def verifier_of(token: ResetToken) -> str:
 
 
 def mint_anew(token: ResetToken) -> None:
-    """Give a link that has not left yet a secret of today's key, for when the key it was made with is gone."""
+    """Give a link whose mail was not noted as handed over a secret of today's key, the old key being gone."""
     token.digest = _digest(_derive(token.purpose, token.selector, secret_keys()[0]))
     token.save(update_fields=["digest"])
 
@@ -84,11 +88,11 @@ def find(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken 
 def find_and_count(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
     """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
 
-    The secret is compared as its SHA-256, of which a guess controls no part; in constant time as well.
+    The secret is compared as its SHA-256, of which a guess controls no part.
     """
     table = ResetToken._meta.db_table
     digest = _digest(verifier)
-    counted = ResetToken.objects.using(router.db_for_write(ResetToken)).raw(
+    counted = ResetToken.objects.raw(
         f"UPDATE {table} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
         f" WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS} RETURNING *",
         [_db_value(models.DateTimeField(), timezone.now()), selector, digest, purpose],
@@ -121,32 +125,70 @@ def spend(token: ResetToken) -> bool:
     """Use the link up and revoke its account's other links, in one statement; False if it was not live.
 
     Of parallel callers exactly one gets True: the others wait for its row lock and then find the link used.
-    A caller that gets False must roll back.
+    A caller that gets False must roll back. The revoked ones are written on the trail.
     """
-    table, connection = ResetToken._meta.db_table, connections[router.db_for_write(ResetToken)]
     own, now = _db_value(models.UUIDField(), token.pk), _db_value(models.DateTimeField(), timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET state = CASE WHEN id = %s THEN %s ELSE %s END, ended_at = %s"
-            f" WHERE user_key = %s AND purpose = %s AND state = %s AND (id <> %s OR expires_at > %s) RETURNING id",
-            [own, TokenState.USED, TokenState.REVOKED, now, token.user_key, token.purpose, TokenState.LIVE, own, now],
-        )
-        return str(own) in {str(row[0]) for row in cursor.fetchall()}
+    ended = _update(
+        "SET state = CASE WHEN id = %s THEN %s ELSE %s END, ended_at = %s"
+        " WHERE user_key = %s AND purpose = %s AND state = %s AND (id <> %s OR expires_at > %s)",
+        [own, TokenState.USED, TokenState.REVOKED, now, token.user_key, token.purpose, TokenState.LIVE, own, now],
+    )
+    _record(Action.LINK_REVOKED, [other for other in ended if other.pk != token.pk])
+    return any(link.pk == token.pk for link in ended)
 
 
-def handed_over(email: Email) -> None:
-    """The mail left: its links live from now, and older links of the same accounts are replaced by them."""
-    now = timezone.now()
-    for token in ResetToken.objects.filter(email=email, state=TokenState.LIVE):
-        ResetToken.objects.filter(pk=token.pk).update(expires_at=now + lifetime())
-        older = ResetToken.objects.filter(user_key=token.user_key, purpose=token.purpose, state=TokenState.LIVE)
-        older.filter(issued_at__lt=token.issued_at).update(state=TokenState.REPLACED, ended_at=now)
+def handed_over(emails: Sequence[Email]) -> None:
+    """The mails left: their links live from now, and older links of the same accounts are replaced by them.
+
+    One statement for five thousand mails, and one for the trail if links were replaced.
+    """
+    for start in range(0, len(emails), MOST_AT_ONCE):
+        _handed_over([_db_value(models.UUIDField(), email.pk) for email in emails[start : start + MOST_AT_ONCE]])
+
+
+def _handed_over(keys: Sequence[Any]) -> None:
+    table, now = ResetToken._meta.db_table, timezone.now()
+    listed = ", ".join(["%s"] * len(keys))
+    moment, expiry = (_db_value(models.DateTimeField(), at) for at in (now, now + lifetime()))
+    left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
+    newer = (
+        f"SELECT 1 FROM {table} AS newer WHERE newer.email_id IN ({listed}) AND newer.state = %s"
+        f" AND newer.user_key = {table}.user_key AND newer.purpose = {table}.purpose"
+        f" AND newer.issued_at > {table}.issued_at"
+    )
+    ended = _update(
+        f"SET state = CASE WHEN EXISTS ({newer}) THEN %s ELSE state END,"
+        f" ended_at = CASE WHEN EXISTS ({newer}) THEN %s ELSE ended_at END,"
+        f" expires_at = CASE WHEN id IN ({left}) THEN %s ELSE expires_at END"
+        f" WHERE state = %s AND (id IN ({left}) OR EXISTS ({newer}))",
+        [
+            *keys, TokenState.LIVE, TokenState.REPLACED,
+            *keys, TokenState.LIVE, moment,
+            *keys, expiry,
+            TokenState.LIVE, *keys, *keys, TokenState.LIVE,
+        ],
+    )  # fmt: skip
+    _record(Action.LINK_REPLACED, [link for link in ended if link.state == TokenState.REPLACED])
 
 
 def revoke(user_key: str) -> int:
-    """End all live links of an account; returns how many there were."""
-    live = ResetToken.objects.filter(user_key=user_key, state=TokenState.LIVE)
-    return live.update(state=TokenState.REVOKED, ended_at=timezone.now())
+    """End all live links of an account, on the trail as well; returns how many there were."""
+    now = _db_value(models.DateTimeField(), timezone.now())
+    ended = _update(
+        "SET state = %s, ended_at = %s WHERE user_key = %s AND state = %s",
+        [TokenState.REVOKED, now, user_key, TokenState.LIVE],
+    )
+    _record(Action.LINK_REVOKED, ended)
+    return len(ended)
+
+
+def _update(what: str, params: Sequence[Any]) -> list[ResetToken]:
+    table = ResetToken._meta.db_table
+    return list(ResetToken.objects.raw(f"UPDATE {table} {what} RETURNING *", params))
+
+
+def _record(action: str, links: Sequence[ResetToken]) -> None:
+    audit.record_each(action, [(link.user_key, link.request_id) for link in links])
 
 
 def last_issued(user_key: str) -> ResetToken | None:
@@ -156,30 +198,37 @@ def last_issued(user_key: str) -> ResetToken | None:
 
 
 def purgeable() -> "models.QuerySet[ResetToken]":
-    """Live links that expired more than an hour ago."""
-    return ResetToken.objects.filter(state=TokenState.LIVE, expires_at__lt=Now() - timedelta(hours=1))
+    """Links whose life ended more than an hour ago, in whichever state, and that are no tombstones yet."""
+    return ResetToken.objects.exclude(fingerprint="").filter(expires_at__lt=Now() - timedelta(hours=1))
 
 
 def purge(most: int = 5000) -> int:
-    """Turn such links into tombstones: state expired, address and fingerprint gone. Returns how many.
+    """Make tombstones of them: address and fingerprint go, a live one becomes expired. Returns how many.
 
-    Live links are never touched, and what is ended is never revived.
+    Links that still live are never touched, and what is ended is never revived.
     """
     keys = list(purgeable().values_list("pk", flat=True)[:most])
-    return ResetToken.objects.filter(pk__in=keys, state=TokenState.LIVE).update(
-        state=TokenState.EXPIRED, ended_at=F("expires_at"), address="", fingerprint=""
+    return (
+        purgeable()
+        .filter(pk__in=keys)
+        .update(
+            state=Case(When(state=TokenState.LIVE, then=Value(TokenState.EXPIRED)), default=F("state")),
+            ended_at=Coalesce(F("ended_at"), F("expires_at")),
+            address="",
+            fingerprint="",
+        )
     )
 
 
 def lifetime() -> timedelta:
-    """Life of a link from hand-over, at most 24 hours. "auto": four times the slowest usual delivery on top
-    of fifteen minutes, at most sixty; sixty while fewer than twenty deliveries were measured."""
+    """Life of a link from hand-over, at most 24 hours. "auto": four times the slowest usual delivery of the
+    last week on top of fifteen minutes, at most sixty; sixty while fewer than twenty were measured."""
     if isinstance(conf.TOKEN_LIFETIME, timedelta):
         return min(conf.TOKEN_LIFETIME, CEILING)
-    delivered = Email.objects.filter(kind=EmailKind.RESET).exclude(delivered_at=None).order_by("-queued_at")
-    newest = delivered.values_list("queued_at", "delivered_at")[:200]
+    recent = Email.objects.filter(kind=EmailKind.RESET, delivered_at__gt=Now() - MEASURED)
+    newest = recent.order_by("-delivered_at").values_list("queued_at", "delivered_at")[:200]
     seconds = [(till - since).total_seconds() for since, till in newest if till]
-    if len(seconds) < 20:
+    if len(seconds) < FEWEST:
         return LONGEST
     slow = timedelta(seconds=statistics.quantiles(seconds, n=20)[-1])  # the 95th percentile
     return max(SHORTEST, min(SHORTEST + 4 * slow, LONGEST))

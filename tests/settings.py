@@ -26,6 +26,9 @@ from example_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # no
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{DATABASES['default']['NAME']}.test"}
 
+# Where the rows of recovery are for tests of a site that routes them away from its own.
+DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
 # Its verified addresses are one of the sources that recovery reads. People are user models of other hosts.
 INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account", "tests.people"]
 MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]

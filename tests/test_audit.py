@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def event() -> AuditEvent:
-    return audit.record(Action.LINKS_REVOKED, reason="as it was")
+    return audit.record(Action.LINK_REVOKED, reason="as it was")
 
 
 def rewrite(event: AuditEvent) -> AuditEvent:
@@ -137,7 +137,7 @@ def test_nothing_changes_when_its_row_of_the_trail_cannot_be_written(verb: Any, 
 
 def test_a_row_names_request_and_email_by_id_and_cuts_a_long_reason() -> None:
     ask(browser(), "amelie@example.com")
-    row = audit.record(Action.LINKS_REVOKED, actor_key="7", user_key="9", request=asked(), reason="x" * 900, ended=2)
+    row = audit.record(Action.LINK_REVOKED, actor_key="7", user_key="9", request=asked(), reason="x" * 900, ended=2)
     row.refresh_from_db()
     assert (row.request_id, row.reference, row.actor_key, row.user_key) == (asked().pk, asked().reference, "7", "9")
     assert len(row.reason) == 500

@@ -51,7 +51,7 @@ def test_a_links_life_starts_when_its_mail_is_handed_over() -> None:
     token = issued(UserFactory.create())
     let_pass(timedelta(minutes=20))
     assert token.email is not None
-    tokens.handed_over(token.email)
+    tokens.handed_over([token.email])
     token.refresh_from_db()
     assert abs(token.expires_at - timezone.now() - timedelta(minutes=60)) < timedelta(seconds=30)
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.exceptions import RecoveryError
+from recovery.models.primary import PrimaryManager
 from recovery.reasons import Action
 
 
@@ -51,9 +52,10 @@ class AuditEvent(models.Model):
     reason = models.CharField(_("reason given"), max_length=500, blank=True)
     detail = models.JSONField(_("detail"), default=dict, blank=True)
 
-    objects = AuditEventQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(AuditEventQuerySet)()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("audit event")
         verbose_name_plural = _("audit")
         ordering = ["-occurred_at", "id"]

@@ -70,7 +70,7 @@ def lock_emails(ids: Iterable[UUID], message_ids: Iterable[str]) -> list[Email]:
         f"SELECT id FROM {table} "  # noqa: S608 - own names
         f"WHERE esp_message_id IN (SELECT value FROM {listed}) AND NOT (esp_message_id = '')"
     )
-    columns = "id, recipient_key, state, esp, esp_message_id, handed_over_at, delivered_at"
+    columns = "id, recipient_key, state, reason, esp, esp_message_id, handed_over_at, delivered_at"
     lock = "FOR NO KEY UPDATE" if is_postgresql else ""
     sql = f"SELECT {columns} FROM {table} WHERE id IN ({by_id} UNION {by_message}) ORDER BY id {lock}"  # noqa: S608
     keys = [Email._meta.pk.get_db_prep_value(key, connection) for key in set(ids)]

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.insertion import insert
+from recovery.models.primary import PrimaryManager
 from recovery.models.requests import ResetRequest
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
 
@@ -55,9 +56,10 @@ class Email(models.Model):
     handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
 
-    objects = EmailQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(EmailQuerySet)()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("email")
         verbose_name_plural = _("email log")
         ordering = ["-queued_at", "id"]
@@ -76,6 +78,9 @@ class Email(models.Model):
                 opclasses=["varchar_pattern_ops", "timestamptz_ops"],  # PostgreSQL: addresses that begin so, too
             ),
             models.Index(fields=["esp_message_id"], name="recovery_email_esp_id", condition=~Q(esp_message_id="")),
+            models.Index(
+                fields=["kind", "-delivered_at"], name="recovery_email_delivered", condition=~Q(delivered_at=None)
+            ),
             models.Index(fields=["state", "-queued_at"], name="recovery_email_state"),
             models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
         ]
@@ -113,7 +118,10 @@ class EmailEvent(models.Model):
         max_length=64, null=True, unique=True, editable=False
     )
 
+    objects = PrimaryManager["EmailEvent"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("email event")
         verbose_name_plural = _("email events")
         ordering = ["occurred_at", "id"]

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from recovery.models.primary import PrimaryManager
+
 
 class LimitCounter(models.Model):
     """How often one key did one thing in its running window. Keys are hashed: people type passwords anywhere."""
@@ -11,7 +13,10 @@ class LimitCounter(models.Model):
     count = models.PositiveIntegerField(_("count"), help_text=_("Tries in the running window."))
     window_ends_at = models.DateTimeField(_("free again at"), help_text=_("The count starts anew after this."))
 
+    objects = PrimaryManager["LimitCounter"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("limit counter")
         verbose_name_plural = _("limit counters")
         indexes = [models.Index(fields=["window_ends_at"], name="recovery_limit_window")]

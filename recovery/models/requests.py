@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from recovery.models.primary import PrimaryManager
 from recovery.reasons import Kind, Outcome
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base32 without I, L, O, U: read over the phone
@@ -57,9 +58,10 @@ class ResetRequest(models.Model):
     attempt_count = models.PositiveSmallIntegerField(_("tries"), default=0, help_text=_("Counted before the try."))
     next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
 
-    objects = ResetRequestQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(ResetRequestQuerySet)()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("request")
         verbose_name_plural = _("requests")
         ordering = ["-requested_at", "id"]
@@ -102,7 +104,10 @@ class Decision(models.Model):
     )
     decided_at = models.DateTimeField(_("decided"), default=timezone.now)
 
+    objects = PrimaryManager["Decision"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         ordering = ["decided_at", "id"]

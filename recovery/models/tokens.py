@@ -8,13 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.emails import Email
+from recovery.models.primary import PrimaryManager
 from recovery.models.requests import ResetRequest
 from recovery.reasons import TokenState
 
 
 class ResetToken(models.Model):
-    """One reset link for one account. After its end the row stays as a tombstone without address and
-    fingerprint, so that the page can still say "expired", "used" or "replaced"."""
+    """One reset link for one account. An hour after its life the row becomes a tombstone without address
+    and fingerprint, so that the page can still say "expired", "used" or "replaced"."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     selector = models.CharField(_("selector"), max_length=22, unique=True, help_text=_("Names the link."))
@@ -36,13 +37,16 @@ class ResetToken(models.Model):
     opened_at = models.DateTimeField(_("first opened"), null=True, blank=True)
     open_count = models.PositiveSmallIntegerField(_("openings"), default=0)
 
+    objects = PrimaryManager["ResetToken"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("reset link")
         verbose_name_plural = _("reset links")
         ordering = ["-issued_at", "id"]
         indexes = [
             models.Index(fields=["user_key", "purpose", "-issued_at"], name="recovery_token_account"),
-            models.Index(fields=["expires_at"], name="recovery_token_live", condition=Q(state=TokenState.LIVE)),
+            models.Index(fields=["expires_at"], name="recovery_token_unpurged", condition=~Q(fingerprint="")),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=TokenState.values), name="recovery_token_state_word")

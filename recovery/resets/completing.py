@@ -5,13 +5,14 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, audit, bell, notices, tokens
 from recovery.exceptions import LinkRefused
 from recovery.models import ResetRequest, ResetToken
+from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.signals import reset_completed
@@ -40,7 +41,7 @@ def open_link(selector: str, verifier: str, *, verdict: str, origin: Origin) -> 
 
     With the wrong secret nothing is written. Nothing is used up, however often it is opened.
     """
-    with transaction.atomic(using=router.db_for_write(ResetToken)):
+    with atomic(ResetToken):
         token = tokens.find_and_count(selector, verifier)
         if token is None:
             return stand(selector, verifier)
@@ -85,7 +86,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     old_hash = user.password
     user.set_password(password)  # a hash takes a quarter of a second: before the transaction
     try:
-        with transaction.atomic(using=router.db_for_write(ResetToken), durable=True):
+        with atomic(ResetToken, durable=True):
             if not tokens.spend(token):
                 raise LinkRefused(Refusal.USED)
             if not accounts.replace_password(user, old_hash=old_hash, password=password):

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -22,6 +21,7 @@ from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Decision, Email, ResetRequest
 from recovery.models.insertion import insert
+from recovery.models.primary import atomic
 from recovery.reasons import Action, EmailKind, Gate, Kind, Outcome
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
@@ -61,7 +61,7 @@ def fulfil(request_id: UUID) -> str | None:
     if not claim.update(attempt_count=F("attempt_count") + 1, next_try_at=Now() + LEASE):
         return None
     request = ResetRequest.objects.get(pk=request_id)
-    with transaction.atomic():
+    with atomic(ResetRequest):
         emails = _decide(request)
     for email in emails:
         delivery.deliver(email.pk)
@@ -72,7 +72,7 @@ def expire_late() -> int:
     """End requests that nobody decided before SEND_BY; commits each with its trail row. Returns how many."""
     ended = 0
     for request in ResetRequest.objects.undecided().filter(requested_at__lt=Now() - conf.SEND_BY)[:500]:
-        with transaction.atomic():
+        with atomic(ResetRequest):
             if _hold(request):
                 _close(request, Outcome.EXPIRED)
                 ended += 1

@@ -1,7 +1,6 @@
 """What staff may do for a person: send a link, correct an address. They never see or choose a secret."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import router, transaction
 from django.utils.module_loading import import_string
 
 from recovery import accounts, audit, bell, limits, notices, tokens
@@ -9,6 +8,7 @@ from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
 from recovery.models.insertion import insert
+from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.origin import Origin
 from recovery.reasons import Action, Kind
@@ -41,7 +41,7 @@ def send_by_staff(
     if not may_act_on(actor, user):
         _refuse(request, "MAY_ACT_ON")
         raise NotAllowed
-    with transaction.atomic(using=router.db_for_write(ResetRequest)):
+    with atomic(ResetRequest):
         taken, now = limits.take({"staff": actor_key})
         allowed = not taken["staff"].refused
         if allowed:
@@ -67,7 +67,7 @@ def address_changed(
     Returns how many links ended.
     """
     user_key = accounts.key_of(user)
-    with transaction.atomic(using=router.db_for_write(ResetRequest)):
+    with atomic(ResetRequest):
         ended = tokens.revoke(user_key)
         emails = notices.address_changed(user, old=old, new=new, language="")
         audit.record(
