@@ -10,9 +10,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from recovery import delivery, feedback, resets
-from recovery.models import Email, ResetRequest
+from recovery.addresses import normalise
+from recovery.conf import conf
+from recovery.models import Email, EmailEvent, ResetRequest
+from recovery.models.batches import unmatched_events
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +60,16 @@ def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
 
 def outlook() -> Swept:
     """What ``sweep`` would take on now; writes nothing."""
+    undecided = ResetRequest.objects.undecided()
+    late = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
     return Swept(
-        decided=ResetRequest.objects.undecided().count(), expired=0, tried=Email.objects.due().count(), matched=0
+        decided=undecided.count() - late.count(),
+        expired=late.count(),
+        tried=Email.objects.due().count(),
+        matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
     )
+
+
+def _has_email(event: EmailEvent) -> bool:
+    same = Email.objects.filter(esp=event.esp, esp_message_id=event.esp_message_id)
+    return same.filter(recipient_key=normalise(event.recipient)).exists()

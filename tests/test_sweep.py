@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import OperationalError
+from django.db.models.functions import Now
 
 from recovery import accounts, outbox, resets, sweep
-from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.reasons import Action, EmailKind, EmailState, Outcome
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest
+from recovery.reasons import Action, EmailKind, EmailState, EventKind, Outcome
 from tests.asking import ask, asked, browser
 from tests.factories import UserFactory
-from tests.following import failing, held_back, let_pass, make_due
+from tests.following import failing, held_back, let_pass, make_due, notice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,6 +102,29 @@ def test_one_request_that_cannot_be_decided_keeps_no_other_request_and_no_mail_w
     sweep.sweep()
     poison.refresh_from_db()
     assert poison.outcome == Outcome.EXPIRED
+
+
+def test_the_outlook_tells_what_the_sweep_will_do_and_does_nothing() -> None:
+    for name in ("too late", "in time"):
+        ask(browser(), f"{name.replace(' ', '.')}@example.com")
+        let_pass(timedelta(minutes=31 if name == "too late" else 1))
+    notice()
+    for number, state in enumerate((EmailState.HANDED_OVER, EmailState.HANDED_OVER)):
+        [email] = outbox.queue(EmailKind.NO_PASSWORD, [f"reported{number}@example.com"])
+        Email.objects.filter(pk=email.pk).update(
+            state=state, esp="postmark", esp_message_id=f"m{number}", handed_over_at=Now()
+        )
+    for message, recipient in (("m0", "Reported0@example.com"), ("m1", "other@example.com"), ("m2", "x@example.com")):
+        EmailEvent.objects.create(
+            kind=EventKind.DELIVERED, esp="postmark", esp_message_id=message, recipient=recipient, dedupe_key=message
+        )
+    before = list(EmailEvent.objects.values()), list(Email.objects.values()), list(ResetRequest.objects.values())
+    told = sweep.outlook()
+    after = list(EmailEvent.objects.values()), list(Email.objects.values()), list(ResetRequest.objects.values())
+    assert before == after
+    assert told == sweep.Swept(decided=1, expired=1, tried=1, matched=1)
+    assert sweep.sweep() == told
+    assert sweep.outlook() == sweep.Swept(decided=0, expired=0, tried=0, matched=0)
 
 
 def test_a_sweep_with_nothing_to_do_does_nothing_and_two_do_no_more_than_one() -> None:
