@@ -110,7 +110,7 @@ def test_reports_are_matched_late_whatever_their_order_and_number() -> None:
         Email.objects.filter(pk=email.pk).update(state=EmailState.HANDED_OVER, esp=ESP, esp_message_id=f"m{n}")
     with CaptureQueriesContext(connection) as queries:
         assert feedback.match_late() == 150
-    assert len(queries.captured_queries) <= 6
+    assert len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 6
     assert {facts(email)[0] for email in emails} == {EmailState.BOUNCED}
     assert {email.delivered_at for email in emails} == {AT}
     assert EmailEvent.objects.exclude(esp="").filter(email=None).count() == 0
