@@ -51,7 +51,8 @@ def ask(
 
 def _write(request: ResetRequest, origin: Origin) -> None:
     with atomic(ResetRequest, durable=True):
-        taken, now = limits.take({"address": normalise(request.identifier), "source": origin.source or "unknown"})
+        subjects = {"address": normalise(request.identifier), "source": origin.source or "unknown"}
+        taken, now = limits.take(subjects, within="source")
         if any(limit.refused for limit in taken.values()):
             request.outcome = Outcome.THROTTLED
         request.requested_at = now

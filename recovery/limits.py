@@ -4,7 +4,7 @@ A window starts with the first try and is counted anew after its end. A limit is
 asker anything: intake records the outcome and answers alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -36,8 +36,11 @@ class Taken:
         return self.count > self.limit
 
 
-def take(subjects: Mapping[str, str]) -> tuple[dict[str, Taken], datetime]:
+def take(subjects: Mapping[str, str], *, within: str | None = None) -> tuple[dict[str, Taken], datetime]:
     """Count one try for each limit's subject, ``{"address": "ada@example.org", "source": "192.0.2.1"}``.
+
+    ``within`` names one of them: once that one is used up, a try counts for it alone, so that who is refused
+    for one reason cannot use up what belongs to others. Tries at the same moment may each still count.
 
     One upsert. Its row locks last until the caller's transaction ends, so callers that take the same limits
     in the same order never deadlock and tries for one subject go one after the other. Names are those of
@@ -46,11 +49,13 @@ def take(subjects: Mapping[str, str]) -> tuple[dict[str, Taken], datetime]:
     connection = connections[router.db_for_write(LimitCounter)]
     limits = {name: conf.REQUEST_LIMITS[name] for name in subjects}
     keys = {counter_key(name, subject): name for name, subject in subjects.items()}
+    bounds = [counter_key(within, subjects[within]), limits[within][0]] if within else []
+    bounded = [bool(within) and name != within for name in keys.values()]
     params: list[Any] = []
-    for key, name in keys.items():
-        params += [key, limits[name][1].total_seconds()]
+    for (key, name), is_bounded in zip(keys.items(), bounded, strict=True):
+        params += [key, *(bounds if is_bounded else []), limits[name][1].total_seconds()]
     with connection.cursor() as cursor:
-        cursor.execute(_upsert(connection.vendor, len(keys)), params)
+        cursor.execute(_upsert(connection.vendor, bounded), params)
         rows = cursor.fetchall()
     taken = {keys[key]: Taken(count, limits[keys[key]][0], _moment(ends)) for key, count, ends, _ in rows}
     return taken, _moment(rows[0][3])
@@ -84,14 +89,17 @@ def counter_key(name: str, subject: str) -> str:
     return f"{name}:{salted_hmac('recovery.limits', subject, algorithm='sha256').hexdigest()[:40]}"
 
 
-def _upsert(vendor: str, rows: int) -> str:
+def _upsert(vendor: str, bounded: Sequence[bool]) -> str:
+    """One row for each; a bounded one adds nothing while another row, as it was before, is used up."""
     now, later = _NOW[vendor], _LATER[vendor]
     table = LimitCounter._meta.db_table
+    used_up = f"SELECT 1 FROM {table} AS bound WHERE key = %s AND bound.window_ends_at > {now} AND bound.count >= %s"
+    added = [f"CASE WHEN EXISTS ({used_up}) THEN 0 ELSE 1 END" if is_bounded else "1" for is_bounded in bounded]
     return (
         f"INSERT INTO {table} (key, count, window_ends_at) VALUES "
-        + ", ".join([f"(%s, 1, {later})"] * rows)
+        + ", ".join(f"(%s, {one}, {later})" for one in added)
         + f" ON CONFLICT (key) DO UPDATE SET"
-        f" count = CASE WHEN {table}.window_ends_at <= {now} THEN 1 ELSE {table}.count + 1 END,"
+        f" count = excluded.count + CASE WHEN {table}.window_ends_at <= {now} THEN 0 ELSE {table}.count END,"
         f" window_ends_at = CASE WHEN {table}.window_ends_at <= {now}"
         f" THEN excluded.window_ends_at ELSE {table}.window_ends_at END"
         f" RETURNING key, count, window_ends_at, {now}"

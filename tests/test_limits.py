@@ -62,6 +62,27 @@ def test_several_limits_are_one_statement_and_report_each_its_own() -> None:
     assert now.tzinfo is not None
 
 
+def test_who_has_used_up_one_limit_uses_up_no_other(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"source": (3, timedelta(hours=1))}}
+    for number in range(10):
+        taken, _ = limits.take({"address": f"somebody{number % 5}", "source": "192.0.2.1"}, within="source")
+        assert taken["source"].count == number + 1
+        assert taken["source"].refused is (number >= 3)
+        assert taken["address"].count == (1 if number % 5 < 3 else 0)
+    assert take("somebody0").count == 2
+    assert take("somebody4").count == 1
+
+
+def test_a_window_that_ended_bounds_nobody(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"source": (1, timedelta(hours=1))}}
+    subjects = {"address": "ada", "source": "192.0.2.1"}
+    for wanted in (1, 1):
+        assert limits.take(subjects, within="source")[0]["address"].count == wanted
+    LimitCounter.objects.update(window_ends_at=F("window_ends_at") - timedelta(hours=1, seconds=1))
+    taken, _ = limits.take(subjects, within="source")
+    assert (taken["address"].count, taken["source"].count) == (1, 1)
+
+
 def test_a_site_may_set_one_limit_and_keeps_the_others(settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"address": (1, timedelta(minutes=1))}}
     assert [take("ada").refused for _ in range(2)] == [False, True]
@@ -129,3 +150,31 @@ def test_tries_at_the_same_moment_are_all_counted() -> None:
     for thread in threads:
         thread.join()
     assert sorted(counts) == list(range(1, 13))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sources_and_addresses_that_cross_at_the_same_moment_never_wait_in_a_circle() -> None:
+    """In one order, address before source, nobody ever waits for somebody who waits for him."""
+    together = threading.Barrier(12)
+    failures: list[Exception] = []
+
+    def several(number: int) -> None:
+        together.wait()
+        try:
+            for step in range(4):
+                address = f"somebody{(number + step) % 3}"
+                with transaction.atomic():
+                    limits.take({"address": address, "source": f"192.0.2.{number % 2}"}, within="source")
+        except Exception as failure:  # noqa: BLE001 - told below, in the test's own thread
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=several, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    counts = dict(LimitCounter.objects.values_list("key", "count"))
+    assert {counts[limits.counter_key("source", f"192.0.2.{number}")] for number in (0, 1)} == {24}

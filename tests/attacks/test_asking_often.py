@@ -85,6 +85,20 @@ def test_a_forwarded_header_of_the_attackers_making_buys_no_further_ask(settings
 
 
 @pytest.mark.attack(14)
+def test_who_has_used_up_the_asks_of_one_source_shuts_nobody_out(settings: Any) -> None:
+    attacker, victims = browser(REMOTE_ADDR="203.0.113.66"), UserFactory.create_batch(10)
+    for number in range(20):
+        ask(attacker, f"somebody{number}@example.com")
+    for _ in range(8):
+        for victim in victims:
+            ask(attacker, victim.email)
+            assert asked().outcome == Outcome.THROTTLED
+    for victim in victims:
+        ask(browser(REMOTE_ADDR="192.0.2.1"), victim.email)
+        assert asked().outcome == Outcome.RECEIVED
+
+
+@pytest.mark.attack(14)
 @pytest.mark.parametrize(("cooldown", "most"), [(timedelta(seconds=60), 1), (timedelta(0), 5)])
 def test_two_hundred_askers_fill_no_inbox_and_stop_nobody_else(settings: Any, cooldown: timedelta, most: int) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": cooldown}
