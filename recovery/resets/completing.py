@@ -1,7 +1,7 @@
 """The person's half: a link is opened, judged at every step, and used up with the new password."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, audit, bell, notices, tokens
 from recovery.exceptions import LinkRefused
-from recovery.models import ResetRequest, ResetToken
+from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
@@ -67,12 +67,19 @@ def see_link(selector: str, verifier: str, *, origin: Origin) -> None:
 def refuse_password(token: ResetToken, *, codes: list[str]) -> None:
     """Write down that the new password broke the site's rules, by the validators' error codes; commits once.
     The link stays good."""
-    audit.record(Action.PASSWORD_REFUSED, user_key=token.user_key, request_id=token.request_id, codes=codes)
+    _refused(Action.PASSWORD_REFUSED, token, codes=codes)
 
 
 def refuse_link(token: ResetToken, *, why: str) -> None:
     """Write down that a new password came over a link that is dead by now; commits once."""
-    audit.record(Action.LINK_REFUSED, user_key=token.user_key, request_id=token.request_id, refusal=why)
+    _refused(Action.LINK_REFUSED, token, refusal=why)
+
+
+def _refused(action: str, token: ResetToken, **detail: Any) -> None:
+    """Past as many as openings of a link are written down, the trail tells nothing new and must not grow by it."""
+    told = AuditEvent.objects.filter(request_id=token.request_id, user_key=token.user_key, action=action)
+    if told[: tokens.MOST_OPENINGS].count() < tokens.MOST_OPENINGS:
+        audit.record(action, user_key=token.user_key, request_id=token.request_id, **detail)
 
 
 @sensitive_variables()  # hashers and receivers name the password as they like

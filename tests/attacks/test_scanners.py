@@ -7,7 +7,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from recovery import accounts, tokens
+from recovery import accounts, audit, tokens
 from recovery.models import AuditEvent, ResetToken
 from recovery.reasons import Action, TokenState, Verdict
 from tests.asking import FIREFOX, NEW_PASSWORD, follow, links, set_password, work
@@ -172,3 +172,23 @@ def test_past_a_hundred_openings_a_scanners_are_no_longer_written_down_and_the_l
     Client().get(link)
     assert trail(Action.LINK_OPENED) == []
     assert works(link, user)
+
+
+@pytest.mark.parametrize("action", [Action.PASSWORD_REFUSED, Action.LINK_REFUSED])
+def test_past_a_hundred_posts_over_one_link_those_in_vain_are_no_longer_written_down(action: str) -> None:
+    user, other = UserFactory.create(), UserFactory.create()
+    link, foreign = mailed_link(user), mailed_link(other)
+    client, form = opened(link)
+    if action == Action.LINK_REFUSED:
+        ResetToken.objects.filter(pk=row_of(link).pk).update(state=TokenState.REVOKED)
+    for _ in range(tokens.MOST_OPENINGS - 1):
+        audit.record(action, user_key=accounts.key_of(user), request_id=row_of(link).request_id)
+    for _ in range(3):
+        assert set_password(client, form, "").status_code == 200
+    assert len(trail(action)) == tokens.MOST_OPENINGS
+    assert works(link, user) is (action == Action.PASSWORD_REFUSED)
+    their_client, their_form = opened(foreign)
+    if action == Action.LINK_REFUSED:
+        ResetToken.objects.filter(pk=row_of(foreign).pk).update(state=TokenState.REVOKED)
+    set_password(their_client, their_form, "")
+    assert len(trail(action)) == tokens.MOST_OPENINGS + 1
