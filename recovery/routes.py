@@ -13,6 +13,7 @@ import django
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
@@ -21,6 +22,7 @@ from recovery.exceptions import SendFailed, SendRefused
 from recovery.models import Email
 
 METADATA_KEY: Final = "recovery_email_id"
+PATIENCE: Final = 20  # seconds for each answer of a mail server; a mail's lease is 90
 _REFUSED: Final = frozenset({"rejected", "invalid", "failed"})  # anymail's words for one recipient
 _DROPPABLE: Final = ("tags", "track_opens", "track_clicks", "metadata")
 
@@ -62,6 +64,14 @@ def _mark(message: EmailMultiAlternatives, email: Email) -> None:
 
 
 def _backend(route: Mapping[str, Any]) -> BaseEmailBackend:
+    """The way out. One over SMTP for which the site set no timeout gets ours: Django's would wait for ever."""
+    backend = _as_configured(route)
+    if isinstance(backend, smtp.EmailBackend) and backend.timeout is None:
+        backend.timeout = PATIENCE
+    return backend
+
+
+def _as_configured(route: Mapping[str, Any]) -> BaseEmailBackend:
     if "BACKEND" in route:
         return cast(BaseEmailBackend, import_string(route["BACKEND"])(**route.get("OPTIONS", {})))
     if django.VERSION >= (6, 1):

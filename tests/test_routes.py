@@ -1,4 +1,4 @@
-"""What a mail server's answer means: for good, or for now; told by a real conversation in SMTP."""
+"""What a mail server's answer means, for good or for now, and how long we wait for one."""
 
 import socketserver
 import threading
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.core.mail.backends import smtp
 
 from recovery import delivery
 from recovery.models import Email
@@ -70,3 +71,28 @@ def test_a_server_that_says_never_is_believed(reply: str, settings: Any) -> None
     with mail_server(reply, settings):
         assert delivery.deliver(email.pk) == EmailState.FAILED
     assert Email.objects.get().reason == EmailReason.PROVIDER_REFUSED_RECIPIENT
+
+
+class Watched(smtp.EmailBackend):
+    """Django's own, seen as it is about to connect."""
+
+    patience: list[float | None] = []
+
+    def open(self) -> bool:
+        self.patience.append(self.timeout)
+        raise TimeoutError("timed out")
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, None), ({"timeout": 7}, 7)])
+def test_a_server_that_never_answers_is_given_up_before_the_mails_lease_ends(
+    settings: Any, given: dict[str, int], kept: int | None
+) -> None:
+    """Without a timeout of the site's a worker would hang for good, and another would send the mail beside it."""
+    Watched.patience.clear()
+    route = {"NAME": "smtp", "BACKEND": f"{__name__}.Watched", "OPTIONS": {"host": "127.0.0.1", **given}}
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [route]}
+    assert delivery.deliver(notice().pk) == EmailState.DEFERRED
+    [patience] = Watched.patience
+    assert patience
+    assert patience < delivery.LEASE.total_seconds()
+    assert kept in {None, patience}
