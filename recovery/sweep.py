@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -48,10 +48,10 @@ def sweep() -> Swept:
 
 
 def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
-    """One item; what the site's own code raises in it must not keep the others waiting."""
+    """One item; what it alone stumbles over must not keep the others waiting. Without the database all would."""
     try:
         return take_on(pk) is not None
-    except DatabaseError:
+    except (InterfaceError, OperationalError):
         raise
     except Exception:
         logger.exception("sweep: %s failed and waits for its next try", pk)

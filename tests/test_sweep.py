@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from recovery import accounts, outbox, resets, sweep
@@ -125,6 +125,27 @@ def test_the_outlook_tells_what_the_sweep_will_do_and_does_nothing() -> None:
     assert told == sweep.Swept(decided=1, expired=1, tried=1, matched=1)
     assert sweep.sweep() == told
     assert sweep.outlook() == sweep.Swept(decided=0, expired=0, tried=0, matched=0)
+
+
+@pytest.mark.parametrize("error", [DataError("a number too large"), IntegrityError("there is one already")])
+def test_one_row_that_the_database_does_not_take_keeps_no_other_waiting(error: Exception) -> None:
+    ask(browser(), UserFactory.create().email)
+    outbox.queue(EmailKind.NO_PASSWORD, ["waiting@example.com"])
+    let_pass(timedelta(seconds=6))
+    with failing('INSERT INTO "recovery_decision"', error):
+        assert sweep.sweep().tried == 1
+    assert [message.to for message in mail.outbox] == [["waiting@example.com"]]
+    assert asked().outcome == Outcome.RECEIVED
+
+
+@pytest.mark.parametrize("error", [OperationalError("the server went away"), InterfaceError("connection is closed")])
+def test_without_the_database_a_sweep_ends_and_says_so(error: Exception) -> None:
+    for _ in range(2):
+        ask(browser(), UserFactory.create().email)
+    let_pass(timedelta(seconds=6))
+    with failing('INSERT INTO "recovery_decision"', error) as refused, pytest.raises(type(error)):
+        sweep.sweep()
+    assert len(refused) == 1
 
 
 def test_a_sweep_with_nothing_to_do_does_nothing_and_two_do_no_more_than_one() -> None:
