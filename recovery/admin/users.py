@@ -5,7 +5,7 @@ here stand the rights, the question "are you sure, and why?" and the answer.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,15 +23,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
+from recovery.admin.scope import ScopeMixin, actor_of
 from recovery.admin.viewers import Viewer
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
 from recovery.origin import Origin, printable
-
-if TYPE_CHECKING:
-    _Mixin = admin.ModelAdmin[Any]
-else:
-    _Mixin = object
 
 MOST_AT_ONCE: Final = 100
 ACTION: Final = "send_reset_links"
@@ -54,7 +50,7 @@ class ReasonForm(forms.Form):
         return reason
 
 
-class UserRecoveryMixin(_Mixin):
+class UserRecoveryMixin(ScopeMixin):
     """For a UserAdmin: "Send reset link" on the person's page and for many people, a way to their requests and
     mail, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do not exist."""
 
@@ -66,10 +62,6 @@ class UserRecoveryMixin(_Mixin):
     def has_send_reset_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the list action, too."""
         return bool(request.user.is_active and request.user.has_perm("recovery.send_reset"))
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        user = super().get_object(request, object_id, from_field)
-        return user if user is not None and _reaches(request, user) else None
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -98,8 +90,8 @@ class UserRecoveryMixin(_Mixin):
 
     @admin.action(description=gettext_lazy("Send reset link"), permissions=["send_reset"])
     def send_reset_links(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse | None:
-        """The same for many people; ticked ones out of the actor's scope are left out without a word."""
-        people = [user for user in queryset[: MOST_AT_ONCE + 1] if _reaches(request, user)]
+        """The same for many people; the queryset holds only whom the actor reaches."""
+        people = list(queryset[: MOST_AT_ONCE + 1])
         if len(people) > MOST_AT_ONCE:
             self.message_user(request, _("Choose %d people at most.") % MOST_AT_ONCE, messages.ERROR)
             return None
@@ -120,10 +112,8 @@ class UserRecoveryMixin(_Mixin):
         new = str(getattr(obj, field) or "") if field else ""
         if not change or old == new:
             return
-        if not _reaches(request, obj):
-            raise PermissionDenied
         resets.address_changed(
-            obj, old=old, new=new, actor=_actor(request), reason=_("edited in the admin"), origin=Origin.of(request)
+            obj, old=old, new=new, actor=actor_of(request), reason=_("edited in the admin"), origin=Origin.of(request)
         )
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
@@ -185,7 +175,7 @@ class UserRecoveryMixin(_Mixin):
         viewer, asked = Viewer.of(request), list[SafeString]()
         for user in people:
             try:
-                sent = resets.send_by_staff(user, actor=_actor(request), reason=reason, origin=Origin.of(request))
+                sent = resets.send_by_staff(user, actor=actor_of(request), reason=reason, origin=Origin.of(request))
             except NotAllowed as refusal:
                 missed = _("No link for %(name)s. %(why)s") % {"name": viewer.name(user), "why": refusal}
                 self.message_user(request, missed, messages.ERROR)
@@ -205,14 +195,6 @@ class UserRecoveryMixin(_Mixin):
         except NoReverseMatch:  # this admin site does not show our pages
             return sent.shown_reference
         return format_html('<a href="{}">{}</a>', url, sent.shown_reference)
-
-
-def _reaches(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    return resets.may_act_on(_actor(request), user)
-
-
-def _actor(request: HttpRequest) -> AbstractBaseUser:
-    return cast(AbstractBaseUser, request.user)  # the admin lets nobody else in
 
 
 def _introduced(user: AbstractBaseUser, viewer: Viewer) -> dict[str, Any]:
