@@ -1,7 +1,7 @@
 """Doors to the accounts: where links lead, who signs the mail. A request may choose one, never supply one."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.urls import reverse
 
@@ -23,8 +23,34 @@ class Audience:
         return self.base_url + reverse(f"recovery:{url_name}", kwargs=kwargs or None)
 
     @property
+    def forgot_url(self) -> str:
+        """Absolute URL of the forgot page, which names this door where its host alone does not tell it."""
+        return self.link("forgot") + self.mark(host=urlsplit(self.base_url).netloc)
+
+    def mark(self, *, host: str) -> str:
+        """What a path on that host needs at its end to stay at this door: a query, or nothing."""
+        return "" if chosen(host=host) == self.name else f"?audience={quote(self.name)}"
+
+    @property
     def is_https(self) -> bool:
         return self.base_url.startswith("https://")
+
+
+def chosen(*, host: str, name: str = "") -> str:
+    """The door that a request means: the one it names, else the one that lives at its host, else the default.
+
+    What it says only picks among the site's own; nothing of it gets into a page or a mail.
+    """
+    if name in ("default", *conf.AUDIENCES):
+        return name
+    homes = {door: str(own["BASE_URL"]) for door, own in conf.AUDIENCES.items() if own.get("BASE_URL")}
+    if _host(conf.BASE_URL) == host.lower():
+        return "default"
+    return next((door for door, base_url in homes.items() if _host(base_url) == host.lower()), "default")
+
+
+def _host(base_url: str) -> str:
+    return urlsplit(base_url).netloc.lower()
 
 
 def get(name: str = "default") -> Audience:

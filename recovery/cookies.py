@@ -34,7 +34,7 @@ class Asked:
 def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None, *, path: str) -> None:
     """Let the asking browser, and only it, resend from the page of this reference, which is at ``path``."""
     value = signing.dumps([asked.reference, int(time.time()), hint or ""], salt=SALT)
-    _set(response, ASKED, value, path, ASKED_SECONDS)
+    _set(response, ASKED, value, path, ASKED_SECONDS, audience=asked.audience)
 
 
 def read_asked(request: HttpRequest, reference: str) -> Asked | None:
@@ -50,9 +50,9 @@ def read_asked(request: HttpRequest, reference: str) -> Asked | None:
 
 
 @sensitive_variables("verifier")
-def keep_verifier(response: HttpResponse, selector: str, verifier: str) -> None:
+def keep_verifier(response: HttpResponse, selector: str, verifier: str, *, audience: str) -> None:
     """Move the link's secret into the browser, for the path of this link alone."""
-    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS)
+    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS, audience=audience)
 
 
 def read_verifier(request: HttpRequest) -> str:
@@ -67,6 +67,6 @@ def _path(selector: str) -> str:
     return reverse("recovery:reset_form", kwargs={"selector": selector})
 
 
-def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int) -> None:
-    secure = audiences.get().is_https
+def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int, *, audience: str) -> None:
+    secure = audiences.get(audience).is_https
     response.set_cookie(name, value, max_age=seconds, path=path, secure=secure, httponly=True, samesite="Lax")

@@ -30,7 +30,17 @@ class HiddenField(TypedField):
         return str(value or "")
 
 
-class ForgotForm(forms.Form):
+class OneFocusForm(forms.Form):
+    """The page's focus is its first field's, until there is something wrong: then the summary of it has it."""
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.errors:
+            for field in self.fields.values():
+                field.widget.attrs.pop("autofocus", None)
+
+
+class ForgotForm(OneFocusForm):
     """One field: user name or address."""
 
     identifier = TypedField(
@@ -66,7 +76,7 @@ class ForgotForm(forms.Form):
         return typed
 
 
-class NewPasswordForm(forms.Form):
+class NewPasswordForm(OneFocusForm):
     """The new password, once; twice where the page has no script to show what was typed."""
 
     new_password1 = forms.CharField(

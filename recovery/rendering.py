@@ -84,7 +84,7 @@ def _context(email: Email, audience: audiences.Audience, links: Sequence[ResetTo
         "reference": shown_reference(request.reference) if request else "",
         "asked_at": _local(request.requested_at) if request else None,
         "browser": describe_browser(request.user_agent) if request else "",
-        "forgot_url": audience.link("forgot"),
+        "forgot_url": audience.forgot_url,
         **email.context,
     }
     if "changed_at" in facts:

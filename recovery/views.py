@@ -5,6 +5,7 @@ What holds for every page (headers, caching, transactions) is the decorator of `
 """
 
 import re
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib.auth import login, password_validation
@@ -28,11 +29,13 @@ from recovery.pages import Secret, link_page, page
 from recovery.reasons import SHOWN_REFUSALS, EmailKind, Refusal
 
 USUAL_MINUTES = 2
+FORGOTTEN = "forgotten"  # the cookie is gone: no word for a link, which nobody looked up, but for the browser
 
 
 @page
-def forgot(request: HttpRequest, audience: str = "default") -> HttpResponse:
+def forgot(request: HttpRequest, audience: str = "") -> HttpResponse:
     """One field; whatever is typed, the answer is the "check your mail" page of a new reference."""
+    door = audiences.get(audience) if audience else _door(request)
     if request.method == "POST":
         form = ForgotForm(request.POST)
         if form.is_valid():
@@ -40,17 +43,17 @@ def forgot(request: HttpRequest, audience: str = "default") -> HttpResponse:
             asked = intake.ask(
                 typed,
                 origin=Origin.of(request),
-                audience=audience,
+                audience=door.name,
                 next_url=_safe_next(request, form.cleaned_data["next"]),
             )
-            return _sent_page_of(asked, hint=likely_domain(typed))
+            return _sent_page_of(request, asked, hint=likely_domain(typed))
     else:
         form = ForgotForm(initial={"next": _safe_next(request, request.GET.get("next", ""))})
-    return render(request, "recovery/forgot.html", {"form": form, **_site(audience)})
+    return render(request, "recovery/forgot.html", {"form": form, **_site(door)})
 
 
 @page
-def sent(request: HttpRequest, reference: str = "", audience: str = "default") -> HttpResponse:
+def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpResponse:
     """Check your mail. Reads no row: the same page for every reference, known or made up.
 
     The browser that asked may ask once more after the wait; its cookie says so, and names the hint.
@@ -59,17 +62,19 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "default") -
     asked = cookies.read_asked(request, code)
     if request.method == "POST":
         return _resend(request, code, asked)
+    door = audiences.get(audience) if audience else _door(request)
+    life = rendering.life_in_words(tokens.longest_lifetime()) if isinstance(conf.TOKEN_LIFETIME, timedelta) else None
     context = {
         "reference": shown_reference(code),
-        "sender": audiences.get(audience).from_email,
-        "subject": rendering.subject_of(EmailKind.RESET, audience),
+        "sender": door.from_email,
+        "subject": rendering.subject_of(EmailKind.RESET, door.name),
         "can_resend": asked is not None,
         "wait_seconds": asked.wait_seconds if asked else 0,
         "hint": asked.hint if asked else None,
         "minutes": USUAL_MINUTES,
-        "link_life": rendering.life_in_words(tokens.longest_lifetime()),
-        "forgot_url": reverse("recovery:forgot"),
-        **_site(audience),
+        "link_life": life,
+        "forgot_url": _path(request, door, "forgot"),
+        **_site(door),
     }
     return render(request, "recovery/sent.html", context)
 
@@ -85,7 +90,7 @@ def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     if not is_navigation(request):
         resets.see_link(selector, verifier, origin=Origin.of(request))
     response = HttpResponseRedirect(reverse("recovery:reset_form", kwargs={"selector": selector}))
-    cookies.keep_verifier(response, selector, verifier)
+    cookies.keep_verifier(response, selector, verifier, audience=_door(request).name)
     return response
 
 
@@ -98,7 +103,7 @@ def mangled(request: HttpRequest, rest: str = "") -> HttpResponse:
     """
     if link := re.match(r"([\w-]{22})/([\w-]{43})\W*$", rest):
         return reset(request, selector=link[1], verifier=Secret(link[2]))
-    return _dead(request, Refusal.MALFORMED, can_ask_again=False)
+    return _dead(request, Refusal.MALFORMED)
 
 
 @sensitive_post_parameters()
@@ -109,18 +114,23 @@ def reset_form(request: HttpRequest, selector: str) -> HttpResponse:
     verifier = cookies.read_verifier(request)
     if request.method == "POST" and "again" in request.POST:
         return _ask_again(request, selector, verifier)
+    if not verifier:
+        return _dead(request, FORGOTTEN)
     if request.method == "POST":
         return _take_password(request, selector, verifier)
     opening = resets.open_link(selector, verifier, verdict=verdict_on(request), origin=Origin.of(request))
     if opening.refusal or opening.user is None:
-        return _dead(request, opening.refusal, can_ask_again=opening.token is not None)
-    return _password_page(request, NewPasswordForm(opening.user))
+        return _dead(request, opening.refusal, token=opening.token)
+    return _password_page(request, NewPasswordForm(opening.user), opening.token)
 
 
 @page
 def complete(request: HttpRequest) -> HttpResponse:
     """Done; on to the site's own sign-in."""
-    context = {"sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))), **_site()}
+    context = {
+        "sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))),
+        **_site(_door(request)),
+    }
     return render(request, "recovery/complete.html", context)
 
 
@@ -134,18 +144,18 @@ def change_password(request: HttpRequest) -> HttpResponse:
 def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> HttpResponse:
     before = ResetRequest.objects.filter(reference=code).first() if asked else None
     if asked is None or before is None:
-        return redirect("recovery:forgot")
+        return redirect(_path(request, _door(request), "forgot"))
     if asked.wait_seconds:
-        return redirect("recovery:sent", reference=shown_reference(code))
-    origin = Origin.of(request)
-    again = intake.ask(before.identifier, origin=origin, audience=before.audience, next_url=before.next_url)
-    return _sent_page_of(again, hint=asked.hint)
+        return redirect(_path(request, _door(request, before.audience), "sent", reference=shown_reference(code)))
+    origin, door = Origin.of(request), _door(request, before.audience)
+    again = intake.ask(before.identifier, origin=origin, audience=door.name, next_url=before.next_url)
+    return _sent_page_of(request, again, hint=asked.hint)
 
 
-def _sent_page_of(asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
-    path = reverse("recovery:sent", kwargs={"reference": asked.shown_reference})
-    response = HttpResponseRedirect(path)
-    cookies.keep_asked(response, asked, hint, path=path)
+def _sent_page_of(request: HttpRequest, asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
+    url = _path(request, audiences.get(asked.audience), "sent", reference=asked.shown_reference)
+    response = HttpResponseRedirect(url)
+    cookies.keep_asked(response, asked, hint, path=url.partition("?")[0])
     return response
 
 
@@ -154,10 +164,10 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpRespon
     """One click on a dead link's page: the same person asks anew, without typing or seeing the address."""
     token = resets.stand(selector, verifier).token
     if token is None:
-        return redirect("recovery:forgot")
+        return redirect(_path(request, _door(request), "forgot"))
     before = token.request
-    origin = Origin.of(request)
-    return _sent_page_of(intake.ask(before.identifier, origin=origin, audience=before.audience))
+    origin, door = Origin.of(request), _door(request, before.audience)
+    return _sent_page_of(request, intake.ask(before.identifier, origin=origin, audience=door.name))
 
 
 @sensitive_variables()  # validators and hashers are the site's and name their variables as they like
@@ -169,7 +179,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
     form = NewPasswordForm(user, request.POST)
     if not form.is_valid():
         resets.refuse_password(token, codes=form.error_codes)
-        return _password_page(request, form)
+        return _password_page(request, form, token)
     try:
         resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
     except LinkRefused as refused:
@@ -178,41 +188,60 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
         login(request, cast(Any, user), backend=authentication_backends()[0])
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
     else:
-        going_on = f"?{urlencode({'next': token.request.next_url})}" if token.request.next_url else ""
-        response = HttpResponseRedirect(reverse("recovery:complete") + going_on)
+        response = HttpResponseRedirect(_complete_url(request, token))
     cookies.drop_verifier(response, selector)
     return response
+
+
+def _complete_url(request: HttpRequest, token: ResetToken) -> str:
+    url = _path(request, _door(request, token.request.audience), "complete")
+    if not token.request.next_url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': token.request.next_url})}"
 
 
 def _dead_post(request: HttpRequest, token: ResetToken | None, refusal: str | None) -> HttpResponse:
     if token is not None and refusal is not None:
         resets.refuse_link(token, why=refusal)
-    return _dead(request, refusal, can_ask_again=token is not None)
+    return _dead(request, refusal, token=token)
 
 
-def _password_page(request: HttpRequest, form: NewPasswordForm) -> HttpResponse:
+def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToken | None) -> HttpResponse:
     context = {
         "form": form,
         "username": form.user.get_username(),
         "password_rules": password_validation.password_validators_help_texts(),
-        **_site(),
+        **_site(_door(request, token.request.audience if token else "")),
     }
     return render(request, "recovery/set_password.html", context)
 
 
-def _dead(request: HttpRequest, refusal: str | None, *, can_ask_again: bool) -> HttpResponse:
+def _dead(request: HttpRequest, refusal: str | None, *, token: ResetToken | None = None) -> HttpResponse:
     """The same status for every dead link; only the right secret earns a reason, and only three of them."""
+    is_shown = refusal in SHOWN_REFUSALS
+    door = _door(request, token.request.audience if token and is_shown else "")
     context = {
-        "reason": refusal if refusal in SHOWN_REFUSALS else "invalid",
-        "can_ask_again": can_ask_again and refusal in SHOWN_REFUSALS,
-        "forgot_url": reverse("recovery:forgot"),
-        **_site(),
+        "reason": refusal if is_shown or refusal == FORGOTTEN else "invalid",
+        "can_ask_again": token is not None and is_shown,
+        "forgot_url": _path(request, door, "forgot"),
+        **_site(door),
     }
     return render(request, "recovery/dead_link.html", context)
 
 
-def _site(audience: str = "default") -> dict[str, Any]:
-    return {"site_name": audiences.get(audience).site_name, "support_contact": conf.SUPPORT_CONTACT}
+def _site(door: audiences.Audience) -> dict[str, Any]:
+    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}
+
+
+def _door(request: HttpRequest, audience: str = "") -> audiences.Audience:
+    """The door that the link's request came through, else the one this request means."""
+    named = audience or request.GET.get("audience", "")
+    return audiences.get(audiences.chosen(host=request.get_host(), name=named))
+
+
+def _path(request: HttpRequest, door: audiences.Audience, name: str, **kwargs: str) -> str:
+    """Path of one of our pages, as it is reached through this door from where the person is."""
+    return reverse(f"recovery:{name}", kwargs=kwargs or None) + door.mark(host=request.get_host())
 
 
 def _safe_next(request: HttpRequest, wanted: str) -> str:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from recovery.models import ResetRequest, ResetToken
+from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.reasons import TokenState
 from tests.asking import ask, browser, follow, links, masked, recipients, seen, set_password, work
 from tests.factories import UserFactory
@@ -76,7 +76,6 @@ GENERIC: dict[str, Callable[[], str]] = {
     "with half its secret": lambda: a_link(UserFactory.create())[:-20] + "/",
     "with a wrong letter": lambda: a_link(UserFactory.create())[:-3] + "!!/",
     "with more path": lambda: a_link(UserFactory.create()) + "more/and/more/",
-    "without a secret": lambda: "/".join([*a_link(UserFactory.create()).split("/")[:4], ""]),
     "of another account": of_another_account,
     "of an account made inactive": of_an_account_made_inactive,
     "of an account that is gone": of_an_account_that_is_gone,
@@ -105,6 +104,38 @@ def test_every_link_that_may_give_no_reason_is_the_same_page(method: str) -> Non
     assert (wanted["reason"], wanted["can_ask_again"]) == ("invalid", False)
     for name, found in answers.items():
         assert found == wanted, name
+
+
+def of_nothing() -> str:
+    return f"/recovery/reset/{'Ab3_' * 5}xY/{'Zz9-' * 10}abc/"
+
+
+@pytest.mark.attack(4)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_the_cookie_every_selector_is_the_same_page_which_leads_back_to_the_mail(method: str) -> None:
+    """The secret rests in the browser for half an hour, a link lives for up to a day."""
+    answers = []
+    for make in (lambda: a_link(UserFactory.create()), of_nothing, revoked, of_an_account_made_inactive):
+        form = "/".join([*make().split("/")[:4], ""])
+        before = AuditEvent.objects.count()
+        found = answers_to(form, method)
+        assert AuditEvent.objects.count() == before
+        answers.append(found)
+    assert all(found == answers[0] for found in answers)
+    assert (answers[0]["reason"], answers[0]["can_ask_again"]) == ("forgotten", False)
+    assert "Open the link in your mail once more" in answers[0]["body"]
+    assert "cut off" not in answers[0]["body"]
+
+
+@pytest.mark.attack(4)
+def test_a_browser_that_forgot_the_link_is_back_in_by_opening_it_once_more() -> None:
+    user = UserFactory.create()
+    client, link = browser(), a_link(user)
+    form = follow(client, link)
+    del client.cookies["recovery_token"]
+    assert client.get(form).context["reason"] == "forgotten"
+    assert client.post(form, {"again": "1"}).url == "/recovery/forgot/"
+    assert set_password(client, follow(client, link)).status_code == 302
 
 
 @pytest.mark.attack(4)

@@ -76,6 +76,12 @@ def at_mangled(window: Window) -> None:
     window.open(newest_link()[:-5])
 
 
+def at_forgotten(window: Window) -> None:
+    at_set_password(window)
+    window.context.clear_cookies(name="recovery_token")
+    window.page.reload()
+
+
 def set_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
@@ -95,6 +101,7 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "used": (at_used, "This link was used already"),
     "replaced": (at_replaced, "There is a newer link"),
     "expired": (at_expired, "This link has expired"),
+    "forgotten": (at_forgotten, "Open the link in your mail once more"),
     "mangled": (at_mangled, "This link does not work"),
 }
 
@@ -139,13 +146,17 @@ def test_the_page_is_sound_while_the_wait_counts_down(
 @with_and_without_script
 def test_what_axe_and_the_window_would_find_is_found(window: OpenWindow, script: bool) -> None:
     """The guard of the tests above: a page with faults has them reported."""
-    body = "<h1>No language</h1><input><p style='width: 3000px; color: #aaa'>Wide and pale<img src='https://evil.example/'>"
+    body = (
+        "<h1>No language</h1><input><b id=a>Name</b><p aria-labelledby=a>Named</p>"
+        "<p style='width: 3000px; color: #aaa'>Wide and pale<img src='https://evil.example/'>"
+    )
     seen = window(script=script)
     seen.context.route("**/faulty/", lambda route: route.fulfill(body=body, content_type="text/html"))
     seen.open("/recovery/faulty/")
     found = " ".join(seen.faults())
     for fault in (
         "html-has-lang",
+        "aria-prohibited-attr",
         "label",
         "color-contrast",
         "wider than",
