@@ -6,6 +6,7 @@ And for every path that holds a link's secret: it is out of the request before a
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -14,12 +15,11 @@ from django.urls import converters, register_converter, reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
+from recovery.conf import of_django
+
 View = Callable[..., HttpResponse]
 
 HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
     "Referrer-Policy": "same-origin",  # no-referrer would break Django's CSRF check over https
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -27,7 +27,18 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
 }
-"""ASVS 5.0, 3.4.3 to 3.4.8 and 14.3.2."""
+"""ASVS 5.0, 3.4.3 to 3.4.8 and 14.3.2; the policy for content is ``policy``'s."""
+
+POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+
+def policy() -> str:
+    """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one."""
+    static = urlsplit(str(of_django("STATIC_URL") or ""))
+    if not static.netloc:
+        return POLICY
+    host = f"{static.scheme}://{static.netloc}" if static.scheme else static.netloc
+    return POLICY + "".join(f"; {kind}-src 'self' {host}" for kind in ("style", "script", "img", "font"))
 
 
 def page(view: View) -> View:
@@ -38,7 +49,7 @@ def page(view: View) -> View:
     @wraps(guarded)
     def with_headers(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = guarded(request, *args, **kwargs)
-        for name, value in HEADERS.items():
+        for name, value in {**HEADERS, "Content-Security-Policy": policy()}.items():
             response.headers[name] = value
         return response
 
