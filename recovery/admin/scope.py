@@ -55,14 +55,16 @@ class ScopeMixin(_Admin):
         site_list = super().get_changelist(request, **kwargs)
         return type("ScopedChangeList", (ScopedResults, site_list), {}) if conf.MAY_ACT_ON else site_list
 
-    def response_action(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
         """Whatever the action is, deletion and the site's own included: it gets only whom the actor reaches."""
         if conf.MAY_ACT_ON:
             ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
             if ticked and request.POST.get("select_across") != "1":
                 queryset = queryset.filter(pk__in=ticked)
             queryset = queryset.filter(pk__in=[user.pk for user in queryset if reaches(request, user)])
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
         """A list that can be edited posts keys, which need not be those that it showed."""
