@@ -101,7 +101,7 @@ class Conf:
 
     @property
     def POST_RESET_LOGIN(self) -> bool:
-        """Whether a completed reset also signs the person in."""
+        """Whether a completed reset also signs the person in, past any second factor: leave it off if there is one."""
         return cast(bool, self._read("POST_RESET_LOGIN"))
 
     @property
@@ -185,5 +185,5 @@ def login_url() -> str:
 
 
 def of_django(name: str, default: Any = None) -> Any:
-    """A setting of Django's or of another app's, for checks."""
+    """A setting of Django's or of another app's."""
     return getattr(settings, name, default)

@@ -1,0 +1,95 @@
+"""What is written for people who run the app says what the code does: words, commands, signals, demo, examples."""
+
+import inspect
+import io
+import re
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.db.models import TextChoices
+from django.dispatch import Signal
+
+from example_project.demo.plan import SITE_PORT, Plan
+from example_project.management.commands.demo import Command as Demo
+from recovery import reasons, signals
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text()
+VOCABULARIES = {
+    name: words
+    for name, words in vars(reasons).items()
+    if inspect.isclass(words) and issubclass(words, TextChoices) and words is not TextChoices
+}
+COMMANDS = sorted(name for name, app in get_commands().items() if app == "recovery")
+SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+
+
+def rows_under(text: str, heading: str) -> dict[str, str]:
+    """First and second column of the table below a heading."""
+    section = re.split(r"^#+ ", text.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return dict(re.findall(r"^\| `([\w.]+)` \| (.*?) \|", section, re.MULTILINE))
+
+
+def test_the_words_in_the_documentation_are_those_of_the_code_and_no_other() -> None:
+    text = (DOCS / "reasons.md").read_text()
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(VOCABULARIES)
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_every_word_is_documented_with_its_meaning(name: str) -> None:
+    text = (DOCS / "reasons.md").read_text()
+    words = VOCABULARIES[name]
+    assert rows_under(text, name) == {str(value): str(label) for value, label in words.choices}
+    assert inspect.cleandoc(words.__doc__ or "").split(". ")[0].split("\n")[0].rstrip(".") in text
+
+
+def test_what_a_person_may_be_told_of_a_dead_link_is_documented() -> None:
+    told = (DOCS / "templates.md").read_text()
+    [listed] = re.findall(r"`reason` \((.*?)\)", told)
+    assert set(listed.split(", ")) == {*reasons.SHOWN_REFUSALS, "forgotten", "invalid"}
+
+
+def test_every_command_is_documented_with_all_its_options() -> None:
+    text = (DOCS / "commands.md").read_text()
+    assert COMMANDS
+    for name in COMMANDS:
+        [row] = re.findall(rf"^\| `{name}` \| .* \| (.*) \|$", text, re.MULTILINE)
+        parser = ArgumentParser(add_help=False)
+        load_command_class("recovery", name).add_arguments(parser)
+        options = {option for action in parser._actions for option in action.option_strings}
+        assert set(re.findall(r"--[\w-]+", row)) == options, name
+    assert set(re.findall(r"^\| `(recovery_\w+)`", text, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_signal_is_documented_and_no_other() -> None:
+    assert set(rows_under((DOCS / "signals.md").read_text(), "Signals")) == set(SIGNALS)
+    for name in SIGNALS:
+        assert f"``{name}``" in (signals.__doc__ or ""), name
+
+
+def test_the_three_things_to_try_are_those_that_the_demo_prints() -> None:
+    demo = Demo(stdout=io.StringIO())
+    demo.welcome(Plan("", SITE_PORT, 0, 8025, 0, None, True))
+    printed = demo.stdout._out.getvalue()  # type: ignore[attr-defined]
+    things = printed.split("Three things to try\n")[1].split("\nCtrl-C")[0].strip("\n")
+    assert things.count("\n") == 4
+    assert things in README
+
+
+def test_the_examples_name_nothing_that_they_do_not_import() -> None:
+    """Blocks that stand on their own; the wiring of step 3 is what people copy."""
+    [wiring] = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "auth_urls" in block]
+    lines = [line.removeprefix("   ") for line in wiring.splitlines() if line.strip() != "..."]
+    found: dict[str, list[object]] = {}
+    exec("\n".join(lines), found)
+    assert len(found["urlpatterns"]) == 3
+
+
+def test_what_happens_without_a_broker_is_said_plainly() -> None:
+    section = README.split("## Worker and beat")[1].split("\n## ")[0]
+    assert "recovery_sweep --loop" in section
+    for word in ("broker is down", "`SEND_BY`", "`expired`"):
+        assert word in section, word
