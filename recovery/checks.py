@@ -5,8 +5,9 @@ Every id is explained in ``docs/checks.md``. What only matters on a live site is
 
 import ipaddress
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections, router
 from django.utils.module_loading import import_string
 
-from recovery import accounts, tokens, webhooks
-from recovery.conf import DEFAULTS, MERGED, conf, of_django, unknown_settings
+from recovery import accounts, shapes, webhooks
+from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
@@ -47,7 +48,7 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
             hint=f"Set {missing} (a long random text), and give it to the provider. Until then the webhook refuses.",
             id="recovery.E004",
         )
-        for esp in webhooks.PROVIDERS.keys() & conf.WEBHOOKS.keys()
+        for esp in webhooks.PROVIDERS.keys() & shapes.sound("WEBHOOKS").keys()
         if (missing := webhooks.missing_secret(esp))
     ]
 
@@ -81,19 +82,20 @@ def _unknown() -> Iterator[CheckMessage]:
 
 
 def _base_urls() -> Iterator[CheckMessage]:
-    if not conf.BASE_URL:
+    base_url = shapes.sound("BASE_URL")
+    if not base_url:
         yield Error(
             "RECOVERY['BASE_URL'] is missing: links in mails need a host that no request can choose.",
             hint='For example "https://www.example.org".',
             id="recovery.E002",
         )
-    doors = {"RECOVERY['BASE_URL']": conf.BASE_URL}
-    for name, door in conf.AUDIENCES.items():
+    doors = {"RECOVERY['BASE_URL']": base_url}
+    for name, door in shapes.sound("AUDIENCES").items():
         doors[f"RECOVERY['AUDIENCES'][{name!r}]['BASE_URL']"] = door.get("BASE_URL", "")
     for where, url in doors.items():
-        if url and not _is_safe_base(url):
+        if url and not _is_safe_base(str(url)):
             yield Error(
-                f"{where} is {url!r}: a reset link must travel over https.",
+                f"{where} is {str(url)!r}: a reset link must travel over https.",
                 hint="Use https://; plain http is accepted for this machine alone, or while DEBUG is on.",
                 id="recovery.E003",
             )
@@ -114,37 +116,25 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _shapes() -> Iterator[CheckMessage]:
-    life: Any = conf.TOKEN_LIFETIME  # as typed, which need not be what it should be
-    proxies: Any = conf.TRUSTED_PROXIES
-    limits: Any = conf.REQUEST_LIMITS
-    if life != "auto" and not (isinstance(life, timedelta) and timedelta(0) < life <= tokens.CEILING):
-        yield _misshapen("TOKEN_LIFETIME", '"auto" or a timedelta of at most 24 hours')
-    for name in ("COOLDOWN", "SEND_BY"):
-        if not isinstance(getattr(conf, name), timedelta):
-            yield _misshapen(name, "a timedelta")
-    if not isinstance(proxies, int) or proxies < 0:
-        yield _misshapen("TRUSTED_PROXIES", "the number of proxies in front of the site, 0 or more")
-    for name in MERGED:
-        if strange := set(getattr(conf, name)) - set(DEFAULTS[name]):
-            yield _misshapen(name, f"a dict with keys of {sorted(DEFAULTS[name])}, not {sorted(strange)}")
-    if strange := set(conf.WEBHOOKS) - set(webhooks.PROVIDERS):
-        yield _misshapen("WEBHOOKS", f"a dict with keys of {sorted(webhooks.PROVIDERS)}, not {sorted(strange)}")
-    for name, limit in limits.items():
-        if not (isinstance(limit, tuple | list) and len(limit) == 2 and isinstance(limit[1], timedelta)):
-            yield _misshapen(f"REQUEST_LIMITS['{name}']", "a number and a timedelta")
-    if (way := conf.NO_PASSWORD_SIGN_IN) is not None and not {"NAME", "URL"} <= set(way):
-        yield _misshapen("NO_PASSWORD_SIGN_IN", "None, or a dict with NAME and URL")
-
-
-def _misshapen(name: str, wanted: str) -> CheckMessage:
-    return Error(f"RECOVERY[{name!r}] has the wrong shape.", hint=f"It must be {wanted}.", id="recovery.E006")
+    for name, wanted in shapes.misshapen():
+        yield Error(f"RECOVERY[{name!r}] has the wrong shape.", hint=f"It must be {wanted}.", id="recovery.E006")
+    for where, key, keys in shapes.strange_keys():
+        meant = get_close_matches(key, keys, n=1)
+        hint = f"Did you mean {meant[0]}?" if meant else f"It may have {', '.join(keys)}."
+        yield Error(f"{where} has no key {key!r}.", hint=hint, id="recovery.E006")
+    if django.VERSION < (6, 1) and any("MAILER" in route for route in shapes.sound("ROUTES")):
+        yield Error(
+            "MAILER in RECOVERY['ROUTES'] needs Django 6.1; before it there are no MAILERS to choose from.",
+            hint="Give BACKEND and OPTIONS.",
+            id="recovery.E006",
+        )
 
 
 def _paths() -> Iterator[CheckMessage]:
     for name in PATHS:
-        path = getattr(conf, name)
+        path = shapes.sound(name)
         try:
-            path is None or import_string(path)
+            path is None or import_string(str(path))
         except ImportError as error:
             yield Error(f"RECOVERY[{name!r}] cannot be imported.", hint=str(error), id="recovery.E007")
 
@@ -179,7 +169,7 @@ def _memory() -> Iterator[CheckMessage]:
 
 def _proxies() -> Iterator[CheckMessage]:
     behind = of_django("SECURE_PROXY_SSL_HEADER") or of_django("USE_X_FORWARDED_HOST")
-    if behind and not conf.TRUSTED_PROXIES:
+    if behind and not shapes.sound("TRUSTED_PROXIES"):
         yield Warning(
             "The site seems to be behind a proxy, and RECOVERY['TRUSTED_PROXIES'] is 0: all people share the "
             "proxy's address and one limit.",
@@ -199,7 +189,7 @@ def _visibility() -> Iterator[CheckMessage]:
 
 
 def _tracking() -> Iterator[CheckMessage]:
-    route = conf.ROUTES[0] if conf.ROUTES else {}
+    route: Mapping[str, Any] = next(iter(shapes.sound("ROUTES")), {})
     mailers = of_django("MAILERS", {})
     site = mailers.get(route.get("MAILER", "default"), {}).get("BACKEND") if mailers else of_django("EMAIL_BACKEND")
     backend = str(route.get("BACKEND") or site)

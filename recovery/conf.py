@@ -116,7 +116,8 @@ class Conf:
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:
-        """Ways out for mail, best first; empty: the site's own mail settings."""
+        """Ways out for mail, of which the first is used: BACKEND and OPTIONS, or from Django 6.1 on MAILER, a name
+        of MAILERS; empty: the site's own mail settings."""
         return cast(Sequence[Mapping[str, Any]], self._read("ROUTES"))
 
     @property

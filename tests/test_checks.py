@@ -8,6 +8,7 @@ from typing import Any
 import django
 import pytest
 from django.core.checks.registry import registry
+from django.utils.translation import gettext_lazy
 from pytest_django import Settings
 
 from recovery import checks, webhooks
@@ -62,6 +63,68 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:
     settings.RECOVERY = wrong
     assert check in ids()
+
+
+SHAPELESS: list[Any] = [None, 7, "x", ["x"], {"x": "x"}, {"x": None}, {7: {7: 7}}, [None], [{"OPTIONS": "x"}], ()]
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_no_check_stumbles_over_what_is_written_for_a_setting(settings: Settings, name: str) -> None:
+    said = []
+    for value in SHAPELESS:
+        settings.RECOVERY = {**SOUND, name: value}
+        said.append("recovery.E006" in ids())
+    assert any(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REQUEST_LIMITS", None, "REQUEST_LIMITS"),
+        ("REQUEST_LIMITS", {"address": ("5", timedelta(hours=1))}, "REQUEST_LIMITS"),
+        ("REQUEST_LIMITS", {"address": (-1, timedelta(hours=1))}, "REQUEST_LIMITS"),
+        ("AUDIENCES", {"portal": "x"}, "AUDIENCES"),
+        ("AUDIENCES", {"portal": {"BASEURL": "https://portal.example"}}, "['portal'] has no key 'BASEURL'"),
+        ("WEBHOOKS", ["postmark"], "WEBHOOKS"),
+        ("RETENTION", {"emails": 30}, "RETENTION"),
+        ("RETENTION", {"mails": timedelta(days=30)}, "has no key 'mails'"),
+        ("ROUTES", [{"BACKND": "anymail.backends.postmark.EmailBackend"}], "['ROUTES'][0] has no key 'BACKND'"),
+        ("ROUTES", {"BACKEND": "anymail.backends.postmark.EmailBackend"}, "ROUTES"),
+        ("ROUTES", [{"MAILER": "recovery"}], "needs Django 6.1"),
+        ("NO_PASSWORD_SIGN_IN", "https://card.example/", "NO_PASSWORD_SIGN_IN"),
+        ("BASE_URL", 7, "BASE_URL"),
+        ("POST_RESET_LOGIN", "no", "POST_RESET_LOGIN"),
+    ],
+)
+def test_what_is_wrong_inside_a_setting_is_named(settings: Settings, name: str, value: Any, said: str) -> None:
+    settings.RECOVERY = {**SOUND, name: value}
+    found = [message for message in checks.check_settings(None) if message.id == "recovery.E006"]
+    assert len(found) == 1
+    assert said in found[0].msg
+    assert found[0].hint
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"REQUEST_LIMITS": {"source": (0, timedelta(minutes=1)), "staff": [3, timedelta(1)]}},
+        {"AUDIENCES": {"portal": {"BASE_URL": "https://portal.example", "SITE_NAME": None}, "kiosk": {}}},
+        {"WEBHOOKS": {"postmark": {}}, "RETENTION": {"audit": timedelta(days=9), "emails": None}},
+        {"ROUTES": [{"NAME": "main", "BACKEND": "tests.backends.Unreachable", "OPTIONS": {"timeout": 5}}]},
+        {"NO_PASSWORD_SIGN_IN": {"NAME": "city card", "URL": "https://card.example/"}, "MAY_ACT_ON": None},
+        {"SITE_NAME": gettext_lazy("Library"), "NO_PASSWORD_SIGN_IN": {"NAME": gettext_lazy("card"), "URL": "/card/"}},
+        {"TOKEN_LIFETIME": timedelta(minutes=20), "TRUSTED_PROXIES": 2, "POST_RESET_LOGIN": True},
+    ],
+)
+def test_what_is_right_inside_a_setting_is_not(settings: Settings, sound: dict[str, Any]) -> None:
+    settings.RECOVERY = {**SOUND, **sound}
+    assert "recovery.E006" not in ids()
+
+
+def test_from_django_6_1_on_a_route_may_name_a_mailer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RECOVERY = {**SOUND, "ROUTES": [{"MAILER": "recovery"}]}
+    monkeypatch.setattr(django, "VERSION", (6, 1, 1, "final", 0))
+    assert "recovery.E006" not in ids()
 
 
 def test_an_unknown_setting_comes_with_the_name_that_was_meant(settings: Settings) -> None:
