@@ -1,7 +1,7 @@
 """The email log: every mail that was decided on, where it is, and what happened to it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
+from recovery.admin.columns import Columns
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
@@ -76,6 +77,11 @@ def state_of(email: Email) -> SafeString:
     )
 
 
+def accounts_of(email: Email) -> set[str]:
+    """A mail for several accounts of one address names none of them in its column."""
+    return {email.user_key, *email.context.get("usernames", {})} - {""}
+
+
 class RouteFilter(admin.SimpleListFilter):
     """Routes of the settings. Those of old rows are not looked for: that would read the whole table."""
 
@@ -90,26 +96,65 @@ class RouteFilter(admin.SimpleListFilter):
         return queryset.filter(route=self.value()) if self.value() else queryset
 
 
+class EmailColumns(Columns):
+    """What a row of the log shows."""
+
+    @admin.display(description=_("queued"), ordering="queued_at")
+    def queued_at(self, email: Email) -> Any:
+        return moments.shown(email.queued_at)
+
+    @admin.display(description=_("recipient"))
+    def to_address(self, email: Email) -> str:
+        return self.viewer.address(email.recipient)
+
+    @admin.display(description=_("kind"))
+    def kind(self, email: Email) -> str:
+        return email.get_kind_display()
+
+    @admin.display(description=_("state"))
+    def state(self, email: Email) -> Any:
+        return state_of(email)
+
+    @admin.display(description=_("account"))
+    def account(self, email: Email) -> Any:
+        return self.viewer.links_to(accounts_of(email), self.site_name)
+
+    @admin.display(description=_("request"))
+    def request_link(self, email: Email) -> Any:
+        request = email.request
+        return self.page("resetrequest", request.pk, request.shown_reference) if request else "–"
+
+    @admin.display(description=_("route"))
+    def route(self, email: Email) -> str:
+        return " · ".join(text for text in (email.route, email.esp) if text) or "–"
+
+    @admin.display(description=_("handed over"))
+    def handed_over_at(self, email: Email) -> Any:
+        return moments.shown(email.handed_over_at)
+
+    @admin.display(description=_("delivered"))
+    def delivered_at(self, email: Email) -> Any:
+        return moments.shown(email.delivered_at)
+
+    @admin.display(description=_("send by"))
+    def send_by(self, email: Email) -> Any:
+        return moments.shown(email.send_by)
+
+
 class EmailAdmin(ReadOnlyAdmin):
     """List and page of emails."""
 
+    columns = EmailColumns
+    listed = ("queued_at", "to_address", "kind", "state", "account", "request_link")
+    further = ("route", "handed_over_at", "delivered_at", "send_by")
+    as_stored = ("audience", "language", "attempt_count", "esp_message_id")
     list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)
     list_select_related = ("request",)
     ordering = ("-queued_at", "id")
     search_help_text = _("Recipient, reference, message id or account key.")
 
     def accounts_of(self, row: Email) -> Iterable[str]:
-        # A mail for several accounts of one address names none of them in its column.
-        return {row.user_key, *row.context.get("usernames", {})} - {""}
-
-    def get_list_display(self, request: HttpRequest) -> tuple[Callable[[Email], Any], ...]:
-        return self._columns(request)[:6]
-
-    def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
-        return [*self._columns(request), "audience", "language", "attempt_count", "esp_message_id"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
-        return self.get_fields(request, obj)
+        return accounts_of(row)
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [*meant(term, viewer), Email.objects.filter(user_key=term)]
@@ -119,51 +164,3 @@ class EmailAdmin(ReadOnlyAdmin):
 
     def story_of(self, row: Email, viewer: Viewer) -> dict[str, Any]:
         return {"timeline": rows_of(timelines.of_email(row), viewer)}
-
-    def _columns(self, request: HttpRequest) -> tuple[Callable[[Email], Any], ...]:
-        """What a row shows this viewer: functions, because the rows do not know who looks at them."""
-        viewer = Viewer.of(request)
-
-        @admin.display(description=_("queued"), ordering="queued_at")
-        def queued_at(email: Email) -> Any:
-            return moments.shown(email.queued_at)
-
-        @admin.display(description=_("recipient"))
-        def to_address(email: Email) -> str:
-            return viewer.address(email.recipient)
-
-        @admin.display(description=_("kind"))
-        def kind(email: Email) -> str:
-            return email.get_kind_display()
-
-        @admin.display(description=_("state"))
-        def state(email: Email) -> Any:
-            return state_of(email)
-
-        @admin.display(description=_("account"))
-        def account(email: Email) -> Any:
-            return viewer.links_to(self.accounts_of(email), self.admin_site.name)
-
-        @admin.display(description=_("request"))
-        def request_link(email: Email) -> Any:
-            request = email.request
-            return self.link("resetrequest", request.pk, request.shown_reference, viewer) if request else "–"
-
-        @admin.display(description=_("route"))
-        def route(email: Email) -> str:
-            return " · ".join(text for text in (email.route, email.esp) if text) or "–"
-
-        @admin.display(description=_("handed over"))
-        def handed_over_at(email: Email) -> Any:
-            return moments.shown(email.handed_over_at)
-
-        @admin.display(description=_("delivered"))
-        def delivered_at(email: Email) -> Any:
-            return moments.shown(email.delivered_at)
-
-        @admin.display(description=_("send by"))
-        def send_by(email: Email) -> Any:
-            return moments.shown(email.send_by)
-
-        columns = (queued_at, to_address, kind, state, account, request_link)
-        return (*columns, route, handed_over_at, delivered_at, send_by)

@@ -6,7 +6,7 @@ addresses what stands behind the mask, letter by letter.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
@@ -14,14 +14,12 @@ from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.module_loading import import_string
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from recovery.admin.columns import Columns
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
 
@@ -86,8 +84,15 @@ class AccountFilter(admin.SimpleListFilter):
 
 
 class ReadOnlyAdmin(Base):
-    """Pages of one of our models. Subclasses say which accounts a row concerns and how it is found."""
+    """Pages of one of our models. Subclasses say what a row shows, which accounts it concerns and how it is found."""
 
+    columns: ClassVar[type[Columns]]
+    listed: ClassVar[tuple[str, ...]]
+    """Columns of the list, by name; a row's own page shows them first."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """Columns of a row's own page alone."""
+    as_stored: ClassVar[tuple[str, ...]] = ()
+    """Fields that a row's own page shows last, as they are."""
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -98,6 +103,18 @@ class ReadOnlyAdmin(Base):
 
     class Media:
         css = {"all": ["recovery/admin.css"]}
+
+    def columns_for(self, request: HttpRequest) -> Any:
+        return self.columns(Viewer.of(request), self.admin_site.name)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return list(self.columns_for(request).named(self.listed))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [*self.columns_for(request).named((*self.listed, *self.further)), *self.as_stored]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return self.get_fields(request, obj)
 
     def accounts_of(self, row: Any) -> Iterable[str]:
         """Keys of the accounts that a row concerns."""
@@ -118,18 +135,13 @@ class ReadOnlyAdmin(Base):
         """What the template of a row's own page shows below its facts."""
         return {}
 
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        if obj is not None:
-            context.update(self.story_of(obj, Viewer.of(request)))
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        row = context.get("original")
+        if row is not None:
+            context.update(self.story_of(row, Viewer.of(request)))
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -180,16 +192,6 @@ class ReadOnlyAdmin(Base):
             else:
                 parameters.add(getattr(entry, "parameter_name", ""))
         return parameters
-
-    def link(self, model_name: str, pk: Any, text: str, viewer: Viewer) -> str | SafeString:
-        """A link to another page of ours, or the bare text where the viewer may not open that."""
-        if not viewer.may_view(model_name):
-            return text
-        try:
-            url = reverse(f"admin:recovery_{model_name}_change", args=[pk], current_app=self.admin_site.name)
-        except NoReverseMatch:  # this admin site shows only some of our models
-            return text
-        return format_html('<a href="{}">{}</a>', url, text)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if any("\0" in value for values in request.GET.lists() for value in values[1]):

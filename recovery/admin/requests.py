@@ -1,6 +1,6 @@
 """Requests for recovery: who asked, what was decided and why, and everything that followed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
+from recovery.admin.columns import Columns
 from recovery.admin.emails import meant, state_of, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.steps import rows_of
@@ -34,9 +35,68 @@ def of_accounts(key: str) -> list["QuerySet[Any, Any]"]:
     return [decided[:MOST_FOUND], noted.values_list("request_id", flat=True)[:MOST_FOUND]]
 
 
+def accounts_of(request: ResetRequest) -> set[str]:
+    """The account that staff asked for, and those that were decided on."""
+    return {request.user_key, *(decision.user_key for decision in request.decisions.all())} - {""}
+
+
+class ResetRequestColumns(Columns):
+    """What a row of the list of requests shows, and more of it on its own page."""
+
+    @admin.display(description=_("requested"), ordering="requested_at")
+    def requested_at(self, row: ResetRequest) -> Any:
+        return moments.shown(row.requested_at)
+
+    @admin.display(description=_("reference"))
+    def reference(self, row: ResetRequest) -> str:
+        return row.shown_reference
+
+    @admin.display(description=_("asked for"))
+    def asked_for(self, row: ResetRequest) -> str:
+        return self.viewer.address(row.identifier) or "–"
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, row: ResetRequest) -> Any:
+        return _word(row.outcome, row.get_outcome_display())
+
+    @admin.display(description=_("kind"))
+    def kind(self, row: ResetRequest) -> str:
+        return row.get_kind_display()
+
+    @admin.display(description=_("account"))
+    def account(self, row: ResetRequest) -> Any:
+        return self.viewer.links_to(accounts_of(row), self.site_name)
+
+    @admin.display(description=_("asked by"))
+    def asked_by(self, row: ResetRequest) -> Any:
+        return self.person(row.actor_key)
+
+    @admin.display(description=_("reason given"))
+    def reason(self, row: ResetRequest) -> str:
+        return self.viewer.text(row.reason) or "–"
+
+    @admin.display(description=_("client"))
+    def client(self, row: ResetRequest) -> str:
+        browser = describe_browser(row.user_agent) or row.user_agent
+        place = row.ip if self.viewer.sees_addresses else ""
+        return " · ".join(text for text in (browser, place) if text) or "–"
+
+    @admin.display(description=_("decided"))
+    def decided_at(self, row: ResetRequest) -> Any:
+        return moments.shown(row.decided_at)
+
+    @admin.display(description=_("completed"))
+    def completed_at(self, row: ResetRequest) -> Any:
+        return moments.shown(row.completed_at)
+
+
 class ResetRequestAdmin(ReadOnlyAdmin):
     """List and page of requests."""
 
+    columns = ResetRequestColumns
+    listed = ("requested_at", "reference", "asked_for", "outcome", "account", "asked_by")
+    further = ("reason", "kind", "client", "decided_at", "completed_at")
+    as_stored = ("audience", "language", "next_url", "attempt_count")
     list_filter = ("outcome", "kind", ("requested_at", admin.DateFieldListFilter), AccountFilter)
     ordering = ("-requested_at", "id")
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
@@ -45,22 +105,13 @@ class ResetRequestAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).prefetch_related("decisions")
 
     def accounts_of(self, row: ResetRequest) -> Iterable[str]:
-        return {row.user_key, *(decision.user_key for decision in row.decisions.all())} - {""}
+        return accounts_of(row)
 
     def staff_of(self, row: ResetRequest) -> Iterable[str]:
         return [row.actor_key]
 
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))
-
-    def get_list_display(self, request: HttpRequest) -> tuple[Callable[[ResetRequest], Any], ...]:
-        return self._columns(request)[:6]
-
-    def get_fields(self, request: HttpRequest, obj: ResetRequest | None = None) -> list[Any]:
-        return [*self._columns(request), "audience", "language", "next_url", "attempt_count"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ResetRequest | None = None) -> list[Any]:
-        return self.get_fields(request, obj)
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         typed = ResetRequest.objects.filter(identifier__in={term, normalise(term)}).order_by("-requested_at")
@@ -94,7 +145,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
 
     def _email(self, email: Email, viewer: Viewer) -> dict[str, Any]:
         return {
-            "link": self.link("email", email.pk, email.get_kind_display(), viewer),
+            "link": viewer.link_to_page("email", email.pk, email.get_kind_display(), self.admin_site.name),
             "recipient": viewer.address(email.recipient),
             "state": state_of(email),
             "queued": moments.shown(email.queued_at),
@@ -110,59 +161,6 @@ class ResetRequestAdmin(ReadOnlyAdmin):
             "until": moments.shown(token.ended_at or token.expires_at),
             "openings": token.open_count,
         }
-
-    def _columns(self, request: HttpRequest) -> tuple[Callable[[ResetRequest], Any], ...]:
-        """What a row shows this viewer: functions, because the rows do not know who looks at them."""
-        viewer = Viewer.of(request)
-
-        @admin.display(description=_("requested"), ordering="requested_at")
-        def requested_at(row: ResetRequest) -> Any:
-            return moments.shown(row.requested_at)
-
-        @admin.display(description=_("reference"))
-        def reference(row: ResetRequest) -> str:
-            return row.shown_reference
-
-        @admin.display(description=_("asked for"))
-        def asked_for(row: ResetRequest) -> str:
-            return viewer.address(row.identifier) or "–"
-
-        @admin.display(description=_("outcome"))
-        def outcome(row: ResetRequest) -> Any:
-            return _word(row.outcome, row.get_outcome_display())
-
-        @admin.display(description=_("kind"))
-        def kind(row: ResetRequest) -> str:
-            return row.get_kind_display()
-
-        @admin.display(description=_("account"))
-        def account(row: ResetRequest) -> Any:
-            return viewer.links_to(self.accounts_of(row), self.admin_site.name)
-
-        @admin.display(description=_("asked by"))
-        def asked_by(row: ResetRequest) -> Any:
-            return viewer.link_to(row.actor_key, self.admin_site.name) or "–"
-
-        @admin.display(description=_("reason given"))
-        def reason(row: ResetRequest) -> str:
-            return viewer.text(row.reason) or "–"
-
-        @admin.display(description=_("client"))
-        def client(row: ResetRequest) -> str:
-            browser = describe_browser(row.user_agent) or row.user_agent
-            place = row.ip if viewer.sees_addresses else ""
-            return " · ".join(text for text in (browser, place) if text) or "–"
-
-        @admin.display(description=_("decided"))
-        def decided_at(row: ResetRequest) -> Any:
-            return moments.shown(row.decided_at)
-
-        @admin.display(description=_("completed"))
-        def completed_at(row: ResetRequest) -> Any:
-            return moments.shown(row.completed_at)
-
-        columns = (requested_at, reference, asked_for, outcome, account, asked_by)
-        return (*columns, reason, kind, client, decided_at, completed_at)
 
 
 def _word(outcome: str, meaning: str) -> Any:

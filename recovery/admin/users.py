@@ -26,7 +26,6 @@ from recovery import accounts, resets
 from recovery.admin.scope import ScopeMixin, actor_of
 from recovery.admin.viewers import Viewer
 from recovery.exceptions import NotAllowed
-from recovery.models import ResetRequest
 from recovery.origin import Origin, printable
 
 MOST_AT_ONCE: Final = 100
@@ -116,21 +115,16 @@ class UserRecoveryMixin(ScopeMixin):
             obj, old=old, new=new, actor=actor_of(request), reason=_("edited in the admin"), origin=Origin.of(request)
         )
 
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The site's own template of this page, whichever that is, with our buttons in its object tools."""
-        response = super().render_change_form(request, context, add, change, form_url, obj)
-        if obj is not None and isinstance(response, TemplateResponse):
+        response = super().render_change_form(request, context, *args, **kwargs)
+        user = context.get("original")
+        if user is not None and isinstance(response, TemplateResponse):
             context = response.context_data or {}
             context["recovery_page"] = response.resolve_template(response.template_name)
-            context["recovery_tools"] = list(self._tools(request, obj))
+            context["recovery_tools"] = list(self._tools(request, user))
             response.context_data = context
             response.template_name = "admin/recovery/user_change_form.html"
         return response
@@ -181,20 +175,12 @@ class UserRecoveryMixin(ScopeMixin):
                 self.message_user(request, missed, messages.ERROR)
                 break
             self.log_change(request, user, _("Sent a reset link (%s).") % sent.shown_reference)
-            asked.append(format_html("{} ({})", viewer.name(user), self._reference(sent, viewer)))
+            reference = viewer.link_to_page("resetrequest", sent.pk, sent.shown_reference, self.admin_site.name)
+            asked.append(format_html("{} ({})", viewer.name(user), reference))
         if asked:
             said = ngettext("A reset link is on its way:", "%(count)d reset links are on their way:", len(asked))
             names = format_html_join(", ", "{}", ((one,) for one in asked))
             self.message_user(request, format_html("{} {}.", said % {"count": len(asked)}, names), messages.SUCCESS)
-
-    def _reference(self, sent: ResetRequest, viewer: Viewer) -> str | SafeString:
-        if not viewer.may_view("resetrequest"):
-            return sent.shown_reference
-        try:
-            url = reverse("admin:recovery_resetrequest_change", args=[sent.pk], current_app=self.admin_site.name)
-        except NoReverseMatch:  # this admin site does not show our pages
-            return sent.shown_reference
-        return format_html('<a href="{}">{}</a>', url, sent.shown_reference)
 
 
 def _introduced(user: AbstractBaseUser, viewer: Viewer) -> dict[str, Any]:

@@ -90,6 +90,16 @@ class Viewer:
             return self.name(user)
         return format_html('<a href="{}">{}</a>', url, self.name(user))
 
+    def link_to_page(self, model_name: str, pk: Any, text: str, site_name: str) -> str | SafeString:
+        """A link to a row's page of ours, or the bare text where the viewer may not open that."""
+        if not self.may_view(model_name):
+            return text
+        try:
+            url = reverse(f"admin:recovery_{model_name}_change", args=[pk], current_app=site_name)
+        except NoReverseMatch:  # this admin site shows only some of our models
+            return text
+        return format_html('<a href="{}">{}</a>', url, text)
+
 
 def _people(keys: set[str]) -> dict[str, AbstractBaseUser]:
     found: list[AbstractBaseUser]

@@ -1,0 +1,25 @@
+"""Columns of a page of our rows, for one viewer: the rows themselves do not know who looks at them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from recovery.admin.viewers import Viewer
+
+
+class Columns:
+    """What a row shows this viewer. A method is a column; its bound form is what Django's admin calls."""
+
+    def __init__(self, viewer: Viewer, site_name: str) -> None:
+        self.viewer = viewer
+        self.site_name = site_name
+
+    def named(self, names: Iterable[str]) -> list[Callable[[Any], Any]]:
+        return [getattr(self, name) for name in names]
+
+    def person(self, key: str) -> Any:
+        """Name of an account, linked where the viewer may open it; a dash for nobody."""
+        return self.viewer.link_to(key, self.site_name) if key else "–"
+
+    def page(self, model_name: str, pk: Any, text: str) -> Any:
+        """A link to another page of ours, or the bare text where the viewer may not open that."""
+        return self.viewer.link_to_page(model_name, pk, text, self.site_name)
