@@ -23,33 +23,28 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
+from recovery.admin.new_addresses import NewAddressMixin
 from recovery.admin.scope import ScopeMixin, actor_of
+from recovery.admin.stated import ReasonField
 from recovery.admin.viewers import Viewer
 from recovery.exceptions import NotAllowed
-from recovery.origin import Origin, printable
+from recovery.origin import Origin
 
 MOST_AT_ONCE: Final = 100
 ACTION: Final = "send_reset_links"
 
 
 class ReasonForm(forms.Form):
-    """Why staff act; stands in the trail for good."""
+    """Why staff send a link."""
 
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        help_text=gettext_lazy("Stays in the audit trail with your name. For example: asked by phone, ticket 4711."),
-        widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off", "autofocus": True}),
-    )
+    reason = ReasonField()
 
-    def clean_reason(self) -> str:
-        reason = printable(self.cleaned_data["reason"]).strip()
-        if not reason:
-            raise forms.ValidationError(_("Write down why you do this."))
-        return reason
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs["autofocus"] = True
 
 
-class UserRecoveryMixin(ScopeMixin):
+class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
     """For a UserAdmin: "Send reset link" on the person's page and for many people, a way to their requests and
     mail, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do not exist."""
 
@@ -101,19 +96,6 @@ class UserRecoveryMixin(ScopeMixin):
             return self._ask(request, people, form)
         self._send(request, people, form.cleaned_data["reason"])
         return None
-
-    def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
-        """Save; where this changed the address, both addresses are told and open links end, in one commit."""
-        field = accounts.email_field()
-        stored = type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True) if change and field else ()
-        old = str(next(iter(stored), "") or "")
-        super().save_model(request, obj, form, change)
-        new = str(getattr(obj, field) or "") if field else ""
-        if not change or old == new:
-            return
-        resets.address_changed(
-            obj, old=old, new=new, actor=actor_of(request), reason=_("edited in the admin"), origin=Origin.of(request)
-        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -43,7 +43,8 @@ def form_of(user: Any, **changes: Any) -> dict[str, Any]:
     joined = user.date_joined
     stored = {"username": user.username, "email": user.email, "first_name": "", "last_name": ""}
     days = {"date_joined_0": f"{joined:%Y-%m-%d}", "date_joined_1": f"{joined:%H:%M:%S}"}
-    return {**stored, **days, "is_active": "on", "last_login_0": "", "last_login_1": "", **changes}
+    why = {"recovery_reason": REASON} if "email" in changes else {}
+    return {**stored, **days, **why, "is_active": "on", "last_login_0": "", "last_login_1": "", **changes}
 
 
 @contextmanager

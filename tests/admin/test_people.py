@@ -13,7 +13,7 @@ from recovery import accounts, intake, resets
 from recovery.models import AuditEvent, Email, ResetToken
 from recovery.origin import Origin
 from recovery.reasons import Action, EmailKind, TokenState
-from tests.admin.posting import USERS, asking_page_of, edited_in_the_list, form_of, page_of, posted
+from tests.admin.posting import REASON, USERS, asking_page_of, edited_in_the_list, form_of, page_of, posted
 from tests.admin.staff import staff, superuser
 from tests.factories import UserFactory
 
@@ -38,7 +38,49 @@ def test_an_edited_address_tells_both_addresses_ends_open_links_and_is_on_the_tr
     [event] = AuditEvent.objects.filter(action=Action.ADDRESS_CHANGED)
     assert event.actor_key == accounts.key_of(client.user)  # type: ignore[attr-defined]
     assert event.user_key == accounts.key_of(ada)
-    assert event.reason
+    assert event.reason == REASON
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\u200b"])
+def test_an_address_is_not_edited_without_a_reason(reason: str, ada: Any) -> None:
+    answer = posted(superuser(), page_of(ada), **form_of(ada, email="ada@new.example.com", recovery_reason=reason))
+    assert list(answer.context["adminform"].form.errors) == ["recovery_reason"]
+    assert "Write down why the email address changes." in answer.content.decode()
+    ada.refresh_from_db()
+    assert ada.email == "ada.lovelace@example.com"
+
+
+def test_the_reason_stands_below_the_address_for_whoever_may_edit_it(ada: Any) -> None:
+    body = superuser().get(page_of(ada)).content.decode()
+    assert body.count('name="recovery_reason"') == 1
+    assert body.index('name="email"') < body.index('name="recovery_reason"') < body.index('name="is_active"')
+    for client, page in ((staff("auth.view_user"), page_of(ada)), (superuser(), f"{USERS}add/")):
+        answer = client.get(page)
+        assert answer.status_code == 200
+        assert "recovery_reason" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("own", "is_asked"),
+    [
+        ({"fieldsets": None, "fields": ("username", "email", "is_active")}, True),
+        ({"fieldsets": None, "fields": (("username", "email"), "is_active")}, True),
+        ({"fieldsets": None}, True),
+        ({"readonly_fields": ("email",)}, False),
+        ({"fieldsets": None, "fields": ("username", "is_active")}, False),
+    ],
+)
+def test_the_sites_own_choice_of_fields_stays(own: dict[str, Any], is_asked: bool, ada: Any) -> None:
+    pages = admin.site.get_model_admin(get_user_model())
+    for name, value in own.items():
+        setattr(pages, name, value)
+    try:
+        answer = superuser().get(page_of(ada))
+    finally:
+        for name in own:
+            delattr(pages, name)
+    assert answer.status_code == 200
+    assert ('name="recovery_reason"' in answer.content.decode()) is is_asked
 
 
 def test_another_edit_of_the_form_tells_nobody(ada: Any) -> None:

@@ -1,0 +1,78 @@
+"""An address that staff edit on the site's own user pages: why, and what follows from it."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recovery import accounts, resets
+from recovery.admin.scope import actor_of
+from recovery.admin.stated import ReasonField
+from recovery.origin import Origin
+
+WHY = "recovery_reason"
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = object
+
+
+class WhyForm(forms.Form):
+    """Beside the site's own form of a person: a changed address needs a reason."""
+
+    recovery_reason = ReasonField(label=gettext_lazy("Reason for a new email address"), required=False)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if accounts.email_field() in self.changed_data and not self.cleaned_data.get(WHY) and WHY not in self.errors:
+            self.add_error(WHY, _("Write down why the email address changes."))
+        return cleaned
+
+
+class NewAddressMixin(_Admin):
+    """For a UserAdmin: asks why an address changes, tells both addresses and ends open links."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The site's own, with the reason below the address where the address may be edited."""
+        fieldsets, address = super().get_fieldsets(request, obj), accounts.email_field()
+        if obj is None or address in self.get_readonly_fields(request, obj):
+            return fieldsets
+        if not self.has_change_permission(request, obj):
+            return fieldsets
+        return [(title, _with_reason(options, address)) for title, options in fieldsets]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The site's own form, whichever that is, which does not know the reason; then the reason beside it."""
+        fields = kwargs["fields"] if "fields" in kwargs else flatten_fieldsets(self.get_fieldsets(request, obj))
+        if WHY not in (fields or ()):
+            return super().get_form(request, obj, change=change, **kwargs)
+        kwargs["fields"] = [field for field in fields if field != WHY]
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        return type(form)(form.__name__, (WhyForm, form), {})
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
+        """Save; where this changed the address, both addresses are told and open links end, in one commit."""
+        field = accounts.email_field()
+        stored = type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True) if change and field else ()
+        old = str(next(iter(stored), "") or "")
+        super().save_model(request, obj, form, change)
+        new = str(getattr(obj, field) or "") if field else ""
+        if change and old != new:
+            reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
+            resets.address_changed(
+                obj, old=old, new=new, actor=actor_of(request), reason=reason, origin=Origin.of(request)
+            )
+
+
+def _with_reason(options: Any, address: str) -> dict[str, Any]:
+    fields = list[Any]()
+    for field in options["fields"]:
+        fields.append(field)
+        if address and address in ([field] if isinstance(field, str) else field):
+            fields.append(WHY)
+    return {**options, "fields": fields}

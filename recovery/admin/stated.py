@@ -1,0 +1,22 @@
+"""The reason that staff state for what they do; it stands in the trail for good."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from recovery.origin import printable
+
+
+class ReasonField(forms.CharField):
+    """One line of text; control characters are taken out, and nothing but blanks is no reason."""
+
+    default_error_messages = {"required": _("Write down why you do this.")}
+
+    def __init__(self, **options: Any) -> None:
+        text = _("Stays in the audit trail with your name. For example: asked by phone, ticket 4711.")
+        line = forms.TextInput(attrs={"size": 60, "autocomplete": "off"})
+        super().__init__(**{"label": _("Reason"), "max_length": 500, "help_text": text, "widget": line, **options})
+
+    def to_python(self, value: Any) -> str:
+        return printable(super().to_python(value) or "").strip()
