@@ -194,7 +194,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
 
 
 def _complete_url(request: HttpRequest, token: ResetToken) -> str:
-    url = _path(request, _door(request, token.request.audience), "complete")
+    url = _path(request, _door_of(request, token), "complete")
     if not token.request.next_url:
         return url
     return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': token.request.next_url})}"
@@ -211,7 +211,7 @@ def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToke
         "form": form,
         "username": form.user.get_username(),
         "password_rules": password_validation.password_validators_help_texts(),
-        **_site(_door(request, token.request.audience if token else "")),
+        **_site(_door_of(request, token)),
     }
     return render(request, "recovery/set_password.html", context)
 
@@ -219,7 +219,7 @@ def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToke
 def _dead(request: HttpRequest, refusal: str | None, *, token: ResetToken | None = None) -> HttpResponse:
     """The same status for every dead link; only the right secret earns a reason, and only three of them."""
     is_shown = refusal in SHOWN_REFUSALS
-    door = _door(request, token.request.audience if token and is_shown else "")
+    door = _door_of(request, token if is_shown else None)
     context = {
         "reason": refusal if is_shown or refusal == FORGOTTEN else "invalid",
         "can_ask_again": token is not None and is_shown,
@@ -233,8 +233,13 @@ def _site(door: audiences.Audience) -> dict[str, Any]:
     return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}
 
 
+def _door_of(request: HttpRequest, token: ResetToken | None) -> audiences.Audience:
+    """The door that the link was asked for at; where the site has one only, no row is read for it."""
+    return _door(request, token.request.audience if token and conf.AUDIENCES else "")
+
+
 def _door(request: HttpRequest, audience: str = "") -> audiences.Audience:
-    """The door that the link's request came through, else the one this request means."""
+    """The named door if there is such a one, else the one that this HTTP request means."""
     named = audience or request.GET.get("audience", "")
     return audiences.get(audiences.chosen(host=request.get_host(), name=named))
 
