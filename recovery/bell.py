@@ -3,7 +3,8 @@
 Rows are the truth and the sweep finds them; a ring only makes it seconds instead of a sweep's interval. So
 a page never waits for the broker: a thread of the process rings, at once, and then at most every ten
 milliseconds; what comes meanwhile travels in one message. A broker that is dead or hangs gets connections of
-our own with short timeouts, no retries, and after a failure silence for five seconds.
+our own with short timeouts, no retries, and after a failure silence for five seconds. Timeouts of each answer
+are those of Redis, Sentinel and AMQP; other brokers get one for connecting, and hold up the thread alone.
 """
 
 import atexit
@@ -11,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import groupby
 from queue import Empty, SimpleQueue
@@ -22,6 +24,8 @@ from celery.app import app_or_default
 from celery.utils import uuid
 from django.db import transaction
 from kombu import Connection, pools
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +55,15 @@ class Ringer(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="recovery-bell", daemon=True)
         self.rings: SimpleQueue[Ring | threading.Event] = SimpleQueue()
+        self.told_until = 0.0
+
+    def take(self, ring: Ring) -> None:
+        """Ring as soon as possible. Past MOST_WAITING it is left to the sweep, which is said once per silence."""
+        if self.rings.qsize() < MOST_WAITING:
+            self.rings.put(ring)
+        elif time.monotonic() >= self.told_until:
+            self.told_until = time.monotonic() + SILENCE
+            logger.warning("bell: %s rings are waiting, %s and the next wait for the sweep", MOST_WAITING, ring[1])
 
     def settle(self, seconds: float = PATIENCE) -> bool:
         done = threading.Event()
@@ -96,8 +109,8 @@ def _ring(task: str, pk: str) -> None:
         app = app_or_default()
         if app.conf.task_always_eager:
             signature(task, args=(pk,)).apply_async()
-        elif (ringer := _ringer()).rings.qsize() < MOST_WAITING:
-            ringer.rings.put((app, task, pk))
+        else:
+            _ringer().take((app, task, pk))
     except Exception as error:  # noqa: BLE001 - whatever Celery does, the caller's answer stands
         logger.warning("bell: could not ring (%s), %s waits for the sweep", type(error).__name__, task)
 
@@ -125,13 +138,10 @@ def _producers(app: Celery, broker_url: str, process: int) -> pools.ProducerPool
 def _connection(app: Celery) -> Connection:
     """The app's broker with our timeouts; the host's own connections keep theirs."""
     connection = app.connection_for_write()
-    if connection.transport_cls not in ("redis", "rediss", "valkey"):
-        return connection
+    given = connection.transport_options or {}
     options: dict[str, Any] = {
-        **(connection.transport_options or {}),
-        "socket_connect_timeout": PATIENCE,
-        "socket_timeout": PATIENCE,
-        "retry_on_timeout": False,
+        **given,
+        **_answer_within(str(connection.transport_cls), given),
         "max_retries": 0,
         "interval_start": 0,
         "interval_step": 0,
@@ -139,3 +149,15 @@ def _connection(app: Celery) -> Connection:
         "connect_retries_timeout": PATIENCE,
     }
     return connection.clone(connect_timeout=PATIENCE, transport_options=options)
+
+
+def _answer_within(transport: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """How each client calls the time that an answer may take."""
+    if transport.startswith(("amqp", "pyamqp")):
+        return {"read_timeout": PATIENCE, "write_timeout": PATIENCE}
+    if not transport.startswith(("redis", "sentinel")):
+        return {}
+    sockets = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+    # Left to itself, the client asks each silent sentinel four times, seconds apart.
+    of_sentinel = {**(given.get("sentinel_kwargs") or {}), **sockets, "retry": Retry(NoBackoff(), 0)}
+    return {**sockets, "retry_on_timeout": False, "sentinel_kwargs": of_sentinel}

@@ -178,6 +178,29 @@ def test_a_broker_that_hangs_makes_no_page_wait(mute: MuteBroker, monkeypatch: p
     assert bell.settle(10)
 
 
+@pytest.mark.parametrize("kind", ["amqp", "sentinel", "redis"])
+def test_a_hanging_broker_of_any_kind_is_given_up_by_our_own_patience(
+    mute: MuteBroker, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", mute.url.replace("redis", kind))
+    monkeypatch.setitem(current_app.conf.changes, "broker_connection_timeout", 3600)
+    monkeypatch.setitem(current_app.conf.changes, "broker_transport_options", {"master_name": "recovery"})
+    bell.ring("recovery.fulfil_reset", uuid4())
+    assert bell.settle(10)
+    assert mute.count >= 1
+
+
+def test_rings_that_find_the_queue_full_are_left_to_the_sweep_and_that_is_said_once(
+    mute: MuteBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bell, "PATIENCE", 30.0)
+    for _ in range(bell.MOST_WAITING + 2 * bell.MOST_AT_ONCE):
+        bell.ring("recovery.fulfil_reset", uuid4())
+    assert ["are waiting" in told for told in caplog.messages] == [True]
+    mute.close()
+    assert bell.settle(10)
+
+
 def test_a_forked_process_rings_by_itself(queue: Any) -> None:
     """As gunicorn's workers are, which may be forked after the site was loaded and rang."""
     bell.ring("recovery.fulfil_reset", uuid4())
