@@ -145,7 +145,7 @@ class EmailAdmin(ReadOnlyAdmin):
     """List and page of emails."""
 
     columns = EmailColumns
-    listed = ("queued_at", "to_address", "kind", "state", "account", "request_link")
+    listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "esp_message_id")
     list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)

@@ -15,7 +15,7 @@ def shown(moment: datetime | None) -> str | SafeString:
         return "–"
     local, utc = timezone.localtime(moment), moment.astimezone(timezone.get_fixed_timezone(0))
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet">{}</span>',
+        '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet recovery-ago">{}</span>',
         utc.isoformat(),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),

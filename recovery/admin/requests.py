@@ -94,7 +94,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
     """List and page of requests."""
 
     columns = ResetRequestColumns
-    listed = ("requested_at", "reference", "asked_for", "outcome", "account", "asked_by")
+    listed = ("requested_at", "outcome", "asked_for", "account", "reference", "asked_by")
     further = ("reason", "kind", "client", "decided_at", "completed_at")
     as_stored = ("audience", "language", "next_url", "attempt_count")
     list_filter = ("outcome", "kind", ("requested_at", admin.DateFieldListFilter), AccountFilter)

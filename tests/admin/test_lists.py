@@ -1,5 +1,6 @@
 """Searching and leafing through the email log, the requests and the trail."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from recovery import accounts, outbox, resets
 from recovery.models import AuditEvent, Email, ResetRequest
 from recovery.reasons import Action, EmailKind
 from tests.admin.pages import ORIGIN, PAGES, listed, reset_for, row_of
-from tests.admin.staff import viewer
+from tests.admin.staff import superuser, viewer
 from tests.factories import StaffFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +126,13 @@ def test_a_mangled_query_is_answered_without_an_error(page: str, wrong: str, ada
     reset_for(ada)
     status = viewer().get(listed(page, wrong)).status_code
     assert status == 400 if "%00" in wrong else status in (200, 302)
+
+
+@pytest.mark.parametrize(("page", "column"), [("resetrequest", "outcome"), ("email", "state")])
+def test_what_became_of_a_row_stands_beside_when_where_a_narrow_window_does_not_cut_it_off(
+    page: str, column: str, ada: Any
+) -> None:
+    reset_for(ada)
+    body = superuser().get(listed(page)).content.decode()
+    columns = re.findall(r'<t[dh] class="field-(\w+)', body)
+    assert columns[1] == column
