@@ -1,6 +1,6 @@
 """Moments and spans as a page of the admin shows them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -25,6 +25,8 @@ def shown(moment: datetime | None) -> str | SafeString:
 
 def _how_far(moment: datetime) -> str:
     now = timezone.now()
+    if timedelta(0) <= now - moment < timedelta(minutes=1):
+        return _("just now")
     if moment > now:
         return _("in %(span)s") % {"span": timesince(now, moment, depth=1)}
     return _("%(span)s ago") % {"span": timesince(moment, now, depth=1)}

@@ -103,3 +103,10 @@ def test_a_site_may_put_its_own_class_below_these_pages(settings: Any) -> None:
     finally:
         settings.RECOVERY = {**settings.RECOVERY, "ADMIN_BASE": "django.contrib.admin.ModelAdmin"}
         reload(readonly)
+
+
+def test_what_happened_within_the_minute_happened_just_now(ada: Any) -> None:
+    request = reset_for(ada)
+    body = viewer().get(listed("resetrequest", f"{request.pk}/change/")).content.decode()
+    assert "just now" in body
+    assert "0\xa0minutes" not in body
