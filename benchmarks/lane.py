@@ -103,7 +103,7 @@ def counting() -> Iterator[Count]:
         verb = sql.split(None, 1)[0].upper()
         if verb not in {"BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK"}:
             count.statements.append(sql)
-            is_write = verb in {"INSERT", "UPDATE", "DELETE"}
+            is_write = verb in {"INSERT", "UPDATE", "DELETE", "WITH"}
             count.commits += is_write and not connection.in_atomic_block
         return execute(sql, params, many, context)
 

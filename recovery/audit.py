@@ -32,7 +32,35 @@ def record(
     ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
     must be JSON and free of personal data. Raises DatabaseError, which must end the caller's transaction.
     """
-    event = AuditEvent(
+    noted = event(
+        action,
+        actor_key=actor_key,
+        user_key=user_key,
+        request=request,
+        request_id=request_id,
+        email=email,
+        reason=reason,
+        at=at,
+        **detail,
+    )
+    insert(noted)
+    return noted
+
+
+def event(
+    action: str,
+    *,
+    actor_key: str = "",
+    user_key: str = "",
+    request: ResetRequest | None = None,
+    request_id: UUID | None = None,
+    email: Email | None = None,
+    reason: str = "",
+    at: datetime | None = None,
+    **detail: Any,
+) -> AuditEvent:
+    """The row of ``record``, not written yet: for a caller that writes it together with what it records."""
+    return AuditEvent(
         action=action,
         actor_key=actor_key,
         user_key=user_key,
@@ -43,8 +71,6 @@ def record(
         occurred_at=at or timezone.now(),
         detail=detail,
     )
-    insert(event)
-    return event
 
 
 def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> None:

@@ -4,9 +4,10 @@ A window starts with the first try and is counted anew after its end. A limit is
 asker anything: intake records the outcome and answers alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from django.db import connections, models, router
@@ -36,6 +37,15 @@ class Taken:
         return self.count > self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A statement that counts tries and returns key, count, window_ends_at and now; the limit of each key."""
+
+    sql: str
+    params: list[Any]
+    limits: dict[str, int]
+
+
 def take(subjects: Mapping[str, str], *, within: str | None = None) -> tuple[dict[str, Taken], datetime]:
     """Count one try for each limit's subject, ``{"address": "ada@example.org", "source": "192.0.2.1"}``.
 
@@ -47,18 +57,24 @@ def take(subjects: Mapping[str, str], *, within: str | None = None) -> tuple[dic
     ``REQUEST_LIMITS``. Returns what was taken and the database's time.
     """
     connection = connections[router.db_for_write(LimitCounter)]
-    limits = {name: conf.REQUEST_LIMITS[name] for name in subjects}
-    keys = {counter_key(name, subject): name for name, subject in subjects.items()}
-    bounds = [counter_key(within, subjects[within]), limits[within][0]] if within else []
-    bounded = [bool(within) and name != within for name in keys.values()]
-    params: list[Any] = []
-    for (key, name), is_bounded in zip(keys.items(), bounded, strict=True):
-        params += [key, *(bounds if is_bounded else []), limits[name][1].total_seconds()]
+    step = count(subjects, within=within, vendor=connection.vendor)
     with connection.cursor() as cursor:
-        cursor.execute(_upsert(connection.vendor, bounded), params)
+        cursor.execute(step.sql, step.params)
         rows = cursor.fetchall()
-    taken = {keys[key]: Taken(count, limits[keys[key]][0], _moment(ends)) for key, count, ends, _ in rows}
+    names = dict(zip(step.limits, subjects, strict=True))
+    taken = {names[key]: Taken(tries, step.limits[key], _moment(ends)) for key, tries, ends, _ in rows}
     return taken, _moment(rows[0][3])
+
+
+def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str) -> Counting:
+    """The statement of ``take``, for a caller that makes it part of a larger one."""
+    limits = {counter_key(name, subject): conf.REQUEST_LIMITS[name] for name, subject in subjects.items()}
+    bound = counter_key(within, subjects[within]) if within else ""
+    params: list[Any] = []
+    for key, (_, window) in limits.items():
+        params += [key, *([bound, limits[bound][0]] if bound and key != bound else []), window.total_seconds()]
+    bounded = tuple(bool(bound) and key != bound for key in limits)
+    return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
 
 
 def hold(name: str, subject: str) -> None:
@@ -89,7 +105,8 @@ def counter_key(name: str, subject: str) -> str:
     return f"{name}:{salted_hmac('recovery.limits', subject, algorithm='sha256').hexdigest()[:40]}"
 
 
-def _upsert(vendor: str, bounded: Sequence[bool]) -> str:
+@cache
+def _upsert(vendor: str, bounded: tuple[bool, ...]) -> str:
     """One row for each; a bounded one adds nothing while another row, as it was before, is used up."""
     now, later = _NOW[vendor], _LATER[vendor]
     table = LimitCounter._meta.db_table
@@ -102,7 +119,7 @@ def _upsert(vendor: str, bounded: Sequence[bool]) -> str:
         f" count = excluded.count + CASE WHEN {table}.window_ends_at <= {now} THEN 0 ELSE {table}.count END,"
         f" window_ends_at = CASE WHEN {table}.window_ends_at <= {now}"
         f" THEN excluded.window_ends_at ELSE {table}.window_ends_at END"
-        f" RETURNING key, count, window_ends_at, {now}"
+        f" RETURNING key, count, window_ends_at, {now} AS now"
     )
 
 

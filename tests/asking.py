@@ -110,11 +110,12 @@ def statements() -> Iterator[Statements]:
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not CONTROL.match(sql):
             found.texts.append(sql)
+            found.commits += not connection.in_atomic_block and "INSERT INTO" in sql  # on its own
         return execute(sql, params, many, context)
 
     with CaptureQueriesContext(connection) as captured, connection.execute_wrapper(note):
         yield found
-    found.commits = sum(query["sql"].startswith("COMMIT") for query in captured.captured_queries)
+    found.commits += sum(query["sql"].startswith("COMMIT") for query in captured.captured_queries)
 
 
 def asked_for(client: Client, identifier: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The trail's row. Written by ``audit.record`` alone, changed by nobody."""
 
-import uuid
 from typing import Any, NoReturn
 
 from django.db import models
@@ -8,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.exceptions import RecoveryError
-from recovery.models.primary import PrimaryManager
+from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import Action
 
 
@@ -41,7 +40,7 @@ class AuditEvent(models.Model):
     """One thing that somebody did or that was decided. No foreign keys, no personal data: those stand in the
     row that ``request_id`` or ``email_id`` names and can be erased there."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     occurred_at = models.DateTimeField(_("when"), default=timezone.now)
     action = models.CharField(_("what"), max_length=32, choices=Action.choices)
     actor_key = models.CharField(_("who acted"), max_length=200, blank=True, help_text=_("Key of staff; else blank."))
@@ -62,7 +61,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["occurred_at", "-id"], name="recovery_audit_newest"),
             models.Index(fields=["request_id"], name="recovery_audit_request"),
-            models.Index(fields=["user_key", "occurred_at"], name="recovery_audit_user"),
+            models.Index(
+                fields=["user_key", "occurred_at"], name="recovery_audit_user", condition=~models.Q(user_key="")
+            ),
             models.Index(fields=["reference"], name="recovery_audit_reference"),
         ]
 

@@ -1,6 +1,5 @@
 """Emails, the things that happened to them, and the verb that moves one."""
 
-import uuid
 from typing import Any
 
 from django.db import models
@@ -10,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.insertion import insert
-from recovery.models.primary import PrimaryManager
+from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
 
@@ -30,7 +29,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
 class Email(models.Model):
     """One mail that we decided on: to whom, why, and where it is. Holds no body and no secret."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     kind = models.CharField(_("kind"), max_length=32, choices=EmailKind.choices)
     audience = models.CharField(_("audience"), max_length=40, default="default")
     recipient = models.CharField(_("recipient"), max_length=254, help_text=_("A stored address, as stored."))

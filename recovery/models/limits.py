@@ -19,7 +19,6 @@ class LimitCounter(models.Model):
         base_manager_name = "objects"
         verbose_name = _("limit counter")
         verbose_name_plural = _("limit counters")
-        indexes = [models.Index(fields=["window_ends_at"], name="recovery_limit_window")]
 
     def __str__(self) -> str:
         return f"{self.key}: {self.count}"

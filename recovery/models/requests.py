@@ -1,7 +1,6 @@
 """Requests and what was decided for each account of them."""
 
 import secrets
-import uuid
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.primary import PrimaryManager
+from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import Kind, Outcome
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base32 without I, L, O, U: read over the phone
@@ -39,7 +38,7 @@ class ResetRequestQuerySet(models.QuerySet["ResetRequest"]):
 class ResetRequest(models.Model):
     """One ask for recovery, also when no account matches. Holds the personal data of the ask."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     reference = models.CharField(_("reference"), max_length=8, default=new_reference, unique=True)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.FORGOT)
     audience = models.CharField(_("audience"), max_length=40, default="default")
@@ -94,7 +93,7 @@ def shown_reference(reference: str) -> str:
 class Decision(models.Model):
     """What the worker concluded for one account of a request, or for the request where no account was found."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     request = models.ForeignKey(ResetRequest, models.CASCADE, related_name="decisions", verbose_name=_("request"))
     user_key = models.CharField(_("whose account"), max_length=200, blank=True)
     outcome = models.CharField(_("outcome"), max_length=24, choices=Outcome.choices)

@@ -1,14 +1,12 @@
 """Links at rest: selector and digest, never the secret. Issuing and judging stand in ``tokens``."""
 
-import uuid
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.emails import Email
-from recovery.models.primary import PrimaryManager
+from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import TokenState
 
@@ -17,7 +15,7 @@ class ResetToken(models.Model):
     """One reset link for one account. An hour after its life the row becomes a tombstone without address
     and fingerprint, so that the page can still say "expired", "used" or "replaced"."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     selector = models.CharField(_("selector"), max_length=22, unique=True, help_text=_("Names the link."))
     digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the link's secret."))
     purpose = models.CharField(_("purpose"), max_length=16, default="reset")
