@@ -76,7 +76,9 @@ def populate(users: int) -> None:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             is_new = cursor.fetchone() is None
             if is_new:
-                cursor.execute(f"CREATE DATABASE {name}")
+                # Letters of all languages, as in production: comparing without case costs more than in plain C.
+                locale = " TEMPLATE template0 LOCALE_PROVIDER builtin LOCALE 'C.UTF-8'"
+                cursor.execute(f"CREATE DATABASE {name}" + (locale if connection.pg_version >= 170000 else ""))
     else:
         is_new = not Path(name).exists()
     _go_to(name)
