@@ -73,12 +73,14 @@ def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: 
     if blocks and not blocks[-1]._from_testcase:  # as durable=True judges it
         raise RuntimeError("An ask commits on its own and cannot be part of a transaction.")
     step = limits.count(subjects, within="source", vendor=connection.vendor)
-    passed, refused = (
-        audit.event(Action.REQUESTED, request=request, outcome=outcome, audience=request.audience)
-        for outcome in (Outcome.RECEIVED, Outcome.THROTTLED)
-    )
+    event = audit.event(Action.REQUESTED, request=request, outcome=Outcome.RECEIVED, audience=request.audience)
     is_refused, now = insert_ask(
-        request, passed=passed, refused=refused, counting=step.sql, params=step.params, limits=step.limits
+        request,
+        event,
+        refused={**event.detail, "outcome": Outcome.THROTTLED},
+        counting=step.sql,
+        params=step.params,
+        limits=step.limits,
     )
     request.outcome = Outcome.THROTTLED if is_refused else Outcome.RECEIVED
     request.requested_at, request.next_try_at = now, now + SWEEP_GRACE

@@ -4,6 +4,7 @@ Five round trips (BEGIN, three statements, COMMIT) take a millisecond and a half
 knows no INSERT within WITH, and needs none: its statements take hundredths of a millisecond.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,36 +22,34 @@ _REQUEST: Mapping[str, str] = {
     "requested_at": "now",
     "next_try_at": f"now + make_interval(secs => {SWEEP_GRACE / timedelta(seconds=1)})",
 }
-_EVENT: Mapping[str, str] = {"occurred_at": "now", "detail": "CASE WHEN refused THEN %s ELSE %s END"}
+_EVENT: Mapping[str, str] = {"occurred_at": "now", "detail": "CASE WHEN refused THEN %s ELSE %s END::jsonb"}
 
 
 def insert_ask(
     request: ResetRequest,
+    event: AuditEvent,
     *,
-    passed: AuditEvent,
-    refused: AuditEvent,
+    refused: Mapping[str, Any],
     counting: str,
     params: Sequence[Any],
     limits: Mapping[str, int],
 ) -> tuple[bool, datetime]:
-    """Count by the statement ``counting``, and write the request as received with the trail row ``passed``, or as
-    throttled with ``refused`` (which differ in their detail) if a count is past its limit. Returns whether it is,
-    and the database's time, which all rows bear. Commits by itself outside a transaction.
+    """Count by the statement ``counting``, and write the request as received with the trail row ``event``, or as
+    throttled and that row with the detail ``refused`` if a count is past its limit. Returns whether it is, and the
+    database's time, which all rows bear. Commits by itself outside a transaction.
     """
-    alias = router.db_for_write(ResetRequest)
-    connection = connections[alias]
+    connection = connections[router.db_for_write(ResetRequest)]
     bounds = ", ".join(["(%s, %s)"] * len(limits))
-    detail = AuditEvent._meta.get_field("detail")
     values = [
         *params,
         *(value for bound in limits.items() for value in bound),
-        *_values(request, _REQUEST, alias),
-        *_values(passed, {**_EVENT, "detail": ""}, alias, detail=[
-            detail.get_db_prep_save(row.detail, connection) for row in (refused, passed)
-        ]),
-    ]  # fmt: skip
+        *[getattr(request, attribute) for attribute in _attributes(ResetRequest, *_REQUEST)],
+        *[getattr(event, attribute) for attribute in _attributes(AuditEvent, *_EVENT)],
+        json.dumps(refused),
+        json.dumps(event.detail),
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(alias, counting, bounds), values)
+        cursor.execute(_statement(connection.alias, counting, bounds), values)
         is_refused, now = cursor.fetchone()
     return bool(is_refused), now
 
@@ -67,7 +66,9 @@ def _statement(alias: str, counting: str, bounds: str) -> str:
 
 
 def _insert(model: type[Model], given: Mapping[str, str], alias: str) -> str:
-    quote, fields = connections[alias].ops.quote_name, model._meta.concrete_fields
+    """What the row gives comes first, as in ``_attributes``, then what the statement finds out."""
+    quote = connections[alias].ops.quote_name
+    fields = sorted(model._meta.concrete_fields, key=lambda field: field.name in given)
     columns = ", ".join(quote(str(field.column)) for field in fields)
     values = ", ".join(given.get(field.name, f"%s{_cast(field, alias)}") for field in fields)
     return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {values} FROM verdict"  # noqa: S608
@@ -77,11 +78,7 @@ def _cast(field: "Field[Any, Any]", alias: str) -> str:
     return "" if isinstance(field, CharField) else f"::{field.db_type(connections[alias])}"
 
 
-def _values(row: Model, given: Mapping[str, str], alias: str, **instead: Sequence[Any]) -> list[Any]:
-    values: list[Any] = []
-    for field in row._meta.concrete_fields:
-        if field.name in instead:
-            values += instead[field.name]
-        elif field.name not in given:
-            values.append(field.get_db_prep_save(getattr(row, field.attname), connections[alias]))
-    return values
+@cache
+def _attributes(model: type[Model], *given: str) -> list[str]:
+    """What is taken from the row as it is: text, numbers, keys and moments are the driver's own types."""
+    return [field.attname for field in model._meta.concrete_fields if field.name not in given]
