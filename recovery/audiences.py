@@ -41,9 +41,11 @@ def chosen(*, host: str, name: str = "") -> str:
 
     What it says only picks among the site's own; nothing of it gets into a page or a mail.
     """
-    if name in ("default", *conf.AUDIENCES):
+    if not (audiences := conf.AUDIENCES):
+        return "default"
+    if name in ("default", *audiences):
         return name
-    homes = {door: str(own["BASE_URL"]) for door, own in conf.AUDIENCES.items() if own.get("BASE_URL")}
+    homes = {door: str(own["BASE_URL"]) for door, own in audiences.items() if own.get("BASE_URL")}
     if _host(conf.BASE_URL) == host.lower():
         return "default"
     return next((door for door, base_url in homes.items() if _host(base_url) == host.lower()), "default")
