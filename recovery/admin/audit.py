@@ -13,7 +13,7 @@ from recovery.admin.columns import Columns
 from recovery.admin.emails import meant, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent
+from recovery.models import AuditEvent, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
 
 
@@ -76,7 +76,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
         }
         if own := uuid_in(term):
             requests.add(own)
+        reference = parse_reference(term)
+        known = ResetRequest.objects.filter(reference=reference).values_list("pk", flat=True) if reference else []
+        requests.update(known)
         ways = [trail.filter(request_id__in=requests), trail.filter(user_key=term)]
-        if reference := parse_reference(term):
+        if reference and not known:  # its request was purged: the trail is read through for what bears it
             ways.append(trail.filter(reference=reference))
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)

@@ -64,7 +64,6 @@ class AuditEvent(models.Model):
             models.Index(
                 fields=["user_key", "occurred_at"], name="recovery_audit_user", condition=~models.Q(user_key="")
             ),
-            models.Index(fields=["reference"], name="recovery_audit_reference"),
         ]
 
     def __str__(self) -> str:

@@ -114,7 +114,7 @@ class EmailEvent(models.Model):
     reject_reason = models.CharField(_("provider's reason"), max_length=32, blank=True)
     detail = models.CharField(_("detail"), max_length=1000, blank=True, help_text=_("What the other side said."))
     dedupe_key = models.CharField(  # noqa: DJ001 - NULL is no duplicate of NULL, and our own events have no key
-        max_length=64, null=True, unique=True, editable=False
+        max_length=64, null=True, editable=False
     )
 
     objects = PrimaryManager["EmailEvent"]()
@@ -127,6 +127,7 @@ class EmailEvent(models.Model):
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
         ]
+        constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="recovery_event_told_once")]
 
     def __str__(self) -> str:
         return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.kind}"

@@ -39,7 +39,7 @@ class ResetRequest(models.Model):
     """One ask for recovery, also when no account matches. Holds the personal data of the ask."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
-    reference = models.CharField(_("reference"), max_length=8, default=new_reference, unique=True)
+    reference = models.CharField(_("reference"), max_length=8, default=new_reference)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.FORGOT)
     audience = models.CharField(_("audience"), max_length=40, default="default")
     identifier = models.CharField(_("asked for"), max_length=254, help_text=_("User name or address as typed."))
@@ -74,7 +74,9 @@ class ResetRequest(models.Model):
             models.Index(fields=["identifier", "requested_at"], name="recovery_request_asked_for"),
         ]
         constraints = [
-            models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="recovery_request_outcome")
+            models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="recovery_request_outcome"),
+            # A constraint, not unique=True: on PostgreSQL that makes a second index, for LIKE, which nobody needs.
+            models.UniqueConstraint(fields=["reference"], name="recovery_request_reference"),
         ]
 
     def __str__(self) -> str:

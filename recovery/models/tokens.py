@@ -16,7 +16,7 @@ class ResetToken(models.Model):
     and fingerprint, so that the page can still say "expired", "used" or "replaced"."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
-    selector = models.CharField(_("selector"), max_length=22, unique=True, help_text=_("Names the link."))
+    selector = models.CharField(_("selector"), max_length=22, help_text=_("Names the link."))
     digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the link's secret."))
     purpose = models.CharField(_("purpose"), max_length=16, default="reset")
     user_key = models.CharField(_("whose account"), max_length=200)
@@ -47,7 +47,8 @@ class ResetToken(models.Model):
             models.Index(fields=["expires_at"], name="recovery_token_unpurged", condition=~Q(fingerprint="")),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=TokenState.values), name="recovery_token_state_word")
+            models.CheckConstraint(condition=Q(state__in=TokenState.values), name="recovery_token_state_word"),
+            models.UniqueConstraint(fields=["selector"], name="recovery_token_selector"),
         ]
 
     def __str__(self) -> str:
