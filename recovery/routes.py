@@ -73,7 +73,9 @@ def _backend(route: Mapping[str, Any]) -> BaseEmailBackend:
 
 def _as_configured(route: Mapping[str, Any]) -> BaseEmailBackend:
     if "BACKEND" in route:
-        return cast(BaseEmailBackend, import_string(route["BACKEND"])(**route.get("OPTIONS", {})))
+        # From Django 6.1 on, a backend without an alias reads the EMAIL_* settings, which MAILERS forbids.
+        alias = {"alias": str(route.get("NAME", "default"))} if django.VERSION >= (6, 1) else {}
+        return cast(BaseEmailBackend, import_string(route["BACKEND"])(**alias, **route.get("OPTIONS", {})))
     if django.VERSION >= (6, 1):
         return mail.mailers[route.get("MAILER", "default")]
     return mail.get_connection()
