@@ -8,6 +8,7 @@ same link under the same Message-ID.
 
 import logging
 import random
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -32,6 +33,7 @@ LEASE: Final = timedelta(seconds=90)
 MOST_TRIES: Final = 12
 FIRST_WAIT: Final = timedelta(seconds=10)
 LONGEST_WAIT: Final = timedelta(minutes=5)
+SOFT_BREAK: Final = re.compile(r"=\r?\n")  # quoted-printable (RFC 2045 section 6.7) cuts a long link in two
 
 
 class Setback(NamedTuple):
@@ -207,7 +209,9 @@ def _at_least(state: str) -> Case:
 
 def _clean(error: Exception, secrets: Sequence[str]) -> str:
     """What went wrong, without any link: a provider's answer or a traceback line may echo the mail."""
-    text = str(error) or type(error).__name__
+    text = SOFT_BREAK.sub("", str(error)) or type(error).__name__
     for secret in secrets:
-        text = text.replace(secret, "[secret]")
+        middle = len(secret) // 2
+        for part in (secret, secret[:middle], secret[middle:]):
+            text = text.replace(part, "[secret]")
     return " ".join(text.split())

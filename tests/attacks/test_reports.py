@@ -159,11 +159,7 @@ class Talkative(BaseEmailBackend):
         raise ConnectionError(f"451 {message.message().as_string()}")
 
 
-NOTED = r"UPDATE .recovery_email. SET .*.lease_owner. = NULL"
-BROKEN_MAIL = "{% for link in links %}{{ link.url }}{{ link|add:link.url|date:link }}{% include link.url %}{% endfor %}"
-
-
-NOTED = r"UPDATE .recovery_email. SET .*.lease_owner. = NULL"
+NOTED = r"UPDATE .recovery_email. SET .*.reason. = .*.lease_owner. = "
 BROKEN_MAIL = "{% for link in links %}{{ link.url }}{% include link.url %}{% endfor %}"
 
 
