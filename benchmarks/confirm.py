@@ -63,6 +63,7 @@ class Course:
 
     def _turn(self, name: str, flows: int) -> list[list[float]]:
         with self._site(name):
+            self._walk(name, self._link(name))  # after a change of settings, Django compiles the templates anew
             return [self._walk(name, self._link(name)) for _ in range(flows)]
 
     def _site(self, name: str) -> AbstractContextManager[None]:

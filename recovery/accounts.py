@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from recovery.addresses import normalise
 from recovery.conf import conf
+from recovery.models.rows import change, of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,8 @@ def by_key(key: str) -> AbstractBaseUser | None:
     model = _model()
     composite = isinstance(model._meta.pk, CompositePrimaryKey)
     try:
-        return cast(AbstractBaseUser, model._default_manager.get(pk=tuple(json.loads(key)) if composite else key))
-    except (model.DoesNotExist, ValueError, TypeError, ValidationError):
+        return cast("AbstractBaseUser | None", of_key(model._default_manager, json.loads(key) if composite else key))
+    except (ValueError, TypeError, OverflowError, ValidationError):
         return None
 
 
@@ -176,7 +177,8 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     model = type(user)
     fields = {field.name for field in model._meta.concrete_fields}
     as_read = {name: getattr(user, name) for name in {"is_active", email_field()} & fields}
-    if not model._default_manager.filter(pk=user.pk, password=old_hash, **as_read).update(password=user.password):
+    as_read["password"] = old_hash
+    if not change(model._default_manager, user.pk, to={"password": user.password}, if_still=as_read):
         return False
     signals.post_save.send(
         sender=model, instance=user, created=False, raw=False, using=user._state.db, update_fields={"password"}

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences
 from recovery.conf import conf
 from recovery.models import ResetRequest
 
@@ -31,10 +30,10 @@ class Asked:
     hint: str | None
 
 
-def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None, *, path: str) -> None:
+def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None, *, path: str, secure: bool) -> None:
     """Let the asking browser, and only it, resend from the page of this reference, which is at ``path``."""
     value = signing.dumps([asked.reference, int(time.time()), hint or ""], salt=SALT)
-    _set(response, ASKED, value, path, ASKED_SECONDS, audience=asked.audience)
+    _set(response, ASKED, value, path, ASKED_SECONDS, secure=secure)
 
 
 def read_asked(request: HttpRequest, reference: str) -> Asked | None:
@@ -50,9 +49,9 @@ def read_asked(request: HttpRequest, reference: str) -> Asked | None:
 
 
 @sensitive_variables("verifier")
-def keep_verifier(response: HttpResponse, selector: str, verifier: str, *, audience: str) -> None:
+def keep_verifier(response: HttpResponse, selector: str, verifier: str, *, secure: bool) -> None:
     """Move the link's secret into the browser, for the path of this link alone."""
-    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS, audience=audience)
+    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS, secure=secure)
 
 
 def read_verifier(request: HttpRequest) -> str:
@@ -67,6 +66,5 @@ def _path(selector: str) -> str:
     return reverse("recovery:reset_form", kwargs={"selector": selector})
 
 
-def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int, *, audience: str) -> None:
-    secure = audiences.get(audience).is_https
+def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int, *, secure: bool) -> None:
     response.set_cookie(name, value, max_age=seconds, path=path, secure=secure, httponly=True, samesite="Lax")

@@ -68,8 +68,9 @@ def take(subjects: Mapping[str, str], *, within: str | None = None) -> tuple[dic
 
 def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str) -> Counting:
     """The statement of ``take``, for a caller that makes it part of a larger one."""
-    limits = {counter_key(name, subject): conf.REQUEST_LIMITS[name] for name, subject in subjects.items()}
-    bound = counter_key(within, subjects[within]) if within else ""
+    keys = {name: counter_key(name, subject) for name, subject in subjects.items()}
+    limits = {key: conf.REQUEST_LIMITS[name] for name, key in keys.items()}
+    bound = keys[within] if within else ""
     params: list[Any] = []
     for key, (_, window) in limits.items():
         params += [key, *([bound, limits[bound][0]] if bound and key != bound else []), window.total_seconds()]

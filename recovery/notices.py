@@ -12,9 +12,8 @@ from recovery.reasons import EmailKind
 
 
 def password_changed(user: AbstractBaseUser, *, request: ResetRequest, origin: Origin) -> list[Email]:
-    """Queue a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6), in the caller's
-    transaction."""
-    return outbox.queue(
+    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6), for ``outbox.write``."""
+    return outbox.compose(
         EmailKind.PASSWORD_CHANGED,
         accounts.of_user(user).verified_addresses,
         user_key=accounts.key_of(user),

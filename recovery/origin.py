@@ -80,7 +80,7 @@ def describe_browser(user_agent: str) -> str:
 
 def printable(text: str) -> str:
     """Without control characters and lone surrogates: PostgreSQL stores neither NUL nor surrogates."""
-    return "".join(c for c in text if c.isprintable())
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
 
 
 def is_navigation(request: HttpRequest) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from recovery.addresses import normalise
-from recovery.models import Email, EmailEvent, ResetRequest
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest
 from recovery.models.insertion import insert
 from recovery.reasons import EmailKind, EventKind
 
@@ -27,14 +27,52 @@ def queue(
     language: str = "",
     context: Mapping[str, Any] | None = None,
 ) -> list[Email]:
-    """Write one email and its ``queued`` event for each recipient, in the caller's transaction: two statements.
+    """Write one email and its ``queued`` event for each recipient, in the caller's transaction; see ``compose``.
 
-    One recipient a message, because several providers report opens and bounces per message. Recipients are
-    stored addresses. ``send_by`` is 24 hours from now unless given. ``context`` must be JSON without secrets.
     The caller rings ``recovery.send_email`` or delivers.
     """
+    emails = compose(
+        kind,
+        recipients,
+        send_by=send_by,
+        user_key=user_key,
+        request=request,
+        audience=audience,
+        language=language,
+        context=context,
+    )
+    write(emails)
+    return emails
+
+
+def write(emails: Sequence[Email], *noted: AuditEvent, after: tuple[str, list[Any]] | None = None) -> None:
+    """Write composed emails, their ``queued`` events and rows of the trail, in the caller's transaction; ``after``
+    an UPDATE of what they follow from.
+
+    Two statements for the mails and one for the trail; on PostgreSQL one for all.
+    """
+    queued = [EmailEvent(email=email, kind=EventKind.QUEUED, occurred_at=email.queued_at) for email in emails]
+    insert(*emails, *queued, *noted, after=after)
+
+
+def compose(
+    kind: str,
+    recipients: Sequence[str],
+    *,
+    send_by: datetime | None = None,
+    user_key: str = "",
+    request: ResetRequest | None = None,
+    audience: str = "default",
+    language: str = "",
+    context: Mapping[str, Any] | None = None,
+) -> list[Email]:
+    """One email for each recipient, to be written: several providers report opens and bounces per message.
+
+    Recipients are stored addresses. ``send_by`` is 24 hours from now unless given. ``context`` must be JSON
+    without secrets.
+    """
     now = timezone.now()
-    emails = [
+    return [
         Email(
             kind=kind,
             audience=audience,
@@ -51,7 +89,3 @@ def queue(
         )
         for recipient in dict.fromkeys(recipients)
     ]
-    if emails:
-        insert(*emails)
-        insert(*[EmailEvent(email=email, kind=EventKind.QUEUED, occurred_at=now) for email in emails])
-    return emails

@@ -4,7 +4,7 @@ And for every path that holds a link's secret: it is out of the request before a
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,9 +32,10 @@ HEADERS: Final = {
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
-def policy() -> str:
+@cache
+def policy(static_url: str) -> str:
     """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one."""
-    static = urlsplit(str(of_django("STATIC_URL") or ""))
+    static = urlsplit(static_url)
     if not static.netloc:
         return POLICY
     host = f"{static.scheme}://{static.netloc}" if static.scheme else static.netloc
@@ -49,8 +50,9 @@ def page(view: View) -> View:
     @wraps(guarded)
     def with_headers(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = guarded(request, *args, **kwargs)
-        for name, value in {**HEADERS, "Content-Security-Policy": policy()}.items():
+        for name, value in HEADERS.items():
             response.headers[name] = value
+        response.headers["Content-Security-Policy"] = policy(str(of_django("STATIC_URL") or ""))
         return response
 
     return login_not_required(transaction.non_atomic_requests(with_headers))

@@ -24,11 +24,13 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
-from recovery.models import Email, ResetRequest, ResetToken
+from recovery.models import AuditEvent, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
+from recovery.models.rows import columns, read, read_pairs
 from recovery.reasons import Action, EmailKind, Refusal, TokenState
 
 PURPOSE: Final = "reset"
+_TABLE: Final = ResetToken._meta.db_table
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
 MEASURED: Final = timedelta(days=7)  # how far back deliveries count for a life of "auto"
@@ -76,12 +78,25 @@ def mint_anew(token: ResetToken) -> None:
 @sensitive_variables("verifier")
 def find(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
     """The link with this selector, secret and purpose, dead or alive; None when any of them is wrong."""
-    table = ResetToken._meta.db_table
-    found = ResetToken.objects.raw(f'SELECT * FROM "{table}" WHERE selector = %s AND purpose = %s', [selector, purpose])
-    token = next(iter(found), None)
-    if token is None or not constant_time_compare(_digest(verifier), token.digest):
-        return None
-    return token
+    sql = f"SELECT {columns(ResetToken)} FROM {_TABLE} WHERE selector = %s AND purpose = %s"
+    token = next(iter(read(ResetToken, sql, [selector, purpose])), None)
+    return token if token and constant_time_compare(_digest(verifier), token.digest) else None
+
+
+@sensitive_variables("verifier")
+def find_with_request(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
+    """As ``find``, and the link's request is read in the same statement."""
+    request = ResetRequest._meta.db_table
+    sql = (
+        f"SELECT {columns(ResetToken)}, {columns(ResetRequest)} FROM {_TABLE}"
+        f" JOIN {request} ON {request}.id = {_TABLE}.request_id"
+        f" WHERE {_TABLE}.selector = %s AND {_TABLE}.purpose = %s"
+    )
+    for token, asked in read_pairs(ResetToken, ResetRequest, sql, [selector, purpose]):
+        if constant_time_compare(_digest(verifier), token.digest):
+            token.request = asked
+            return token
+    return None
 
 
 @sensitive_variables("verifier")
@@ -90,14 +105,21 @@ def find_and_count(selector: str, verifier: str, *, purpose: str = PURPOSE) -> R
 
     The secret is compared as its SHA-256, of which a guess controls no part.
     """
-    table = ResetToken._meta.db_table
-    digest = _digest(verifier)
-    counted = ResetToken.objects.raw(
-        f"UPDATE {table} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
-        f" WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS} RETURNING *",
-        [_db_value(models.DateTimeField(), timezone.now()), selector, digest, purpose],
+    counted = _update(
+        "SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
+        f" WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS}",
+        [_db_value(models.DateTimeField(), timezone.now()), selector, _digest(verifier), purpose],
     )
     return next(iter(counted), None)
+
+
+def count_opening(token: ResetToken, opened: AuditEvent) -> None:
+    """Count an opening of a link that was found and write its row of the trail, in one statement on PostgreSQL;
+    past MOST_OPENINGS neither."""
+    if token.open_count < MOST_OPENINGS:
+        moment, own = _db_value(models.DateTimeField(), timezone.now()), _db_value(models.UUIDField(), token.pk)
+        counted = f"UPDATE {_TABLE} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s) WHERE id = %s"
+        insert(opened, after=(counted, [moment, own]))
 
 
 def refusal(token: ResetToken, user: AbstractBaseUser | None) -> Refusal | None:
@@ -147,7 +169,7 @@ def handed_over(emails: Sequence[Email]) -> None:
 
 
 def _handed_over(keys: Sequence[Any]) -> None:
-    table, now = ResetToken._meta.db_table, timezone.now()
+    table, now = _TABLE, timezone.now()
     listed = ", ".join(["%s"] * len(keys))
     moment, expiry = (_db_value(models.DateTimeField(), at) for at in (now, now + lifetime()))
     left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
@@ -183,8 +205,7 @@ def revoke(user_key: str) -> int:
 
 
 def _update(what: str, params: Sequence[Any]) -> list[ResetToken]:
-    table = ResetToken._meta.db_table
-    return list(ResetToken.objects.raw(f"UPDATE {table} {what} RETURNING *", params))
+    return read(ResetToken, f"UPDATE {_TABLE} {what} RETURNING {columns(ResetToken)}", params)
 
 
 def _record(action: str, links: Sequence[ResetToken]) -> None:

@@ -46,7 +46,7 @@ def forgot(request: HttpRequest, audience: str = "") -> HttpResponse:
                 audience=door.name,
                 next_url=_safe_next(request, form.cleaned_data["next"]),
             )
-            return _sent_page_of(request, asked, hint=likely_domain(typed))
+            return _sent_page_of(request, asked, door, hint=likely_domain(typed))
     else:
         form = ForgotForm(initial={"next": _safe_next(request, request.GET.get("next", ""))})
     return render(request, "recovery/forgot.html", {"form": form, **_site(door)})
@@ -90,7 +90,7 @@ def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
     if not is_navigation(request):
         resets.see_link(selector, verifier, origin=Origin.of(request))
     response = HttpResponseRedirect(reverse("recovery:reset_form", kwargs={"selector": selector}))
-    cookies.keep_verifier(response, selector, verifier, audience=_door(request).name)
+    cookies.keep_verifier(response, selector, verifier, secure=_door(request).is_https)
     return response
 
 
@@ -149,13 +149,15 @@ def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> Htt
         return redirect(_path(request, _door(request, before.audience), "sent", reference=shown_reference(code)))
     origin, door = Origin.of(request), _door(request, before.audience)
     again = intake.ask(before.identifier, origin=origin, audience=door.name, next_url=before.next_url)
-    return _sent_page_of(request, again, hint=asked.hint)
+    return _sent_page_of(request, again, door, hint=asked.hint)
 
 
-def _sent_page_of(request: HttpRequest, asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
-    url = _path(request, audiences.get(asked.audience), "sent", reference=asked.shown_reference)
+def _sent_page_of(
+    request: HttpRequest, asked: ResetRequest, door: audiences.Audience, *, hint: str | None = None
+) -> HttpResponse:
+    url = _path(request, door, "sent", reference=asked.shown_reference)
     response = HttpResponseRedirect(url)
-    cookies.keep_asked(response, asked, hint, path=url.partition("?")[0])
+    cookies.keep_asked(response, asked, hint, path=url.partition("?")[0], secure=door.is_https)
     return response
 
 
@@ -167,7 +169,7 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpRespon
         return redirect(_path(request, _door(request), "forgot"))
     before = token.request
     origin, door = Origin.of(request), _door(request, before.audience)
-    return _sent_page_of(request, intake.ask(before.identifier, origin=origin, audience=door.name))
+    return _sent_page_of(request, intake.ask(before.identifier, origin=origin, audience=door.name), door)
 
 
 @sensitive_variables()  # validators and hashers are the site's and name their variables as they like
@@ -251,6 +253,8 @@ def _path(request: HttpRequest, door: audiences.Audience, name: str, **kwargs: s
 
 def _safe_next(request: HttpRequest, wanted: str) -> str:
     """A path of this site to go on to after signing in, or ""."""
+    if not wanted:
+        return ""
     is_safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
     return wanted if is_safe and wanted.isprintable() and wanted.startswith("/") and len(wanted) <= 200 else ""
 

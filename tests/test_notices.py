@@ -7,7 +7,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 
-from recovery import delivery, notices
+from recovery import delivery, notices, outbox
 from recovery.models import Email, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import EmailKind
@@ -17,6 +17,12 @@ from tests.factories import UserFactory
 pytestmark = pytest.mark.django_db
 
 ORIGIN = Origin(ip="192.0.2.77", user_agent=FIREFOX["HTTP_USER_AGENT"], language="en")
+
+
+def changed(user: Any, *, request: ResetRequest, origin: Origin) -> list[Email]:
+    emails = notices.password_changed(user, request=request, origin=origin)
+    outbox.write(emails)
+    return emails
 
 
 def sent(emails: list[Email]) -> list[Any]:
@@ -42,7 +48,7 @@ def test_every_verified_address_is_told_of_a_new_password_and_no_other() -> None
         ("unproven@example.com", False),
     ):
         EmailAddress.objects.create(user=user, email=address, verified=verified, primary=address.startswith("first"))
-    emails = notices.password_changed(user, request=request_of(user), origin=ORIGIN)
+    emails = changed(user, request=request_of(user), origin=ORIGIN)
     assert [message.to for message in sent(emails)] == [["first@example.com"], ["second@example.com"]]
 
 
@@ -50,12 +56,12 @@ def test_an_account_without_an_address_is_told_nothing() -> None:
     user = UserFactory.create()
     request = request_of(user)
     user.email = ""
-    assert notices.password_changed(user, request=request, origin=ORIGIN) == []
+    assert changed(user, request=request, origin=ORIGIN) == []
 
 
 def test_a_notice_says_what_with_whose_and_has_no_link_that_changes_anything() -> None:
     user = UserFactory.create()
-    [message] = sent(notices.password_changed(user, request=request_of(user), origin=ORIGIN))
+    [message] = sent(changed(user, request=request_of(user), origin=ORIGIN))
     for text in texts(message)[1:]:
         assert user.username in text
         assert "Firefox (Linux)" in text
@@ -66,7 +72,7 @@ def test_a_notice_says_what_with_whose_and_has_no_link_that_changes_anything() -
 
 def test_a_notice_speaks_the_language_of_the_request() -> None:
     user = UserFactory.create()
-    [message] = sent(notices.password_changed(user, request=request_of(user, "de"), origin=ORIGIN))
+    [message] = sent(changed(user, request=request_of(user, "de"), origin=ORIGIN))
     assert "Passwort" in message.subject
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from recovery import outbox
@@ -14,10 +14,10 @@ from tests.asking import statements
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_each_recipient_gets_a_mail_and_an_event_of_its_own_in_two_statements() -> None:
+def test_each_recipient_gets_a_mail_and_an_event_of_its_own_in_two_statements_or_one() -> None:
     with statements() as found:
         emails = outbox.queue(EmailKind.PASSWORD_CHANGED, ["a@example.com", "b@example.com", "c@example.com"])
-    assert len(found.texts) == 2
+    assert len(found.texts) == (1 if connection.vendor == "postgresql" else 2)
     assert {email.recipient for email in Email.objects.all()} == {"a@example.com", "b@example.com", "c@example.com"}
     assert {email.state for email in Email.objects.all()} == {EmailState.QUEUED}
     assert [event.kind for event in EmailEvent.objects.all()] == [EventKind.QUEUED] * 3

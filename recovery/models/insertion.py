@@ -6,9 +6,11 @@ is made once per model and database. No signals, no ``refresh``: rows of this ap
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, CharField, Field, Model, PositiveSmallIntegerField
 
 _OWN_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {
@@ -17,12 +19,33 @@ _OWN_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {
 }
 
 
-def insert(*instances: Model) -> None:
-    """Write new instances of one model in one statement, in the caller's transaction.
+def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> None:
+    """Write new instances in the caller's transaction, those of one model in one statement; ``after`` an UPDATE.
 
-    Keys must be set by the instance (UUID defaults); a database-made key is left out and not read back.
+    On PostgreSQL all of it is one statement, since a round trip costs more than a row. Keys must be set by the
+    instance (UUID defaults); a database-made key is left out and not read back.
     """
-    model = type(instances[0])
+    parts = [_insertion(model, list(rows)) for model, rows in groupby(instances, key=type)]
+    if after:
+        parts.insert(0, _Insertion(parts[0].connection, [], *after))
+    if len(parts) > 1 and parts[0].connection.vendor == "postgresql":
+        parts = [_joined(parts)]
+    for part in parts:
+        with part.connection.cursor() as cursor:
+            cursor.execute(part.sql, part.values)
+        for instance in part.rows:
+            instance._state.adding = False
+            instance._state.db = part.connection.alias
+
+
+class _Insertion(NamedTuple):
+    connection: BaseDatabaseWrapper
+    rows: list[Model]
+    sql: str
+    values: list[Any]
+
+
+def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
     connection = connections[router.db_for_write(model)]
     columns = _columns(model)
     head, row = _statement(model, connection.alias)
@@ -30,14 +53,18 @@ def insert(*instances: Model) -> None:
         value
         if type(value := getattr(instance, attribute)) in own_types
         else field.get_db_prep_save(field.pre_save(instance, add=True), connection)
-        for instance in instances
+        for instance in rows
         for field, attribute, own_types in columns
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(head + ", ".join([row] * len(instances)), values)
-    for instance in instances:
-        instance._state.adding = False
-        instance._state.db = connection.alias
+    return _Insertion(connection, rows, head + ", ".join([row] * len(rows)), values)
+
+
+def _joined(parts: list[_Insertion]) -> _Insertion:
+    """All in one statement; PostgreSQL judges foreign keys at its end."""
+    *firsts, last = parts
+    named = ", ".join(f"part{number} AS ({part.sql})" for number, part in enumerate(firsts))
+    rows = [row for part in parts for row in part.rows]
+    return _Insertion(last.connection, rows, f"WITH {named} {last.sql}", [v for part in parts for v in part.values])
 
 
 @cache

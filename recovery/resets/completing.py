@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, bell, notices, tokens
+from recovery import accounts, audit, bell, notices, outbox, tokens
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
+from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.signals import reset_completed
 
-_COMPLETE: Final = 'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s WHERE "id" = %s RETURNING *'
+_COMPLETE: Final = 'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s WHERE "id" = %s'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Opening:
 @sensitive_variables("verifier")
 def stand(selector: str, verifier: str) -> Opening:
     """Where a link stands right now; reads only."""
-    return _judged(tokens.find(selector, verifier))
+    return _judged(tokens.find_with_request(selector, verifier))
 
 
 @sensitive_variables("verifier")
@@ -41,21 +41,31 @@ def open_link(selector: str, verifier: str, *, verdict: str, origin: Origin) -> 
 
     With the wrong secret nothing is written. Nothing is used up, however often it is opened.
     """
+    if connections[router.db_for_write(ResetToken)].vendor == "postgresql":
+        opening = _judged(tokens.find(selector, verifier))
+        if opening.token is not None:
+            tokens.count_opening(opening.token, _opened(opening, verdict=verdict, origin=origin))
+        return opening
+    # Two statements and no round trips: here the opening is counted while the link is found.
     with atomic(ResetToken):
         token = tokens.find_and_count(selector, verifier)
         if token is None:
             return stand(selector, verifier)
         opening = _judged(token)
-        audit.record(
-            Action.LINK_OPENED,
-            user_key=token.user_key,
-            request_id=token.request_id,
-            verdict=verdict,
-            browser=origin.browser,
-            refusal=opening.refusal,
-            form_shown=opening.refusal is None and verdict == Verdict.PERSON,
-        )
+        insert(_opened(opening, verdict=verdict, origin=origin))
     return opening
+
+
+def _opened(opening: Opening, *, verdict: str, origin: Origin) -> AuditEvent:
+    return audit.event(
+        Action.LINK_OPENED,
+        user_key=opening.token.user_key if opening.token else "",
+        request_id=opening.token.request_id if opening.token else None,
+        verdict=verdict,
+        browser=origin.browser,
+        refusal=opening.refusal,
+        form_shown=opening.refusal is None and verdict == Verdict.PERSON,
+    )
 
 
 @sensitive_variables("verifier")
@@ -90,7 +100,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     hash), request completed, notices queued, trail written. Raises LinkRefused, with nothing changed, when
     another post of the same link or another change of the password was faster.
     """
-    old_hash = user.password
+    old_hash, request = user.password, token.request
     user.set_password(password)  # a hash takes a quarter of a second: before the transaction
     try:
         with atomic(ResetToken, durable=True):
@@ -98,11 +108,11 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
                 raise LinkRefused(Refusal.USED)
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
-            request = token.request = _completed(token.request_id)
             emails = notices.password_changed(user, request=request, origin=origin)
-            audit.record(
+            completed = audit.event(
                 Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
             )
+            outbox.write(emails, completed, after=_completion(request))
     except LinkRefused:
         user.password = old_hash
         raise
@@ -111,12 +121,12 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
 
 
-def _completed(request_id: UUID) -> ResetRequest:
-    """Note it in the request's row and read that row, in one statement that is not compiled anew each time."""
-    alias = router.db_for_write(ResetRequest)
-    key = ResetRequest._meta.pk.get_db_prep_value(request_id, connections[alias])
-    now = ResetRequest._meta.get_field("completed_at").get_db_prep_value(timezone.now(), connections[alias])
-    return ResetRequest.objects.using(alias).raw(_COMPLETE, [Outcome.COMPLETED, now, key])[0]
+def _completion(request: ResetRequest) -> tuple[str, list[Any]]:
+    """Note it in the request, here and in its row, by a statement that is not compiled anew each time."""
+    connection = connections[router.db_for_write(ResetRequest)]
+    request.outcome, request.completed_at = Outcome.COMPLETED, timezone.now()
+    moment = connection.ops.adapt_datetimefield_value(request.completed_at)
+    return _COMPLETE, [request.outcome, moment, ResetRequest._meta.pk.get_db_prep_value(request.pk, connection)]
 
 
 def _judged(token: ResetToken | None) -> Opening:
