@@ -40,7 +40,9 @@ def in_a_process_each(module: str, options: argparse.Namespace) -> None:
         for kind in options.database or KINDS:
             with ExitStack() as one:
                 if kind == "postgresql":
-                    url = one.enter_context(servers.postgresql(os.environ.get("DATABASE_URL_postgresql"), durable=True)).url
+                    url = one.enter_context(
+                        servers.postgresql(os.environ.get("DATABASE_URL_postgresql"), durable=True)
+                    ).url
                 else:
                     folder = one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
                     url = f"sqlite:///{folder}/site.sqlite3"

@@ -30,9 +30,9 @@ def test_an_ask_is_one_request_one_row_of_the_trail_and_two_counters() -> None:
 
 
 def test_neither_trail_nor_counters_hold_what_was_typed_or_where() -> None:
-    intake.ask("ada@example.com", origin=HERE)
+    intake.ask("ruth@example.com", origin=HERE)  # no word of hexadecimal digits, which keys are made of
     [event], counters = AuditEvent.objects.values(), list(LimitCounter.objects.values())
-    for typed in ("ada", "192.0.2", "Firefox"):
+    for typed in ("ruth", "192.0.2", "Firefox"):
         assert typed not in repr(event) + repr(counters)
 
 

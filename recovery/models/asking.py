@@ -39,7 +39,6 @@ def insert_ask(
     database's time, which all rows bear. Commits by itself outside a transaction.
     """
     connection = connections[router.db_for_write(ResetRequest)]
-    bounds = ", ".join(["(%s, %s)"] * len(limits))
     values = [
         *params,
         *(value for bound in limits.items() for value in bound),
@@ -49,17 +48,17 @@ def insert_ask(
         json.dumps(event.detail),
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection.alias, counting, bounds), values)
+        cursor.execute(_statement(connection.alias, counting, len(limits)), values)
         is_refused, now = cursor.fetchone()
     return bool(is_refused), now
 
 
 @cache
-def _statement(alias: str, counting: str, bounds: str) -> str:
+def _statement(alias: str, counting: str, limits: int) -> str:
+    most = " ".join(["WHEN %s THEN %s::integer"] * limits)
     return (
         f"WITH taken AS ({counting}), "  # noqa: S608 - names of our own tables; every value is a parameter
-        "verdict AS (SELECT bool_or(taken.count > bound.most) AS refused, min(taken.now) AS now "
-        f"FROM taken JOIN (VALUES {bounds}) AS bound (key, most) ON bound.key = taken.key), "
+        f"verdict AS (SELECT bool_or(count > CASE key {most} END) AS refused, min(now) AS now FROM taken), "
         f"request AS ({_insert(ResetRequest, _REQUEST, alias)}) "
         f"{_insert(AuditEvent, _EVENT, alias)} RETURNING (SELECT refused FROM verdict), occurred_at"
     )

@@ -108,11 +108,12 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
                 raise LinkRefused(Refusal.USED)
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
+            completion = _completion(request)
             emails = notices.password_changed(user, request=request, origin=origin)
             completed = audit.event(
                 Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
             )
-            outbox.write(emails, completed, after=_completion(request))
+            outbox.write(emails, completed, after=completion)
     except LinkRefused:
         user.password = old_hash
         raise
