@@ -43,11 +43,22 @@ def in_a_process_each(module: str, options: argparse.Namespace) -> None:
                     url = one.enter_context(
                         servers.postgresql(os.environ.get("DATABASE_URL_postgresql"), durable=True)
                     ).url
+                    _drop_databases_of_earlier_runs(url)
                 else:
                     folder = one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
                     url = f"sqlite:///{folder}/site.sqlite3"
                 command = [sys.executable, "-m", module, *sys.argv[1:], "--url", url]
                 subprocess.run(command, env={**os.environ, "REDIS_URL": broker.url}, check=True)
+
+
+def _drop_databases_of_earlier_runs(url: str) -> None:
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(url.replace("postgres://", "postgresql://", 1), autocommit=True) as connection:
+        ours = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^benchmark_[0-9]+$'").fetchall()
+        for (name,) in ours:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
 def set_up(url: str, *, trusted_proxies: int = 0) -> str:

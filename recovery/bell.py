@@ -1,7 +1,7 @@
 """The only sender to Celery: wakes a worker with a task's name and ids. Losing a ring is harmless.
 
 Rows are the truth and the sweep finds them; a ring only makes it seconds instead of a sweep's interval. So
-a page never waits for the broker: a thread of the process rings, at once, and then at most every fifty
+a page never waits for the broker: a thread of the process rings, at once, and then at most every hundred
 milliseconds; what comes meanwhile travels in one message. A broker that is dead or hangs gets connections of
 our own with short timeouts, no retries, and after a failure silence for five seconds. Timeouts of each answer
 are those of Redis, Sentinel and AMQP; other brokers get one for connecting, and hold up the thread alone.
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 0.5  # seconds
 SILENCE: Final = 5.0  # seconds
-PAUSE: Final = 0.05  # seconds
-MOST_AT_ONCE: Final = 50  # ids in one message: one worker decides them one after the other
+PAUSE: Final = 0.1  # seconds
+MOST_AT_ONCE: Final = 100  # ids in one message: one worker decides them one after the other
 MOST_WAITING: Final = 1000  # past this, what comes is left to the sweep
 
 Ring = tuple[Celery, str, str]

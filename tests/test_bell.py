@@ -151,7 +151,7 @@ def test_a_broker_that_comes_back_is_rung_again_after_the_silence(
 
 
 def test_what_is_rung_for_together_travels_in_one_message(queue: Any) -> None:
-    """The first ring leaves at once; those of the fifty milliseconds after it go together, each of them once."""
+    """The first ring leaves at once; those of the tenth of a second after it go together, each of them once."""
     keys = [uuid4() for _ in range(100)]
     for key in keys:
         bell.ring("recovery.fulfil_reset", key)
