@@ -211,6 +211,17 @@ def test_a_forked_process_rings_by_itself(queue: Any) -> None:
     assert rung(queue) == 2
 
 
+def test_a_process_that_ends_right_after_its_rings_has_rung(queue: Any) -> None:
+    """A command, or a web worker that is recycled: what waits for the pause to end leaves before the process does."""
+    script = (
+        "import django; django.setup(); from uuid import uuid4; from example_project import celery;"
+        "from recovery import bell; [bell.ring('recovery.fulfil_reset', uuid4()) for _ in range(20)]"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    messages = [json.loads(message) for message in queue.lrange("celery", 0, -1)]
+    assert sum(len(json.loads(base64.b64decode(message["body"]))[0]) for message in messages) == 20
+
+
 def test_the_hosts_own_connections_keep_their_own_patience(queue: Any) -> None:
     ask(browser(), "ada@example.com")
     own = current_app.connection_for_write()

@@ -1,6 +1,7 @@
 """One user model for each way in which hosts differ. None has migrations: the test database makes their tables."""
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -54,3 +55,48 @@ class Caller(AbstractBaseUser):
     objects = BaseUserManager()
 
     USERNAME_FIELD = "phone"
+
+
+class Reader(AbstractBaseUser):
+    """The table of all readers."""
+
+    email = models.EmailField(unique=True, null=True)  # noqa: DJ001 - hosts have such
+    is_active = models.BooleanField(default=True)
+
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "email"
+
+
+class PresentManager(BaseUserManager["Librarian"]):
+    """Knows those who still work here, and nobody else."""
+
+    def get_queryset(self) -> models.QuerySet["Librarian"]:
+        return super().get_queryset().filter(has_left=False)
+
+
+class Librarian(Reader):
+    """A reader with a table more, and a manager that chooses."""
+
+    has_left = models.BooleanField(default=False)
+
+    objects = PresentManager()
+
+
+class SoftDeletedQuerySet(models.QuerySet["Guest"]):
+    """Finds no guest who is gone, whatever is asked for."""
+
+    def filter(self, *args: Any, **kwargs: Any) -> "SoftDeletedQuerySet":
+        return super().filter(*args, **kwargs, is_gone=False)
+
+
+class Guest(AbstractBaseUser):
+    """Rows chosen by a queryset of its own."""
+
+    email = models.EmailField(unique=True)
+    is_active = models.BooleanField(default=True)
+    is_gone = models.BooleanField(default=False)
+
+    objects = BaseUserManager.from_queryset(SoftDeletedQuerySet)()
+
+    USERNAME_FIELD = "email"
