@@ -64,8 +64,10 @@ def _write(request: ResetRequest, origin: Origin) -> None:
             request.outcome = Outcome.THROTTLED
         request.requested_at = now
         request.next_try_at = now + SWEEP_GRACE
-        insert(request)
-        audit.record(Action.REQUESTED, request=request, at=now, outcome=request.outcome, audience=request.audience)
+        insert(
+            request,
+            audit.event(Action.REQUESTED, request=request, at=now, outcome=request.outcome, audience=request.audience),
+        )
 
 
 def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: BaseDatabaseWrapper) -> None:

@@ -25,22 +25,23 @@ def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> Non
     On PostgreSQL all of it is one statement, since a round trip costs more than a row. Keys must be set by the
     instance (UUID defaults); a database-made key is left out and not read back.
     """
+    if not instances:
+        return
     parts = [_insertion(model, list(rows)) for model, rows in groupby(instances, key=type)]
     if after:
-        parts.insert(0, _Insertion(parts[0].connection, [], *after))
+        parts.insert(0, _Insertion(parts[0].connection, *after))
     if len(parts) > 1 and parts[0].connection.vendor == "postgresql":
         parts = [_joined(parts)]
-    for part in parts:
-        with part.connection.cursor() as cursor:
+    with parts[0].connection.cursor() as cursor:
+        for part in parts:
             cursor.execute(part.sql, part.values)
-        for instance in part.rows:
-            instance._state.adding = False
-            instance._state.db = part.connection.alias
+    for instance in instances:
+        instance._state.adding = False
+        instance._state.db = parts[0].connection.alias
 
 
 class _Insertion(NamedTuple):
     connection: BaseDatabaseWrapper
-    rows: list[Model]
     sql: str
     values: list[Any]
 
@@ -56,15 +57,14 @@ def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
         for instance in rows
         for field, attribute, own_types in columns
     ]
-    return _Insertion(connection, rows, head + ", ".join([row] * len(rows)), values)
+    return _Insertion(connection, head + ", ".join([row] * len(rows)), values)
 
 
 def _joined(parts: list[_Insertion]) -> _Insertion:
     """All in one statement; PostgreSQL judges foreign keys at its end."""
     *firsts, last = parts
     named = ", ".join(f"part{number} AS ({part.sql})" for number, part in enumerate(firsts))
-    rows = [row for part in parts for row in part.rows]
-    return _Insertion(last.connection, rows, f"WITH {named} {last.sql}", [v for part in parts for v in part.values])
+    return _Insertion(last.connection, f"WITH {named} {last.sql}", [value for part in parts for value in part.values])
 
 
 @cache
