@@ -11,3 +11,4 @@ from django.dispatch import Signal
 reset_completed = Signal()
 email_changed_state = Signal()
 alarm_sounded = Signal()
+alarm_sounded = Signal()
