@@ -71,12 +71,16 @@ _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
+_ROUTE: Final = (
+    "OPTIONS is a dict, KINDS a list of words of EmailKind, "
+    f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
+)
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (
         _dict_of(_is_door),
-        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list, the others are texts",
+        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, the others are texts",
     ),
     "BASE_URL": _TEXT,
     "CHANGE_PASSWORD_URL": _TEXT,
@@ -96,8 +100,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
     "ROUTES": (
         _is_list_of(_is_route),
-        f"a list of dicts with keys of {ROUTE_KEYS}; OPTIONS is a dict, KINDS a list of kinds of mail, "
-        f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts",
+        f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",
     ),
     "SEND_BY": _DURATION,
     "SITE_MAIL": (
