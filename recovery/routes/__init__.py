@@ -5,7 +5,7 @@ judge what came back, ``circuits`` keeps what all workers know, ``asking`` asks 
 """
 
 from recovery.routes.answers import classify
-from recovery.routes.asking import Asked, ask, can_be_asked
+from recovery.routes.asking import Answer, Asked, ask, can_be_asked
 from recovery.routes.choosing import Reach, plan, reach, states
 from recovery.routes.circuits import answered, may_probe, register, switch
 from recovery.routes.configured import Route, all_routes, honours_key, key_life, of
@@ -16,6 +16,7 @@ from recovery.routes.tried import Tried
 __all__ = [
     "METADATA_KEY",
     "PATIENCE",
+    "Answer",
     "Asked",
     "Handover",
     "Line",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,18 +15,21 @@ from recovery.routes.sending import METADATA_KEY
 PATIENCE: Final = (3, 5)  # seconds to connect, and for the answer
 
 
+class Answer(StrEnum):
+    """What the provider says of a mail."""
+
+    HAS = "has"
+    HAS_NOT = "has_not"
+    SILENT = "silent"  # it does not say, or nothing that can be relied upon
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the provider says of a mail. Silent: nothing, or nothing that can be relied upon."""
+    """An answer; with HAS, who has the mail and under which id."""
 
-    has: bool = False
-    has_not: bool = False
+    answer: Answer
     esp: str = ""
-    message_id: str = ""
-
-    @property
-    def silent(self) -> bool:
-        return not (self.has or self.has_not)
+    esp_message_id: str = ""
 
 
 def can_be_asked(name: str) -> bool:
@@ -35,15 +39,15 @@ def can_be_asked(name: str) -> bool:
 
 
 def ask(name: str, *, email_id: UUID, recipient: str) -> Asked:
-    """Ask; never raises. A provider's search lags by seconds: believe ``has_not`` only of a try that is a minute old."""
+    """Ask; never raises. A search lags by seconds: believe HAS_NOT only of a try that is a minute old."""
     route = configured.named(name)
     try:
         if route is not None:
             esp = configured.esp_of(route)
             return ASKERS[esp](route, email_id, recipient)
     except Exception:  # noqa: BLE001 - foreign code, a network, and an answer of any shape
-        return Asked()
-    return Asked()
+        return Asked(Answer.SILENT)
+    return Asked(Answer.SILENT)
 
 
 def _postmark(route: Route, email_id: UUID, recipient: str) -> Asked:
@@ -61,15 +65,15 @@ def _postmark(route: Route, email_id: UUID, recipient: str) -> Asked:
         timeout=PATIENCE,
     )
     if response.status_code != 200:
-        return Asked()
+        return Asked(Answer.SILENT)
     found = response.json()
     if found["TotalCount"] == 0:
-        return Asked(has_not=True)
+        return Asked(Answer.HAS_NOT)
     message: Mapping[str, Any] = found["Messages"][0]
     recipients = [str(address).casefold() for address in message["Recipients"]]
     if recipient.casefold() not in recipients or not message["MessageID"]:
-        return Asked()
-    return Asked(has=True, esp="postmark", message_id=str(message["MessageID"]))
+        return Asked(Answer.SILENT)
+    return Asked(Answer.HAS, "postmark", str(message["MessageID"]))
 
 
 ASKERS: Final[Mapping[str, Callable[[Route, UUID, str], Asked]]] = {"postmark": _postmark}
