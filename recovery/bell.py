@@ -142,7 +142,8 @@ def _send(app: Celery, task: str, pks: list[str]) -> None:
         brief = {} if pks else {"expires": BRIEF}
         message = app.amqp.create_task_message(uuid(), task, pks, {}, ignore_result=True, **brief)
         with _producers(app, app.conf.broker_write_url, os.getpid()).acquire(block=True, timeout=PATIENCE) as producer:
-            if not pks and producer.connection.transport.driver_type == "redis":
+            connection = producer.connection
+            if not pks and connection is not None and connection.transport.driver_type == "redis":
                 route["priority"] = LAST
             app.amqp.send_task_message(producer, task, message, retry=False, **route)
     except Exception as error:  # noqa: BLE001 - whatever a broker does, the next ring is tried

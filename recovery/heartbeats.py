@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError, models
 from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Max, OuterRef, Q
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest, Now
 
 from recovery import level
@@ -116,7 +117,7 @@ def _key(part: Part, name: str) -> str:
     return f"{part.value}:{name}"[:160] if name else part.value
 
 
-def _since(moment: str) -> ExpressionWrapper:
+def _since(moment: str) -> "ExpressionWrapper[CombinedExpression]":
     return ExpressionWrapper(Now() - F(moment), output_field=DurationField())
 
 

@@ -3,6 +3,8 @@
 Looked at where mail is decided on and again right before it leaves. Raising the level releases nothing by itself.
 """
 
+from typing import Any
+
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from recovery import audit
@@ -31,7 +33,7 @@ def holds(kind: str, level: MailLevel | None = None) -> EmailReason | None:
 def switch(level: MailLevel, *, actor: AbstractBaseUser, reason: str) -> LevelSwitch:
     """Change the level. Mail that is with a provider's server at this moment leaves all the same."""
     with atomic(LevelSwitch):
-        words = {"from": current().value, "to": MailLevel(level).value}
+        words: dict[str, Any] = {"from": current().value, "to": MailLevel(level).value}
         row = LevelSwitch.objects.create(level=level, actor_key=key_of(actor), reason=reason[:500])
         audit.record(Action.LEVEL_CHANGED, actor_key=row.actor_key, reason=reason, **words)
     return row
