@@ -64,6 +64,7 @@ NOT_DUE: list[dict[str, Any]] = [
     {"state": EmailState.DEFERRED, "next_try_at": Now() + MINUTE},
     {"state": EmailState.UNKNOWN, "next_try_at": Now() + MINUTE},
     {"state": EmailState.UNKNOWN, "next_try_at": None},
+    {"next_try_at": None},
     {"state": EmailState.DEFERRED, "handed_over_at": Now()},
     {"state": EmailState.SENDING, "lease_until": Now() + MINUTE},
     {"state": EmailState.SENDING, "lease_until": None},

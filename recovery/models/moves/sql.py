@@ -34,7 +34,7 @@ def later(seconds: str) -> str:
     """``now`` and so many seconds, which are SQL."""
     if is_postgresql():
         return f"statement_timestamp() + make_interval(secs => {seconds})"
-    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', printf('%%.3f seconds', {seconds}))"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', {seconds} || ' seconds')"
 
 
 def not_below_zero(amount: str) -> str:
