@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import delivery, feedback, heartbeats, resets, routes
+from recovery import delivery, feedback, heartbeats, resets, routes, site_mail
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Email, EmailEvent, ResetRequest, moves
@@ -54,6 +54,7 @@ def sweep(stop: Event | None = None) -> Swept:
     """
     expired, freed, late = resets.expire_late(), moves.free(), moves.expire_late()
     routes.register()
+    site_mail.rest_lost()
     decided = _decide_due(BATCH)
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
