@@ -8,7 +8,6 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import locmem
 from django.db import connection
-from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -16,9 +15,9 @@ from recovery import routes
 from recovery.models import RouteState
 from recovery.reasons import Alarm, Circuit, EmailKind, EmailReason
 from recovery.routes import configured
-from recovery.signals import alarm_sounded
 from tests.factories import StaffFactory
 from tests.following import let_pass
+from tests.routes.hearing import hearing
 
 pytestmark = pytest.mark.django_db
 
@@ -166,18 +165,11 @@ def test_where_every_way_is_to_be_tried_no_more_mails_than_trials_are_taken(sett
 
 def test_no_way_out_at_all_is_an_alarm(settings: Any) -> None:
     sites(settings, {"NAME": "the only one, switched off"})
-    heard: list[tuple[str, str]] = []
-
-    def hear(alarm: str, subject: str, **more: Any) -> None:
-        heard.append((alarm, subject))
-
-    alarm_sounded.connect(hear)
     assert not routes.reach().none
     row("the only one, switched off", switched_off=True)
-    with TestCase.captureOnCommitCallbacks(execute=True):
+    with hearing() as heard:
         assert routes.reach().none
-    alarm_sounded.disconnect(hear)
-    assert heard == [(Alarm.NO_ROUTE, "the only one, switched off")]
+    assert heard == [(Alarm.NO_ROUTE, "the only one, switched off", "")]
 
 
 def test_a_key_is_honoured_where_the_provider_is_known_for_it_or_the_site_says_so(settings: Any) -> None:
