@@ -9,7 +9,6 @@ from recovery.routes.asking import Answer, Asked, ask, can_be_asked
 from recovery.routes.choosing import Reach, plan, reach, states
 from recovery.routes.circuits import answered, may_probe, register, switch
 from recovery.routes.configured import Route, all_routes, honours_key, key_life, of
-from recovery.routes.former import Handover, send
 from recovery.routes.sending import METADATA_KEY, PATIENCE, Line
 from recovery.routes.tried import Tried
 
@@ -18,7 +17,6 @@ __all__ = [
     "PATIENCE",
     "Answer",
     "Asked",
-    "Handover",
     "Line",
     "Reach",
     "Route",
@@ -35,7 +33,6 @@ __all__ = [
     "plan",
     "reach",
     "register",
-    "send",
     "states",
     "switch",
 ]
