@@ -1,6 +1,6 @@
 """Emails and the things that happened to them. What moves one stands in ``moves``."""
 
-from typing import Any, Final
+from typing import Final
 
 from django.db import models
 from django.db.models import Q
@@ -8,7 +8,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.insertion import insert
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
@@ -121,12 +120,6 @@ class Email(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_state_display()})"
-
-    def note(self, kind: str, *, detail: str = "", **facts: Any) -> "EmailEvent":
-        """Write down that something of ours happened to this email, in the caller's transaction."""
-        event = EmailEvent(email=self, kind=kind, detail=detail[:1000], **facts)
-        insert(event)
-        return event
 
 
 class EmailEvent(models.Model):
