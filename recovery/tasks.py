@@ -37,7 +37,7 @@ def fulfil_reset(*request_ids: str) -> None:
 def send_email(*email_ids: str) -> None:
     """Deliver these mails; without ids whatever is due, the urgent first, for a slice of time."""
     if email_ids:
-        _each(delivery.deliver, email_ids)
+        delivery.deliver_each([UUID(pk) for pk in email_ids])
         return
     drained = sweeping.work(seconds=SLICE)
     if drained.left and drained.tried:  # where nothing could be tried, the next sweep is soon enough

@@ -324,7 +324,13 @@ def test_a_worker_killed_between_claim_and_send_delays_the_mail_by_its_lease() -
     email.refresh_from_db()
     assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 2)
     kinds = email.events.values_list("kind", flat=True)
-    assert list(kinds) == [EventKind.QUEUED, EventKind.SENDING, EventKind.SENDING, EventKind.HANDED_OVER]
+    assert list(kinds) == [
+        EventKind.QUEUED,
+        EventKind.SENDING,
+        EventKind.FREED,
+        EventKind.SENDING,
+        EventKind.HANDED_OVER,
+    ]
 
 
 def test_a_worker_killed_before_it_decided_delays_the_request_by_its_lease() -> None:

@@ -6,11 +6,12 @@ import pytest
 from django.db import OperationalError
 
 from recovery import level
-from recovery.models import AuditEvent, LevelSwitch
-from recovery.reasons import Action, EmailKind, EmailReason, MailLevel
-from tests.asking import statements
-from tests.factories import StaffFactory
-from tests.following import failing
+from recovery.models import AuditEvent, Email, LevelSwitch
+from recovery.reasons import Action, EmailKind, EmailReason, EmailState, MailLevel, Outcome
+from recovery.sweep import sweep
+from tests.asking import ask, asked, browser, recipients, statements, work
+from tests.factories import StaffFactory, UserFactory
+from tests.following import failing, notice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,6 +28,35 @@ def test_each_level_holds_what_its_meaning_says_and_nothing_else(to: MailLevel, 
     level.switch(to, actor=StaffFactory.create(), reason="relay is being moved")
     assert level.current() == to
     assert level.holds(kind) == level.holds(kind, to) == HELD[to](kind)
+
+
+@pytest.mark.parametrize("to", MailLevel)
+def test_mail_of_recovery_that_is_held_leaves_no_trace_but_its_reason(to: MailLevel) -> None:
+    user = UserFactory.create()
+    told = notice()
+    level.switch(to, actor=StaffFactory.create(), reason="relay is being moved")
+    ask(browser(), user.email)
+    work()
+    sweep()
+    reason = level.holds(EmailKind.RESET, to) or ""
+    state = EmailState.WITHHELD if reason else EmailState.HANDED_OVER
+    assert set(Email.objects.values_list("kind", "state", "reason")) == {
+        (EmailKind.RESET, state, reason),
+        (EmailKind.PASSWORD_CHANGED, state, reason),
+    }
+    assert set(recipients()) == (set() if reason else {user.email, told.recipient})
+    assert asked().outcome == (Outcome.LEVEL_BLOCKED if reason else Outcome.SENT)
+
+
+def test_raising_the_level_releases_nothing_by_itself() -> None:
+    actor, email = StaffFactory.create(), notice()
+    level.switch(MailLevel.NONE, actor=actor, reason="flood")
+    sweep()
+    level.switch(MailLevel.ALL, actor=actor, reason="over")
+    sweep()
+    email.refresh_from_db()
+    assert (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.LEVEL_NONE)
+    assert recipients() == []
 
 
 def test_until_somebody_changes_it_all_mail_leaves() -> None:
