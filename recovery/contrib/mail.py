@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
@@ -32,8 +33,11 @@ Told = list[tuple[Email, Tried]]
 class EmailBackend(BaseEmailBackend):
     """Records each recipient, sends by the wrapped backend, and notes what that said."""
 
-    def __init__(self, fail_silently: bool = False, **options: Any) -> None:
-        super().__init__(fail_silently=fail_silently)
+    def __init__(self, fail_silently: bool = False, *, alias: str | None = None, **options: Any) -> None:
+        # Django 6.1 gives a backend its name, and refuses what it does not know.
+        named: dict[str, Any] = {"alias": alias} if django.VERSION >= (6, 1) else {}
+        super().__init__(**named)
+        self.fail_silently = fail_silently
         self.inner = _inner(options)
 
     def open(self) -> bool | None:
@@ -107,7 +111,7 @@ def _inner(options: dict[str, Any]) -> BaseEmailBackend:
     if not conf.SITE_MAIL:
         raise ImproperlyConfigured(f"{configured.WRAPPER} needs RECOVERY['SITE_MAIL']: how the mail really leaves.")
     spec = dict(conf.SITE_MAIL)
-    given = {name: value for name, value in options.items() if value is not None and name != "alias"}
+    given = {name: value for name, value in options.items() if value is not None and not name.startswith("_")}
     if given and "BACKEND" in spec:
         spec["OPTIONS"] = {**spec.get("OPTIONS", {}), **given}
     return configured.backend_of(routes.Route(ROUTE, spec=spec))
