@@ -190,7 +190,7 @@ def _pause(count: int, tried: Tried) -> float:
         return tried.retry_after.total_seconds()
     if tried.outcome == TryOutcome.REFUSED_US:
         return LONGEST_PAUSE
-    longest = min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE)
+    longest: float = min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
 
 

@@ -7,12 +7,6 @@ from anymail.exceptions import AnymailUnsupportedFeature
 from django.core.mail.backends.base import BaseEmailBackend
 
 
-class Keyed(Postmark):
-    """Speaks as Resend does: one mail for all calls with one key."""
-
-    esp_name = "Resend"
-
-
 class Choosy(Postmark):
     """Knows neither tags nor metadata, and says so before it calls the provider."""
 

@@ -10,11 +10,12 @@ from example_project import provider as providers
 from example_project.provider import Provider
 from recovery.reasons import TryOutcome
 from recovery.routes import METADATA_KEY, Line, Route
+from tests.backends import Keyed
 from tests.routes import backends, mails
 from tests.routes.mail_server import mail_server
 from tests.routes.mails import message, sent
 
-KEYED = "tests.routes.backends.Keyed"
+KEYED = "tests.backends.Keyed"
 
 
 @pytest.fixture
@@ -180,13 +181,13 @@ def test_an_api_that_never_answers_is_given_up_before_the_mails_lease_ends(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, given: Any, kept: tuple[float, float]
 ) -> None:
     seen: list[Any] = []
-    original = backends.Keyed.post_to_esp
+    original = Keyed.post_to_esp
 
     def watched(self: Any, payload: Any, mail: Any) -> Any:
         seen.append(self.timeout)
         return original(self, payload, mail)
 
-    monkeypatch.setattr(backends.Keyed, "post_to_esp", watched)
+    monkeypatch.setattr(Keyed, "post_to_esp", watched)
     with closing(Line(mails.to(provider, BACKEND=KEYED, OPTIONS={"timeout": given}))) as line:
         assert sent(line).outcome == TryOutcome.ACCEPTED
     assert seen == [kept]
