@@ -50,11 +50,9 @@ def in_a_process_each(module: str, options: argparse.Namespace) -> None:
                 subprocess.run(command, env={**os.environ, "REDIS_URL": broker.url}, check=True)
 
 
-def set_up(url: str, *, trusted_proxies: int = 0) -> str:
+def set_up(url: str, *, settings: str = "benchmarks.settings", trusted_proxies: int = 0) -> str:
     """Make this process the site on that database; returns the kind of database."""
-    os.environ.update(
-        DATABASE_URL=url, DJANGO_SETTINGS_MODULE="benchmarks.settings", TRUSTED_PROXIES=str(trusted_proxies)
-    )
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE=settings, TRUSTED_PROXIES=str(trusted_proxies))
     import django
 
     django.setup()
