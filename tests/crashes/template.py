@@ -1,0 +1,110 @@
+"""A worker that is ready, and forks one that works for each line that it reads: a fork takes milliseconds, a start a
+second.
+
+A line is a JSON object: what to ``do``, and at which ``point`` and for the how manieth time to die. The answer is one
+too: the ``signal`` that ended the worker, or its exit code. It opens no connection, to whatever: it would be shared.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any
+from uuid import UUID
+
+import django
+
+
+def main() -> None:
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _end(_obey(order))
+        status = os.waitpid(child, 0)[1]
+        code = os.waitstatus_to_exitcode(status)
+        print(json.dumps({"signal": -code if code < 0 else 0, "code": max(code, 0)}), flush=True)
+
+
+def _obey(order: dict[str, Any]) -> int:
+    from tests.crashes import saboteur
+
+    try:
+        if order.get("point"):
+            saboteur.Saboteur(saboteur.Point(order["point"]), order["nth"], saboteur.die)
+        DUTIES[order["do"]](order)
+    except BaseException:  # noqa: BLE001 - told by its exit code, and in the log
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end(code: int) -> None:
+    """Not through the parent's own ways to end."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def sweep(order: dict[str, Any]) -> None:
+    """Once; then nothing that was due is left."""
+    from recovery import sweep as sweeping
+
+    while sweeping.sweep().left:
+        pass
+
+
+def loop(order: dict[str, Any]) -> None:
+    """As ``recovery_sweep --loop`` with a short pause, for so many seconds. A database that is away is waited for."""
+    from django.db import DatabaseError, InterfaceError, connection
+
+    from recovery import sweep as sweeping
+
+    until = time.monotonic() + order["seconds"]
+    while time.monotonic() < until:
+        try:
+            left = sweeping.sweep().left
+        except (DatabaseError, InterfaceError):
+            traceback.print_exc()
+            left = False
+            connection.close()
+        if not left:
+            time.sleep(order.get("pause", 0.2))
+
+
+def deliver(order: dict[str, Any]) -> None:
+    """As a broker does that was never told that its message was worked on."""
+    from recovery import delivery
+
+    delivery.deliver_each([UUID(pk) for pk in order["ids"]])
+
+
+def ask(order: dict[str, Any]) -> None:
+    """A web process takes on a request for a link."""
+    from django.test import Client
+
+    answer = Client(SERVER_NAME="localhost").post("/recovery/forgot/", {"identifier": order["identifier"]})
+    assert answer.status_code == 302, answer.status_code
+
+
+def roll_back(order: dict[str, Any]) -> None:
+    """A web process takes one on, rings, and then its transaction fails."""
+    from django.db import transaction
+
+    class Failed(Exception):
+        pass
+
+    try:
+        with transaction.atomic():
+            ask(order)
+            raise Failed
+    except Failed:
+        pass
+
+
+DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, roll_back)}
+
+if __name__ == "__main__":
+    django.setup()
+    main()
