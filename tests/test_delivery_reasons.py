@@ -11,7 +11,7 @@ from django.core import mail
 from django.utils import timezone
 
 from recovery import delivery, level, outbox, resets, suppressions, tokens
-from recovery.models import Email, moves
+from recovery.models import Email, ResetToken, moves
 from recovery.origin import Origin
 from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb, MailLevel
 from tests.asking import ask, asked, browser, links, set_password
@@ -30,7 +30,7 @@ def replaced(user: Any) -> None:
 
 def used(user: Any) -> None:
     """Over the first of two mails of one link: it was taken although the provider's answer was lost."""
-    token = Email.objects.get().tokens.get()
+    token = ResetToken.objects.get()
     client, form = opened(f"/recovery/reset/{token.selector}/{tokens.verifier_of(token)}/")
     assert set_password(client, form).status_code == 302
 
