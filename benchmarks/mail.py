@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import report, stage
+from benchmarks.mail_site import tables
 from benchmarks.mail_site.server import MailServer
 from example_project import servers
 
@@ -83,6 +84,7 @@ class Course:
     def __init__(self, options: argparse.Namespace, mail_servers: dict[float, MailServer]) -> None:
         self.options, self.servers = options, mail_servers
         self.seconds: dict[tuple[str, Lane], list[float]] = defaultdict(list)  # a mail, of each round
+        self.cpu: dict[tuple[str, Lane], list[float]] = defaultdict(list)  # of our process: a busy machine adds nothing
         self.waits: dict[Lane, list[list[float]]] = defaultdict(list)
         self.counts: dict[tuple[str, Lane], tuple[float, float]] = {}  # statements and commits a mail
         self.profiles: dict[str, Any] = {}
@@ -97,13 +99,13 @@ class Course:
     def profile(self) -> None:
         """Where our own time goes, putting in and taking out."""
         count = self.options.count
-        empty()
+        tables.empty()
         self.profiles["enqueue"] = self._child(OURS, "enqueue", count, "--profiled")["profile"]
         self.profiles["drain"] = self._child(OURS, "drain", 0, "--profiled")["profile"]
 
     def _turn(self, work: str, lane: Lane, *, counted: bool) -> None:
         """The first round counts statements, and is not timed."""
-        empty()
+        tables.empty()
         if work == "trickle":
             self.waits[lane].append(self._trickle(lane))
             return
@@ -112,26 +114,28 @@ class Course:
         said = self._child(lane, "enqueue", count, *(flags if work == "enqueue" else []))
         if work == "drain":
             said = self._child(lane, "drain", 0, *flags)
+            assert said["sent"] == count, (lane, said["sent"])
         elif work == "slow":
-            said = {"seconds": self._slow(lane, count)}
+            said = self._slow(lane, count)
         if counted:
             self.counts[work, lane] = said["statements"] / count, said["commits"] / count
         else:
             self.seconds[work, lane].append(said["seconds"] / count)
+            self.cpu[work, lane].append(said.get("cpu_seconds", 0.0) / count)
 
-    def _slow(self, lane: Lane, count: int) -> float:
+    def _slow(self, lane: Lane, count: int) -> dict[str, float]:
         server = self.servers[SLOW]
         server.accepted.clear()
         if lane.carrier == "celery":
             # Its queue is drained from when its worker, that starts now, begins.
             with servers.celery(self._environment(lane, server), beat=False):
                 wait_for(server, count)
-            seconds = (server.accepted[-1][0] - server.accepted[0][0]) * count / (count - 1)
+            said = {"seconds": (server.accepted[-1][0] - server.accepted[0][0]) * count / (count - 1)}
         else:
-            seconds = self._child(lane, "drain", 0, server=server)["seconds"]
+            said = self._child(lane, "drain", 0, server=server)
         got = len({recipient for _, recipient in server.accepted})
         assert got == len(server.accepted) == count, (lane, got, len(server.accepted))
-        return seconds
+        return said
 
     def _trickle(self, lane: Lane) -> list[float]:
         server, count = self.servers[0], self.options.seconds * 5 + WARM_UP
@@ -148,7 +152,11 @@ class Course:
     ) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.mail_site.lanes", work, "--count", str(count), *flags]
         done = subprocess.run(
-            command, env={**os.environ, **self._environment(lane, server)}, stdout=subprocess.PIPE, check=True, text=True
+            command,
+            env={**os.environ, **self._environment(lane, server)},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
         )
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said
@@ -165,48 +173,6 @@ def wait_for(server: MailServer, count: int) -> None:
         time.sleep(0.02)
 
 
-def fill(people: int) -> None:
-    """Tables for all lanes, and users to write to."""
-    from django.contrib.auth.models import User
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    named = [stage.address(number) for number in range(people - User.objects.count())]
-    User.objects.bulk_create([User(username=name, email=name) for name in named], batch_size=2000)
-    tidy()
-
-
-def empty() -> None:
-    """No mail anywhere."""
-    import redis
-    from django.apps import apps
-    from django.conf import settings
-    from django.db import connection
-
-    tables = [
-        model._meta.db_table
-        for carrier in ("recovery", "post_office", "mailer")
-        for model in apps.get_app_config(carrier).get_models(include_auto_created=True)
-        if model._meta.managed and not model._meta.proxy
-    ]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-        else:
-            with connection.constraint_checks_disabled():
-                for table in tables:
-                    cursor.execute(f"DELETE FROM {table}")
-    tidy()
-    redis.Redis.from_url(settings.REDIS_URL).flushdb()
-
-
-def tidy() -> None:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-
-
 def show(kind: str, course: Course) -> dict[str, Any]:
     figures, lines = [], []
     for work in course.options.work:
@@ -216,14 +182,20 @@ def show(kind: str, course: Course) -> dict[str, Any]:
         report.table(heads, rows)
         figures += [{"work": work, **dict(zip(heads, row, strict=True))} for row in rows]
     lines = goals(kind, course)
-    report.table(["work", "ours", "compared with", "ratio", "goal", ""], [list(line.values()) for line in lines])
+    report.table(GOAL_HEADS, lines)
     for work, dearest in course.profiles.items():
         print(f"Profile of {work}, {course.options.count} mails, on {kind}")
         report.table(list(dearest[0]), [list(row.values()) for row in dearest])
-    return {"kind": kind, "figures": figures, "lines": lines, "profiles": course.profiles}
+    return {
+        "kind": kind,
+        "figures": figures,
+        "lines": [dict(zip(GOAL_HEADS, line, strict=True)) for line in lines],
+        "profiles": course.profiles,
+    }
 
 
-HEADS = ["lane", "per second", "ms a mail", "sql", "commits"]
+HEADS = ["lane", "per second", "ms a mail", "cpu ms", "sql", "commits"]
+GOAL_HEADS = ["work", "ours", "compared with", "ratio", "goal", "met"]
 TRICKLE_HEADS = ["lane", "mails", "median ms", "p95 ms", "longest ms"]
 
 
@@ -232,7 +204,9 @@ def rows_of(course: Course, work: str) -> list[Sequence[Any]]:
     for lane in LANES[work]:
         seconds = statistics.median(course.seconds[work, lane])
         counts = [round(each, 2) for each in course.counts.get((work, lane), ())] or ["", ""]
-        rows.append([lane.name, round(1 / seconds, 1), round(seconds * 1e3, 3), *counts])
+        cpu = statistics.median(course.cpu[work, lane])
+        times = [round(each * 1e3, 3) if each else "" for each in (seconds, cpu)]
+        rows.append([lane.name, round(1 / seconds, 1), *times, *counts])
     return rows
 
 
@@ -245,22 +219,24 @@ def rows_of_trickle(course: Course) -> list[Sequence[Any]]:
     return rows
 
 
-def goals(kind: str, course: Course) -> list[dict[str, Any]]:
-    lines = []
+def goals(kind: str, course: Course) -> list[list[Any]]:
+    lines: list[list[Any]] = []
     for work, ours, peer, wanted in AT_LEAST:
         if work in course.options.work:
             a, b = ([[each] for each in course.seconds[work, lane]] for lane in (ours, peer))
             reached, goal = report.ratios(a, b)[0], wanted.get(kind)
-            lines.append(_line(work, ours, peer, reached, f">= {goal}" if goal else "", reached / (goal or 1)))
+            met = verdict(reached / goal) if goal else ""
+            lines.append([work, ours.name, peer.name, reached, f">= {goal}" if goal else "", met])
     for ours, peer, most in AT_MOST if "trickle" in course.options.work else ():
         reached = round(1 / report.ratios(course.waits[ours], course.waits[peer])[1], 2)
-        lines.append(_line("trickle", ours, peer, reached, f"<= {most}" if most else "", (most or 1) / reached))
+        met = verdict(most / reached) if most else ""
+        lines.append(["trickle", ours.name, peer.name, reached, f"<= {most}" if most else "", met])
     return lines
 
 
-def _line(work: str, ours: Lane, peer: Lane, reached: float, goal: str, share: float) -> dict[str, Any]:
-    met = report.verdict(share, 1) + (", keeps open" if share < KEEPS_OPEN else "") if goal else ""
-    return {"work": work, "ours": ours.name, "with": peer.name, "ratio": reached, "goal": goal, "met": met}
+def verdict(share: float) -> str:
+    """Of a goal, of which that share was reached."""
+    return report.verdict(share, 1) + (", keeps open" if share < KEEPS_OPEN else "")
 
 
 def main() -> None:
@@ -278,7 +254,7 @@ def main() -> None:
         return
     options.work = [] if options.profile else options.work or list(LANES)
     kind = stage.set_up(options.url, settings="benchmarks.mail_site.settings")
-    fill(max(options.count, options.slow_count, options.seconds * 5 + WARM_UP))
+    tables.fill(max(options.count, options.slow_count, options.seconds * 5 + WARM_UP))
     with MailServer(0) as quick, MailServer(SLOW) as slow:
         course = Course(options, {0: quick, SLOW: slow})
         if options.profile:

@@ -18,7 +18,7 @@ class MailServer:
         self.accepted: list[tuple[float, str]] = []  # when, and whose
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.seconds:
             await asyncio.sleep(self.seconds)
         self.accepted.append((time.time(), envelope.rcpt_tos[0]))

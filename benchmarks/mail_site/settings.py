@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
 ]
+ROOT_URLCONF = "benchmarks.mail_site.urls"
 MIDDLEWARE = [each for each in MIDDLEWARE if "allauth" not in each]  # noqa: F405
 
 POST_OFFICE = {
