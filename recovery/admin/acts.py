@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -13,9 +12,9 @@ from recovery.admin.stated import ReasonForm
 
 
 def url_of(pages: "admin.ModelAdmin[Any]", page: str, *keys: Any) -> str:
-    """Where a page of this admin is, on whichever admin site it is shown."""
+    """Where a page of this admin is, on whichever admin site it is shown. A key that is text must be quoted."""
     name = f"admin:{pages.opts.app_label}_{pages.opts.model_name}_{page}"
-    return reverse(name, args=[quote(key) for key in keys], current_app=pages.admin_site.name)
+    return reverse(name, args=keys, current_app=pages.admin_site.name)
 
 
 def asking(

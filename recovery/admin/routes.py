@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -39,18 +39,23 @@ class SwitchForm(ReasonForm):
     to = forms.ChoiceField(choices=[(OFF, OFF), (ON, ON)], widget=forms.HiddenInput)
 
 
+def configured(name: str) -> routes.Route | None:
+    """The route of this name in the settings; None where they have it no more."""
+    return next((route for route in routes.all_routes() if route.name == name), None)
+
+
 class RouteColumns(Columns):
     """What a row shows of a route."""
 
     @admin.display(description=_("route"))
-    def name(self, row: RouteState) -> Any:
-        if any(route.name == row.name for route in routes.all_routes()):
-            return row.name
-        return format_html('{} <span class="quiet">{}</span>', row.name, _now("not in the settings any more"))
+    def name(self, row: RouteState) -> str:
+        return row.name
 
     @admin.display(description=_("state"))
     def state(self, row: RouteState) -> Any:
-        if row.switched_off:
+        if configured(row.name) is None:
+            mood, word, said = "open", _now("not in the settings"), ""
+        elif row.switched_off:
             mood, word, said = "bad", _now("switched off"), self.viewer.text(row.switch_reason)
         else:
             mood, word = WORDS[Circuit(row.circuit)][0], str(WORDS[Circuit(row.circuit)][1])
@@ -62,12 +67,12 @@ class RouteColumns(Columns):
     @admin.display(description=_("takes"))
     def takes(self, row: RouteState) -> str:
         """Kinds of mail that the settings give it."""
-        route = next((route for route in routes.all_routes() if route.name == row.name), None)
+        route = configured(row.name)
         if route is None:
             return "–"
         kinds = [label for kind, label in EmailKind.choices if kind in route.kinds]
         is_all = route.kinds >= frozenset(EmailKind.values) - {EmailKind.SITE}
-        return _now("all mail of accounts") if is_all else ", ".join(str(label) for label in kinds) or "–"
+        return _now("all recovery mail and notices") if is_all else ", ".join(str(label) for label in kinds) or "–"
 
     @admin.display(description=_("next trial"))
     def probe_at(self, row: RouteState) -> Any:
@@ -85,7 +90,7 @@ class RouteColumns(Columns):
     def opened_at(self, row: RouteState) -> Any:
         return moments.shown(None if row.circuit == Circuit.CLOSED else row.opened_at)
 
-    @admin.display(description=_("the other side said"))
+    @admin.display(description=_("detail"))
     def detail(self, row: RouteState) -> str:
         return self.viewer.text(row.detail) or "–"
 
@@ -94,7 +99,7 @@ class RouteColumns(Columns):
         return moments.shown(row.switched_at)
 
     @admin.display(description=_("switched by"))
-    def switched_by(self, row: RouteState) -> Any:
+    def switcher(self, row: RouteState) -> Any:
         return self.person(row.switched_by)
 
     @admin.display(description=_("reason given"))
@@ -107,7 +112,7 @@ class RouteStateAdmin(ReadOnlyAdmin):
 
     columns = RouteColumns
     listed = ("name", "state", "last_success_at", "last_failure_at", "probe_at")
-    further = ("takes", "opened_at", "detail", "switched_at", "switched_by", "switch_reason")
+    further = ("takes", "opened_at", "detail", "switched_at", "switcher", "switch_reason")
     as_stored = ("failure_count", "opening_count")
     search_fields = ()
 
@@ -137,7 +142,7 @@ class RouteStateAdmin(ReadOnlyAdmin):
         if not self.has_switch_permission(request):
             return []
         label = _now("Switch on") if row.switched_off else _now("Switch off")
-        return [{"url": url_of(self, "switch", row.pk), "label": label}]
+        return [{"url": url_of(self, "switch", quote(row.pk)), "label": label}]
 
     def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks for the reason, then switches. GET only asks."""

@@ -69,7 +69,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             self._send(request, [user], form.cleaned_data["reason"])
-            return HttpResponseRedirect(url_of(self, "change", user.pk))
+            return HttpResponseRedirect(url_of(self, "change", quote(user.pk)))
         return self._ask(request, [user], form)
 
     @admin.action(description=gettext_lazy("Send reset link"), permissions=["send_reset"])
@@ -103,7 +103,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
 
     def _tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         if self.has_send_reset_permission(request):
-            yield {"url": url_of(self, "send_reset_link", user.pk), "label": _("Send reset link")}
+            yield {"url": url_of(self, "send_reset_link", quote(user.pk)), "label": _("Send reset link")}
         viewer = Viewer.of(request)
         pages = {"resetrequest": _("Recovery requests"), "email": _("Recovery mail")}
         for model_name, label in pages.items():
@@ -123,7 +123,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
             form,
             "send_reset_link.html",
             title=title,
-            back_url=url_of(self, "changelist") if is_action else url_of(self, "change", people[0].pk),
+            back_url=url_of(self, "changelist") if is_action else url_of(self, "change", quote(people[0].pk)),
             people=[_introduced(user, viewer) for user in people],
             action_name=ACTION if is_action else "",
             checkbox_name=ACTION_CHECKBOX_NAME,

@@ -55,4 +55,4 @@ class RouteState(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.get_circuit_display()})"
+        return f"{self.name} ({_('switched off') if self.switched_off else self.get_circuit_display()})"
