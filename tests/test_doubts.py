@@ -21,7 +21,7 @@ from tests.reporting import report
 from tests.routes.mails import POSTMARK
 from tests.ways_out import forget_trouble, raising, routes, told
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(93)]
+pytestmark = [pytest.mark.django_db, pytest.mark.attack(93)]
 
 LOST = TimeoutError("timed out")
 A_WHILE = timedelta(minutes=6)

@@ -17,7 +17,7 @@ from tests.following import let_pass, make_due, notice, templates
 from tests.routes.raised import answer
 from tests.ways_out import LOCMEM, forget_trouble, raising, routes, told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 STATES, REASONS = EmailState, EmailReason
 ERRORS: dict[TryOutcome, Exception | None] = {
@@ -180,6 +180,7 @@ def test_a_route_that_failed_is_tried_with_the_least_urgent_mail_and_the_others_
     assert set(Email.objects.values_list("state", "route")) == {(STATES.HANDED_OVER, "spare")}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_translation_that_breaks_falls_back_to_the_sites_language_and_somebody_is_told(
     mailoutbox: Any,
 ) -> None:

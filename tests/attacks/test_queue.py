@@ -1,4 +1,4 @@
-"""Cases 96 to 100: mail that must not leave any more, life that a link has left, poison, the head of the line, clocks."""
+"""Cases 96 to 100: mail that must not leave any more, a link's life, poison, the head of the line, clocks."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +20,7 @@ from tests.following import held_back, let_pass, make_due, notice
 from tests.test_delivery_reasons import BETWEEN
 from tests.ways_out import raising, told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 # Case 96: stale mail
