@@ -50,6 +50,8 @@ class Ways:
         in_use = [route for route in ways if route.name not in self.shut]
         if email.doubt_count:  # the same way once more: its provider may know the key
             in_use.sort(key=lambda route: route.name != email.route)
+            if in_use:  # a second answer without sense would be its last: no trials with it
+                return in_use
         for route in ways:
             is_trial = held.may_probe and route not in in_use and route.name in self.states
             if is_trial and routes.may_probe(route, self.states[route.name]):
