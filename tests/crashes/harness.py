@@ -14,15 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+from uuid import UUID
 
 from django.db.models.functions import Now
 
 from example_project.provider import Provider
 from example_project.servers import ROOT
 from recovery import outbox
-from recovery.models import Email, ResetRequest
-from recovery.reasons import EmailKind, EmailState
+from recovery.models import Email, ResetRequest, RouteState
+from recovery.reasons import EmailKind, EmailState, Outcome
 
+WAITING = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 LEASE_IS_OVER = timedelta(seconds=1)
 
 
@@ -50,6 +52,7 @@ UNASKED = "tests.crashes.backends.Unasked"
 PLAIN = Kind("plain", UNASKED, connections=1)
 KEYED = Kind("keyed", UNASKED, honours_key=True)
 ASKABLE = Kind("askable", "anymail.backends.postmark.EmailBackend", can_be_asked=True)
+KINDS = (PLAIN, KEYED, ASKABLE)
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,18 @@ class Site:
         }
         self.queued = 0
 
-    def queue(self, count: int) -> None:
-        """Notices to nobody in particular, each to another address."""
+    def queue(self, count: int) -> list[UUID]:
+        """Notices to nobody in particular, each to another address; the keys of their rows."""
         first, self.queued = self.queued, self.queued + count
-        for number in range(first, self.queued):
-            outbox.queue(
+        return [
+            email.pk
+            for number in range(first, self.queued)
+            for email in outbox.queue(
                 EmailKind.PASSWORD_CHANGED,
                 [f"reader{number}@example.com"],
                 context={"username": f"reader{number}", "changed_at": "2026-11-21T09:00Z"},
             )
+        ]
 
     def fill(self, count: int) -> None:
         """Queue until so many are due."""
@@ -91,7 +97,25 @@ class Site:
     def end_leases(self) -> None:
         """What a minute and a half would do, whoever holds them."""
         Email.objects.filter(state=EmailState.SENDING).update(lease_until=Now() - LEASE_IS_OVER)
-        ResetRequest.objects.undecided().update(next_try_at=Now() - LEASE_IS_OVER)
+        ResetRequest.objects.filter(outcome=Outcome.RECEIVED).update(next_try_at=Now() - LEASE_IS_OVER)
+
+    def soon(self) -> None:
+        """What minutes would do: all waits end, of mails and of routes."""
+        past = Now() - LEASE_IS_OVER
+        Email.objects.filter(state__in=WAITING).exclude(next_try_at=None).update(next_try_at=past)
+        RouteState.objects.update(probe_at=past, probe_until=None)
+
+    def settle(self, workers: "Workers") -> None:
+        """Leases and waits end until no mail is on its way any more."""
+        on_its_way = Email.objects.filter(state__in=[*WAITING, EmailState.SENDING]).exclude(next_try_at=None)
+        undecided = ResetRequest.objects.filter(outcome=Outcome.RECEIVED)
+        for _ in range(20):
+            self.end_leases()
+            self.soon()
+            workers.run("sweep")
+            if not (on_its_way.exists() or undecided.exists()):
+                return
+        raise AssertionError(list(on_its_way.values("state", "reason")))
 
     def judge(self) -> Judged:
         counts = self.provider.ledger.counts()

@@ -7,8 +7,9 @@ too: the ``signal`` that ended the worker, or its exit code. It opens no connect
 
 import json
 import os
+import signal
 import sys
-import time
+import threading
 import traceback
 from typing import Any
 from uuid import UUID
@@ -56,21 +57,11 @@ def sweep(order: dict[str, Any]) -> None:
 
 
 def loop(order: dict[str, Any]) -> None:
-    """As ``recovery_sweep --loop`` with a short pause, for so many seconds. A database that is away is waited for."""
-    from django.db import DatabaseError, InterfaceError, connection
+    """``recovery_sweep --loop`` that hears TERM after so many seconds."""
+    from django.core.management import call_command
 
-    from recovery import sweep as sweeping
-
-    until = time.monotonic() + order["seconds"]
-    while time.monotonic() < until:
-        try:
-            left = sweeping.sweep().left
-        except (DatabaseError, InterfaceError):
-            traceback.print_exc()
-            left = False
-            connection.close()
-        if not left:
-            time.sleep(order.get("pause", 0.2))
+    threading.Timer(order["seconds"], os.kill, [os.getpid(), signal.SIGTERM]).start()
+    call_command("recovery_sweep", loop=True, interval=order.get("interval", 0.2), stdout=sys.stderr)
 
 
 def deliver(order: dict[str, Any]) -> None:
@@ -89,18 +80,22 @@ def ask(order: dict[str, Any]) -> None:
 
 
 def roll_back(order: dict[str, Any]) -> None:
-    """A web process takes one on, rings, and then its transaction fails."""
+    """A web process queues a notice and rings, and then its transaction fails."""
     from django.db import transaction
+
+    from recovery import bell, outbox
+    from recovery.reasons import EmailKind
 
     class Failed(Exception):
         pass
 
     try:
         with transaction.atomic():
-            ask(order)
+            emails = outbox.queue(EmailKind.PASSWORD_CHANGED, [order["identifier"]])
+            outbox.ring(emails)
             raise Failed
     except Failed:
-        pass
+        assert bell.settle()
 
 
 DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, roll_back)}
