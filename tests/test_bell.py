@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recovery import bell, tasks
-from recovery.models import Email, ResetRequest
+from recovery.models import Email, ResetRequest, RouteState
 from recovery.reasons import EmailReason, EmailState, EventKind, Outcome
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, links, recipients, seen, work
@@ -205,6 +205,14 @@ def test_whoever_hears_it_sends_what_is_due_and_rings_again_while_mail_is_left(
     tasks.send_email()
     assert 3 < len(mail.outbox) < 503
     assert rung(queue, LAST) == 1
+
+
+def test_whoever_can_send_nothing_does_not_ring_for_ever(queue: Any) -> None:
+    notice()
+    RouteState.objects.create(name="default", switched_off=True)
+    tasks.send_email()
+    assert rung(queue, LAST) == 0
+    assert Email.objects.get().state == EmailState.QUEUED
 
 
 def test_of_several_that_travel_together_one_that_fails_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from recovery import delivery, heartbeats, level, retention, tasks
 from recovery.models import Email, Heartbeat, RouteState
@@ -239,6 +239,28 @@ def test_the_health_view_is_there_for_the_token_and_for_staff_with_the_right_alo
         told = answer.json()
         assert (told["healthy"], told["level"], told["waiting"], told["oldest_seconds"]) == (True, "all", 0, 0)
         assert {part["part"] for part in told["parts"]} == set(Part)
+
+
+def test_a_monitor_needs_no_sign_in_where_all_other_pages_do(token: None, settings: Any) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    sweep()
+    assert browser(HTTP_AUTHORIZATION=f"Bearer {TOKEN}").get(HEALTH).status_code == 200
+    assert browser().get(HEALTH).status_code == 404
+
+
+def test_no_transaction_is_begun_for_it_so_that_a_dead_database_is_told(
+    token: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    inside: list[bool] = []
+
+    def look(execute: Any, *args: Any) -> Any:
+        inside.append(connection.in_atomic_block)
+        return execute(*args)
+
+    with connection.execute_wrapper(look):
+        browser(HTTP_AUTHORIZATION=f"Bearer {TOKEN}").get(HEALTH)
+    assert set(inside) == {False}
 
 
 @pytest.mark.parametrize("given", [None, ""])

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from celery.concurrency import prefork
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready
 
 from example_project import servers
@@ -131,3 +132,11 @@ def test_a_process_has_one_keeper_whatever_it_is_told_and_lets_it_go(monkeypatch
     wait_until(lambda: workers() == ["worker:celery@here"], first)
     worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
     assert not first.is_alive()
+
+
+def test_a_worker_that_forks_its_processes_has_no_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that the thread held at the fork would be held in the child for good."""
+    monkeypatch.setattr(tasks._Process, "keeper", None)
+    consumer = type("Consumer", (), {"pool": prefork.TaskPool.__new__(prefork.TaskPool), "hostname": "celery@here"})
+    worker_ready.send(sender=consumer())
+    assert tasks._Process.keeper is None

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, get_connection, mail_admins, send_mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.locmem import EmailBackend as Locmem
-from django.db import transaction
+from django.db import connection, transaction
 
 from example_project import provider as providers
 from example_project.provider import Provider
@@ -243,10 +243,17 @@ def test_a_level_that_was_read_holds_even_where_its_rows_cannot_be_written() -> 
 
 def test_a_failing_log_leaves_the_sites_own_transaction_as_it_was() -> None:
     with transaction.atomic():
+        with connection.execute_wrapper(broken):
+            assert invite("ada@example.com").send() == 1
         user = UserFactory.create()
-        with failing('INSERT INTO "recovery_email"'):
-            invite("ada@example.com").send()
     user.refresh_from_db()
+
+
+def broken(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """As if the table of levels were not there: PostgreSQL ends a transaction for it."""
+    if "recovery_levelswitch" in sql:
+        sql, params = "SELECT nothing FROM nowhere", ()
+    return execute(sql, params, many, context)
 
 
 def test_rows_live_and_die_with_the_sites_transaction_and_the_mail_has_left() -> None:
