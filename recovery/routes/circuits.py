@@ -69,7 +69,6 @@ def may_probe(route: Route, state: RouteState) -> bool:
     taken = (
         RouteState.objects.filter(Q(probe_until=None) | Q(probe_until__lte=Now()), name=route.name, switched_off=False)
         .filter(probe_at__lte=Now())
-        .exclude(circuit=Circuit.CLOSED)
         .update(circuit=Circuit.HALF_OPEN, probe_until=Now() + PROBE_LEASE)
     )
     if taken:

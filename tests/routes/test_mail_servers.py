@@ -112,9 +112,10 @@ def test_a_server_that_offers_no_encryption_is_an_alarm_and_no_way_out() -> None
         assert server.bodies == []
 
 
-def test_a_site_that_wants_silence_still_gets_the_truth() -> None:
+@pytest.mark.parametrize("replies", [{"CONNECT": HANG_UP}, {"MAIL": HANG_UP}])
+def test_a_site_that_wants_silence_still_gets_the_truth(replies: dict[str, str]) -> None:
     """With fail_silently Django's backend returns 0 for a server that is gone, as others do for a refused recipient."""
-    with mail_server(CONNECT=HANG_UP) as server, closing(Line(server.route(fail_silently=True))) as line:
+    with mail_server(**replies) as server, closing(Line(server.route(fail_silently=True))) as line:
         assert sent(line).outcome == TryOutcome.DOWN
 
 

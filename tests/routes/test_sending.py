@@ -112,14 +112,15 @@ def test_a_site_can_name_the_key_header_of_its_provider(provider: Provider) -> N
     assert [call.key for call in provider.ledger.calls] == ["our-id", ""]
 
 
-def test_a_stream_is_that_of_its_route_alone(provider: Provider) -> None:
+@pytest.mark.parametrize("own", [{}, {"esp_extra": {"InlineCss": True}}])
+def test_a_stream_is_that_of_its_route_alone(provider: Provider, own: dict[str, Any]) -> None:
     mail = message()
-    mail.esp_extra = {"InlineCss": True}  # type: ignore[attr-defined]
+    vars(mail).update(own)
     for route in (mails.to(provider, STREAM="urgent"), mails.to(provider)):
         with closing(Line(route)) as line:
             line.send(mail, key="our-id", kind="reset")
     assert [arrived.stream for arrived in provider.ledger.messages] == ["urgent", "outbound"]
-    assert mail.esp_extra == {"InlineCss": True}  # type: ignore[attr-defined]
+    assert vars(mail).get("esp_extra") == own.get("esp_extra")
 
 
 def test_what_a_provider_has_no_switch_for_is_left_out(provider: Provider) -> None:
