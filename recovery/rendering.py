@@ -6,6 +6,7 @@ Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, thos
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -41,20 +42,24 @@ def message_for(
         subject = " ".join(_rendered(email, "subject.txt", context).split())
         text = _rendered(email, "txt", context)
         html = _rendered(email, "html", context)
-    sender_domain = parseaddr(audience.from_email)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
         subject,
         text,
         audience.from_email,
         [email.recipient],
         headers={
-            "Message-ID": f"<{email.pk}@{sender_domain}>",
+            "Message-ID": f"<{email.pk}@{_domain(audience.from_email)}>",
             "Auto-Submitted": "auto-generated",  # RFC 3834: no automatic replies, please
             "X-Auto-Response-Suppress": "All",
         },
     )
     message.attach_alternative(html, "text/html")
     return message
+
+
+@lru_cache(maxsize=64)
+def _domain(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
 
 
 def subject_of(kind: str, audience_name: str) -> str:
