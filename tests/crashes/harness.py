@@ -48,7 +48,7 @@ class Kind:
         return [{**route, "KEY_HEADER": "Idempotency-Key"} if self.honours_key else route]
 
 
-UNASKED = "tests.crashes.backends.Unasked"
+UNASKED = "tests.backends.Unasked"
 PLAIN = Kind("plain", UNASKED, connections=1)
 KEYED = Kind("keyed", UNASKED, honours_key=True)
 ASKABLE = Kind("askable", "anymail.backends.postmark.EmailBackend", can_be_asked=True)
