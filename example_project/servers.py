@@ -190,7 +190,7 @@ def postgresql(url: str | None = None, *, durable: bool = False, restarts: bool 
     # One command, so that the minder also ends a set-up that has only just begun.
     script = (
         '"$1/initdb" --pgdata="$2/data" --username=recovery --pwfile="$2/password" --auth=password --encoding=UTF8 '
-        '--no-locale --no-sync && '
+        "--no-locale --no-sync && "
     )
     postgres = '"$1/postgres" -D "$2/data" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c max_connections=200'
     if not durable:

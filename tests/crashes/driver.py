@@ -1,6 +1,6 @@
 """Runs one scenario in this process, on a database of its own, and prints what came of it as JSON.
 
-    python -m tests.crashes.driver contention postgresql writers=20 seconds=10
+python -m tests.crashes.driver contention postgresql writers=20 seconds=10
 """
 
 import json

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
+from django.db.models import Count
 from django.db.models.functions import Now
 
 from example_project.provider import Provider
@@ -115,7 +116,7 @@ class Site:
             workers.run("sweep")
             if not (on_its_way.exists() or undecided.exists()):
                 return
-        raise AssertionError(list(on_its_way.values("state", "reason")))
+        raise AssertionError(list(on_its_way.values_list("state", "reason").annotate(count=Count("pk"))))
 
     def judge(self) -> Judged:
         counts = self.provider.ledger.counts()
@@ -129,7 +130,7 @@ class Workers:
     """A template and the workers that it forks, one at a time."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crashes.template"],
             stdin=subprocess.PIPE,
@@ -172,7 +173,8 @@ class Workers:
         assert self.run(do, point=point, nth=nth, **order) == signal.SIGKILL, f"nobody came to {point} {nth} times"
 
     def stop(self) -> None:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()

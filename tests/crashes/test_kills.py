@@ -1,4 +1,4 @@
-"""Workers that are killed, really and at the worst moments: no mail is lost, and what can be told apart is not doubled."""
+"""Workers that are killed, at the worst moments: no mail is lost, and what can be told apart is not doubled."""
 
 import random
 from collections.abc import Callable

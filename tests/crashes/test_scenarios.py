@@ -53,5 +53,11 @@ def test_after_random_faults_the_outbox_the_events_and_the_ledger_agree() -> Non
     found = came_of("soak", database, kind="askable", seconds=8)
     assert found["faults"] >= 3
     assert found["queued"] == found["arrived"] == found["sent_but_silent"] > 0, found
-    told = ("lost", "doubled", "handed_over_and_not_arrived", "arrived_and_not_handed_over", "handed_over_without_event")
+    told = (
+        "lost",
+        "doubled",
+        "handed_over_and_not_arrived",
+        "arrived_and_not_handed_over",
+        "handed_over_without_event",
+    )
     assert not any(found[name] for name in told), found
