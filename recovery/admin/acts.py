@@ -37,7 +37,7 @@ def asking(
         "form": form,
         "list_url": url_of(pages, "changelist"),
         "back_url": back_url,
-        "recovery_status": status.lines(request, pages.admin_site.name) if pages.opts.app_label == "recovery" else [],
+        "recovery_status": status.lines(request, pages.admin_site.name),
         **more,
     }
     return TemplateResponse(request, f"admin/recovery/{template}", context)

@@ -13,7 +13,7 @@ from recovery import accounts, level, outbox, routes
 from recovery.models import AuditEvent, Email, Heartbeat, LevelSwitch, RouteState
 from recovery.reasons import Action, Circuit, EmailKind, EmailReason, EmailState, MailLevel
 from tests.admin.pages import PAGES, SCRIPT, listed, reset_for, row_of
-from tests.admin.posting import REASON, posted, said
+from tests.admin.posting import REASON, RIGHTS, asking_page_of, posted, said
 from tests.admin.staff import staff, superuser, viewer
 from tests.factories import StaffFactory
 
@@ -234,6 +234,23 @@ def test_a_stranger_is_sent_to_the_sign_in_and_a_post_from_another_site_refused(
     assert nothing_was_done()
 
 
+@pytest.mark.parametrize("page", ["routestate", "levelswitch"])
+@pytest.mark.parametrize("act", ["add/", "{}/change/", "{}/delete/"])
+def test_nobody_adds_changes_or_deletes_a_row_by_itself_not_even_a_superuser(page: str, act: str) -> None:
+    level.switch(MailLevel.SYSTEM, actor=StaffFactory(), reason=REASON)
+    pk = "relay" if page == "routestate" else LevelSwitch.objects.get().pk
+    client = superuser()
+    client.handler.enforce_csrf_checks = False
+    data = {"post": "yes", "level": "all", "reason": REASON, "switched_off": "on", "name": "mine"}
+    assert client.post(listed(page, act.format(pk)), data).status_code == 403
+    assert (level.current(), LevelSwitch.objects.count()) == (MailLevel.SYSTEM, 1)
+    assert list(RouteState.objects.order_by("name").values_list("name", "switched_off")) == [
+        ("main_1", False),
+        ("relay", False),
+    ]
+    assert "_selected_action" not in client.get(listed(page)).content.decode()
+
+
 @pytest.mark.parametrize("query", ["", "?q=x", "?o=1", "?p=99", "?nonsense=1", "?name__startswith=r", "?q=%00"])
 def test_a_mangled_query_of_these_lists_is_answered_without_an_error(query: str) -> None:
     client = superuser()
@@ -289,6 +306,12 @@ def test_every_page_says_what_keeps_mail_from_leaving(page: str, ada: Any) -> No
         assert off.endswith("“relay”: switched off; relay swallows mail.")
         assert open_.endswith("“main_1”: not in use: it failed; the provider could not be reached or had an error.")
         assert of_level in client.get(path).content.decode()
+
+
+def test_whoever_sends_a_link_is_told_that_no_mail_leaves(ada: Any) -> None:
+    level.switch(MailLevel.NONE, actor=StaffFactory(), reason=REASON)
+    [line] = told_at(staff(*RIGHTS), asking_page_of(ada))
+    assert line == "Mail level “none”: no mail leaves."
 
 
 def test_links_of_the_line_appear_only_where_they_may_be_opened() -> None:
