@@ -59,8 +59,8 @@ class Amazon(BaseEmailBackend):
     made: list["Amazon"] = []
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__()
-        self.client_params = {"config": Config(**kwargs.get("config", {}))}
+        self.client_params = {"config": Config(**kwargs.pop("config", {}))}
+        super().__init__(**kwargs)
         self.made.append(self)
 
     def send_messages(self, email_messages: Any) -> int:

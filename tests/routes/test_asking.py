@@ -88,12 +88,12 @@ def test_a_provider_that_does_not_say_is_silent(settings: Any, provider: Provide
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
     """A provider that answers every search with this."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -123,5 +123,11 @@ def answering(body: bytes) -> Iterator[str]:
 )
 def test_an_answer_of_another_shape_is_silence(settings: Any, body: bytes) -> None:
     with answering(body) as url:
+        named(settings, OPTIONS={"server_token": "x", "api_url": url})
+        assert asked(new_key()) == Asked(Answer.SILENT)
+
+
+def test_an_answer_in_trouble_is_silence(settings: Any) -> None:
+    with answering(b'{"TotalCount": 0, "Messages": []}', status=503) as url:
         named(settings, OPTIONS={"server_token": "x", "api_url": url})
         assert asked(new_key()) == Asked(Answer.SILENT)

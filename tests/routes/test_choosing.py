@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import django
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import locmem
@@ -28,6 +29,15 @@ BACKEND = "tests.backends.Unreachable"
 def sites(settings: Any, *specs: Mapping[str, Any], audiences: Mapping[str, Any] | None = None) -> None:
     ways = [{"BACKEND": BACKEND, **spec} for spec in specs]
     settings.RECOVERY = {**settings.RECOVERY, "ROUTES": ways, "AUDIENCES": audiences or {}}
+
+
+def wrapped(settings: Any, inner: Any) -> None:
+    """The site's other mail is recorded, and leaves by ``inner``."""
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [], "SITE_MAIL": inner}
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": configured.WRAPPER}}
+    else:
+        settings.EMAIL_BACKEND = configured.WRAPPER
 
 
 def ways(kind: str = RESET, audience: str = "default") -> list[str]:
@@ -68,9 +78,8 @@ def test_an_audience_may_name_its_routes_and_their_order(settings: Any) -> None:
 
 
 def test_our_mail_does_not_run_through_what_records_the_sites_other_mail(settings: Any) -> None:
-    settings.EMAIL_BACKEND = configured.WRAPPER
     inner = {"BACKEND": "anymail.backends.postmark.EmailBackend", "OPTIONS": {"server_token": "x"}}
-    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [], "SITE_MAIL": inner}
+    wrapped(settings, inner)
     [route] = routes.all_routes()
     assert type(configured.backend_of(route)).__module__ == "anymail.backends.postmark"
     assert routes.can_be_asked("default")
@@ -78,8 +87,7 @@ def test_our_mail_does_not_run_through_what_records_the_sites_other_mail(setting
 
 @pytest.mark.parametrize("inner", [None, {"BACKEND": configured.WRAPPER}])
 def test_a_way_out_that_leads_to_itself_is_refused(settings: Any, inner: Any) -> None:
-    settings.EMAIL_BACKEND = configured.WRAPPER
-    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [], "SITE_MAIL": inner}
+    wrapped(settings, inner)
     with pytest.raises(ImproperlyConfigured):
         configured.backend_of(routes.all_routes()[0])
 
