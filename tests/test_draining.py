@@ -1,6 +1,7 @@
 """Many mails at once: several connections, the urgent first, every outcome committed, and an end when it is told to."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -273,6 +274,26 @@ def test_mail_that_came_too_late_is_ended_without_a_claim_each(settings: Any) ->
     assert (swept.late, swept.tried, mail.outbox) == (300, 0, [])
     assert states() == {EmailState.EXPIRED}
     assert moves.expire_late() == []
+
+
+def test_a_mail_whose_lease_could_end_while_its_provider_is_spoken_to_is_given_back(
+    settings: Any, monkeypatch: Any
+) -> None:
+    """A minute passes over one mail; those that were claimed with it have half a minute of their lease left."""
+    notices(30)
+    clock, late = time.monotonic, []
+
+    def then(message: Any) -> None:
+        if len(given) == 20:
+            monkeypatch.setattr(time, "monotonic", lambda: clock() + 60)
+        if len(given) == 21:
+            late.extend(EmailEvent.objects.filter(kind=EventKind.DEFERRED).values_list("email", flat=True))
+
+    with told(settings, then, CONNECTIONS=1) as given:
+        delivery.drain()
+    assert late  # claimed before, and given back before anything was sent after that minute
+    assert len(given) == 30
+    assert set(Email.objects.values_list("state", "attempt_count")) == {(EmailState.HANDED_OVER, 1)}
 
 
 def test_a_drain_without_the_database_ends_and_says_so(settings: Any) -> None:

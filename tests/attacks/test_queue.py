@@ -156,6 +156,14 @@ def test_the_databases_clock_decides_whether_a_mail_is_too_late(ahead: timedelta
 
 
 @pytest.mark.attack(100)
+def test_the_databases_clock_decides_whether_a_link_still_lives(settings: Any) -> None:
+    email = held_back(UserFactory.create(), settings)
+    make_due(email)
+    with time_machine.travel(timezone.now() + timedelta(hours=3)):
+        assert delivery.deliver(email.pk) == EmailState.HANDED_OVER
+
+
+@pytest.mark.attack(100)
 @pytest.mark.parametrize("ahead", [timedelta(minutes=10), -timedelta(minutes=10)])
 def test_waits_and_leases_are_counted_by_the_databases_clock(ahead: timedelta, settings: Any) -> None:
     email = notice()
