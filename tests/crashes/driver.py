@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ def main(name: str, database: str, *options: str) -> None:
             url = server.url
         else:
             url = f"sqlite:///{Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'site.sqlite3'}"
-        os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.crashes.settings")
+        broker = stack.enter_context(servers.broker(os.environ.get("CRASHES_BROKER")))
+        os.environ.update(REDIS_URL=broker.url, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.crashes.settings")
         django.setup()
         provider = providers.start(webhooks=False)
         stack.callback(provider.stop)
@@ -36,14 +37,23 @@ def main(name: str, database: str, *options: str) -> None:
 def run(name: str, url: str, provider: providers.Provider, server: servers.Server | None, **options: str) -> Any:
     from django.core.management import call_command
 
-    from tests.crashes import harness, scenarios
+    from example_project import celery  # noqa: F401 - the app whose broker is rung
+    from tests.crashes import harness, scenarios, streams
 
     call_command("migrate", verbosity=0)
     kind = {each.name: each for each in harness.KINDS}[options.pop("kind", "keyed")]
-    given: dict[str, Any] = {key: float(value) if "." in value else int(value) for key, value in options.items()}
+    given: dict[str, Any] = {key: _value(value) for key, value in options.items()}
     if name == "database_crashes":
         given["server"] = server
-    return getattr(scenarios, name)(harness.Site(provider, kind, url), **given)
+    scenario = getattr(scenarios, name, None) or getattr(streams, name)
+    return scenario(harness.Site(provider, kind, url), **given)
+
+
+def _value(text: str) -> str | int | float:
+    for read in (int, float):
+        with suppress(ValueError):
+            return read(text)
+    return text
 
 
 if __name__ == "__main__":

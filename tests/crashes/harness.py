@@ -140,6 +140,7 @@ class Workers:
             cwd=ROOT,
             env={**os.environ, **environment},
         )
+        self.told: list[float] = []  # by the last worker
         self._read()
 
     def __enter__(self) -> Self:
@@ -162,6 +163,7 @@ class Workers:
         """The signal that ended it, 0 where it came to its end. Raises where it failed."""
         end = self._read()
         assert end["code"] == 0, self.log
+        self.told = [float(line) for line in end["told"]]
         return int(end["signal"])
 
     def run(self, do: str, **order: Any) -> int:

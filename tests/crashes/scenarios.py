@@ -18,6 +18,7 @@ from example_project import servers
 from recovery.models import Email, EmailEvent, ResetRequest
 from recovery.reasons import EmailState, EventKind, Outcome
 from tests.crashes.harness import Site, workers
+from tests.crashes.template import asker, place
 
 FAULTS: dict[str, dict[str, Any]] = {
     "ok": {},
@@ -81,14 +82,17 @@ def database_crashes(site: Site, server: servers.Server, *, crashes: int, rate: 
     }
 
 
+def people(count: int) -> None:
+    """So many users, by the names of ``template.asker``."""
+    password, users = make_password("correct horse battery staple"), get_user_model()._default_manager
+    users.bulk_create(
+        users.model(username=f"asker{number}", email=asker(number), password=password) for number in range(count)
+    )
+
+
 def contention(site: Site, *, writers: int, seconds: float) -> dict[str, Any]:
     """Many people ask at once, while a worker works and two sweeps run."""
-    people = get_user_model()._default_manager
-    password = make_password("correct horse battery staple")
-    people.bulk_create(
-        people.model(username=f"asker{number}", email=f"asker{number}@example.com", password=password)
-        for number in range(int(writers * seconds * 10))
-    )
+    people(int(writers * seconds * 10))
     numbers, lock = itertools.count(), threading.Lock()
     answers: list[tuple[int, float]] = []
 
@@ -134,8 +138,8 @@ def _ask_on(url: str, next_number: Callable[[], int], until_then: float) -> list
             began = time.monotonic()
             answer = browser.post(
                 forgot,
-                {"identifier": f"asker{number}@example.com", "csrfmiddlewaretoken": browser.cookies["csrftoken"]},
-                headers={"X-Forwarded-For": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"},
+                {"identifier": asker(number), "csrfmiddlewaretoken": browser.cookies["csrftoken"]},
+                headers={"X-Forwarded-For": place(number)},
                 allow_redirects=False,
                 timeout=60,
             )

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from typing import Any
 from uuid import UUID
@@ -24,12 +25,16 @@ def main() -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         order = json.loads(line)
+        read, write = os.pipe()
         child = os.fork()
         if child == 0:
+            order["tell"] = write
             _end(_obey(order))
-        status = os.waitpid(child, 0)[1]
-        code = os.waitstatus_to_exitcode(status)
-        print(json.dumps({"signal": -code if code < 0 else 0, "code": max(code, 0)}), flush=True)
+        os.close(write)
+        with os.fdopen(read) as told:
+            lines = told.readlines()
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(json.dumps({"signal": max(-code, 0), "code": max(code, 0), "told": lines}), flush=True)
 
 
 def _obey(order: dict[str, Any]) -> int:
@@ -74,12 +79,32 @@ def deliver(order: dict[str, Any]) -> None:
     delivery.deliver_each([UUID(pk) for pk in order["ids"]])
 
 
+def asker(number: int) -> str:
+    return f"asker{number}@example.com"
+
+
+def place(number: int) -> str:
+    """Everybody asks from somewhere else."""
+    return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+
 def ask(order: dict[str, Any]) -> None:
     """A web process takes on a request for a link."""
     from django.test import Client
 
-    answer = Client(SERVER_NAME="localhost").post("/recovery/forgot/", {"identifier": order["identifier"]})
+    page = Client(SERVER_NAME="localhost", REMOTE_ADDR=order.get("place", "127.0.0.1"))
+    answer = page.post("/recovery/forgot/", {"identifier": order["identifier"]})
     assert answer.status_code == 302, answer.status_code
+
+
+def ask_many(order: dict[str, Any]) -> None:
+    """One after the other; tells how long each took, but the first, which opens connections."""
+    first = order["first"]
+    for number in range(first, first + order["count"]):
+        began = time.monotonic()
+        ask({"identifier": asker(number), "place": place(number)})
+        if "tell" in order and number > first:
+            os.write(order["tell"], f"{time.monotonic() - began}\n".encode())
 
 
 def roll_back(order: dict[str, Any]) -> None:
@@ -101,7 +126,7 @@ def roll_back(order: dict[str, Any]) -> None:
         assert bell.settle()
 
 
-DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, roll_back)}
+DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, ask_many, roll_back)}
 
 if __name__ == "__main__":
     django.setup()
