@@ -130,11 +130,10 @@ def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, 
 
 
 def _steered(events: Iterable[EmailEvent], trail: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
-    """Which line of the trail tells of which event: the nearest of its kind, since two clocks wrote them."""
+    """Which line of the trail tells of which event: the nearest of its kind, both being written in one commit."""
     found: dict[int, AuditEvent] = {}
     for line in trail:
-        kind = _STEERED[Action(line.action)]
-        alike = [event for event in events if event.kind == kind and event.pk not in found]
+        alike = [event for event in events if event.kind == _STEERED[Action(line.action)]]
         if alike:
             found[min(alike, key=lambda event: abs(event.occurred_at - line.occurred_at)).pk] = line
     return found

@@ -80,6 +80,7 @@ def test_a_page_offers_the_verbs_that_lead_somewhere_and_no_other_is_done(state:
     offered = {verb for verb in STAFF_VERBS if steering(email, verb) in client.get(page_of(email)).content.decode()}
     assert offered == set(outbox.verbs_for(email))
     for verb in STAFF_VERBS - offered:
+        assert client.get(steering(email, verb))["Location"] == page_of(email)
         answer = posted(client, steering(email, verb), page_of(email), reason=REASON)
         assert said(answer)[0].startswith("warning: Nothing was done")
     assert state_of(email) == state
