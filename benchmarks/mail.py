@@ -101,7 +101,7 @@ class Course:
         count = self.options.count
         tables.empty()
         self.profiles["enqueue"] = self._child(OURS, "enqueue", count, "--profiled")["profile"]
-        self.profiles["drain"] = self._child(OURS, "drain", 0, "--profiled")["profile"]
+        self.profiles["drain"] = self._child(OURS, "drain", count, "--profiled")["profile"]
 
     def _turn(self, work: str, lane: Lane, *, counted: bool) -> None:
         """The first round counts statements, and is not timed."""
@@ -110,29 +110,29 @@ class Course:
             self.waits[lane].append(self._trickle(lane))
             return
         count = self.options.slow_count if work == "slow" else self.options.count
-        flags = ["--counted"] if counted else []
-        said = self._child(lane, "enqueue", count, *(flags if work == "enqueue" else []))
-        if work == "drain":
-            said = self._child(lane, "drain", 0, *flags)
-            assert said["sent"] == count, (lane, said["sent"])
-        elif work == "slow":
+        if work == "slow":
             said = self._slow(lane, count)
-        if counted:
-            self.counts[work, lane] = said["statements"] / count, said["commits"] / count
         else:
-            self.seconds[work, lane].append(said["seconds"] / count)
-            self.cpu[work, lane].append(said.get("cpu_seconds", 0.0) / count)
+            said = self._child(lane, work, count, *(["--counted"] if counted else []))
+            assert said["sent"] == (count if work == "drain" else 0), (lane, said["sent"])
+        if counted:
+            self.counts[work, lane] = said["statements"] / (count - 1), said["commits"] / (count - 1)
+        else:
+            # The first of them was put in and taken out to warm up.
+            self.seconds[work, lane].append(said["seconds"] / (count - 1))
+            self.cpu[work, lane].append(said.get("cpu_seconds", 0.0) / (count - 1))
 
     def _slow(self, lane: Lane, count: int) -> dict[str, float]:
         server = self.servers[SLOW]
         server.accepted.clear()
         if lane.carrier == "celery":
-            # Its queue is drained from when its worker, that starts now, begins.
+            # From the first mail of a worker that starts beside a full queue.
+            self._child(lane, "enqueue", count)
             with servers.celery(self._environment(lane, server), beat=False):
                 wait_for(server, count)
-            said = {"seconds": (server.accepted[-1][0] - server.accepted[0][0]) * count / (count - 1)}
+            said = {"seconds": (server.accepted[-1][0] - server.accepted[0][0])}
         else:
-            said = self._child(lane, "drain", 0, server=server)
+            said = self._child(lane, "drain", count, server=server)
         got = len({recipient for _, recipient in server.accepted})
         assert got == len(server.accepted) == count, (lane, got, len(server.accepted))
         return said
