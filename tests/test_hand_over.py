@@ -121,3 +121,14 @@ def test_who_was_deactivated_after_a_notice_was_queued_gets_no_mail() -> None:
     assert delivery.deliver(email.pk) == EmailState.CANCELLED
     email.refresh_from_db()
     assert email.reason == EmailReason.INACTIVE
+
+
+def test_a_notice_to_an_address_that_is_no_longer_the_persons_does_not_leave() -> None:
+    user = UserFactory.create()
+    assert works(mailed_link(user), user)
+    user.email = "moved@example.com"
+    user.save()
+    email = Email.objects.get(kind="password_changed")
+    assert delivery.deliver(email.pk) == EmailState.CANCELLED
+    email.refresh_from_db()
+    assert email.reason == EmailReason.ADDRESS_CHANGED
