@@ -59,7 +59,7 @@ class Course:
         self._refuse_if_limited()
 
     def _turn(self, users: int, cost: float, name: str, number: int) -> None:
-        from benchmarks.mail import SlowMemory
+        from benchmarks.slow_mail import SlowMemory
 
         empty_limits_and_queue()
         SlowMemory.seconds = cost

@@ -61,11 +61,9 @@ def _drop_databases_of_earlier_runs(url: str) -> None:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
-def set_up(url: str, *, trusted_proxies: int = 0) -> str:
+def set_up(url: str, *, settings: str = "benchmarks.settings", trusted_proxies: int = 0) -> str:
     """Make this process the site on that database; returns the kind of database."""
-    os.environ.update(
-        DATABASE_URL=url, DJANGO_SETTINGS_MODULE="benchmarks.settings", TRUSTED_PROXIES=str(trusted_proxies)
-    )
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE=settings, TRUSTED_PROXIES=str(trusted_proxies))
     import django
 
     django.setup()

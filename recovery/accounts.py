@@ -6,7 +6,7 @@ Rows of this app hold a user's key as text, never a foreign key.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -148,6 +148,19 @@ def by_key(key: str) -> AbstractBaseUser | None:
         return cast("AbstractBaseUser | None", of_key(model._default_manager, json.loads(key) if composite else key))
     except (ValueError, TypeError, OverflowError, ValidationError):
         return None
+
+
+def by_keys(keys: Iterable[str]) -> dict[str, AbstractBaseUser]:
+    """The users of several keys, in one statement where keys are plain; those that are missing are missing."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    found: list[AbstractBaseUser]
+    try:
+        found = list(_model()._default_manager.filter(pk__in=wanted))
+    except (TypeError, ValueError, OverflowError, ValidationError):  # composite keys, or those of another user model
+        found = [user for user in map(by_key, wanted) if user]
+    return {key_of(user): user for user in found}
 
 
 def has_password(user: AbstractBaseUser) -> bool:

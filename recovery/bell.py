@@ -1,10 +1,14 @@
-"""The only sender to Celery: wakes a worker with a task's name and ids. Losing a ring is harmless.
+"""The only sender to Celery: wakes a worker with a task's name, and ids where one mail is urgent. Losing a ring is
+harmless.
 
 Rows are the truth and the sweep finds them; a ring only makes it seconds instead of a sweep's interval. So
 a page never waits for the broker: a thread of the process rings, at once, and then at most every hundred
 milliseconds; what comes meanwhile travels in one message. A broker that is dead or hangs gets connections of
 our own with short timeouts, no retries, and after a failure silence for five seconds. Timeouts of each answer
 are those of Redis, Sentinel and AMQP; other brokers get one for connecting, and hold up the thread alone.
+
+A ring without an id says that there is work, and whoever hears it takes the most urgent first. A thousand of them
+say no more than one, so they are soon over, and on Redis, which ranks without any setting, they stand behind others.
 """
 
 import atexit
@@ -35,13 +39,19 @@ PAUSE: Final = 0.1  # seconds
 MOST_AT_ONCE: Final = 100  # ids in one message: one worker decides them one after the other
 MOST_WAITING: Final = 1000  # past this, what comes is left to the sweep
 
-Ring = tuple[Celery, str, str]
+BRIEF: Final = 2  # seconds that a ring without an id is worth hearing; the next, or the sweep, says the same
+LAST: Final = 9  # the rank that kombu's Redis transport serves last; other brokers serve it first, or know none
+
+Ring = tuple[Celery, str, str | None]
 _silent_until = 0.0
 
 
-def ring(task: str, pk: UUID, *, using: str | None = None) -> None:
-    """Wake a worker after the running transaction commits; at once if there is none. Never raises, never waits."""
-    transaction.on_commit(lambda: _ring(task, str(pk)), using=using, robust=True)
+def ring(task: str, pk: UUID | None = None, *, using: str | None = None) -> None:
+    """Wake a worker after the running transaction commits; at once if there is none. Never raises, never waits.
+
+    Without ``pk`` it only says that there is work: for what need not overtake anything.
+    """
+    transaction.on_commit(lambda: _ring(task, str(pk) if pk else None), using=using, robust=True)
 
 
 def settle(seconds: float = PATIENCE) -> bool:
@@ -75,7 +85,7 @@ class Ringer(threading.Thread):
             waiting = self._next()
             rings = [each for each in waiting if not isinstance(each, threading.Event)]
             for (app, task), of_task in groupby(sorted(rings, key=lambda each: each[1]), key=lambda each: each[:2]):
-                _send(app, task, [pk for _, _, pk in of_task])
+                _send_together(app, task, [pk for _, _, pk in of_task])
             for each in waiting:
                 if isinstance(each, threading.Event):
                     each.set()
@@ -104,15 +114,23 @@ def _ringer() -> Ringer:
 os.register_at_fork(after_in_child=_ringer.cache_clear)
 
 
-def _ring(task: str, pk: str) -> None:
+def _ring(task: str, pk: str | None) -> None:
     try:
         app = app_or_default()
         if app.conf.task_always_eager:
-            signature(task, args=(pk,)).apply_async()
+            signature(task, args=(pk,) if pk else ()).apply_async()
         else:
             _ringer().take((app, task, pk))
     except Exception as error:  # noqa: BLE001 - whatever Celery does, the caller's answer stands
         logger.warning("bell: could not ring (%s), %s waits for the sweep", type(error).__name__, task)
+
+
+def _send_together(app: Celery, task: str, pks: list[str | None]) -> None:
+    """One message with all ids, one for all rings without; the urgent first."""
+    if named := [pk for pk in pks if pk]:
+        _send(app, task, named)
+    if None in pks:
+        _send(app, task, [])
 
 
 def _send(app: Celery, task: str, pks: list[str]) -> None:
@@ -121,8 +139,12 @@ def _send(app: Celery, task: str, pks: list[str]) -> None:
         return
     try:
         route = app.amqp.router.route({}, task, tuple(pks), {})
-        message = app.amqp.create_task_message(uuid(), task, pks, {}, ignore_result=True)
+        brief = {} if pks else {"expires": BRIEF}
+        message = app.amqp.create_task_message(uuid(), task, pks, {}, ignore_result=True, **brief)
         with _producers(app, app.conf.broker_write_url, os.getpid()).acquire(block=True, timeout=PATIENCE) as producer:
+            connection = producer.connection
+            if not pks and connection is not None and connection.transport.driver_type == "redis":
+                route["priority"] = LAST
             app.amqp.send_task_message(producer, task, message, retry=False, **route)
     except Exception as error:  # noqa: BLE001 - whatever a broker does, the next ring is tried
         _silent_until = time.monotonic() + SILENCE

@@ -19,6 +19,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "CHANGE_PASSWORD_URL": "password_change",
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
+    "HEALTH_TOKEN": None,
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
     "POST_RESET_LOGIN": False,
@@ -32,6 +33,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "RETENTION": {"emails": timedelta(days=400), "requests": timedelta(days=400), "audit": None},
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
+    "SITE_MAIL": None,
     "SITE_NAME": None,
     "SUPPORT_CONTACT": None,
     "TOKEN_LIFETIME": "auto",
@@ -66,7 +68,8 @@ class Conf:
 
     @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME."""
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, and the names of its
+        ROUTES in order, if they are not all."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
@@ -88,6 +91,11 @@ class Conf:
     def FROM_EMAIL(self) -> str:
         """Sender of the mails; without it, DEFAULT_FROM_EMAIL."""
         return cast(str, self._read("FROM_EMAIL") or settings.DEFAULT_FROM_EMAIL)
+
+    @property
+    def HEALTH_TOKEN(self) -> str | None:
+        """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
+        return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
     def MAY_ACT_ON(self) -> str | None:
@@ -116,14 +124,20 @@ class Conf:
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:
-        """Ways out for mail, of which the first is used: BACKEND and OPTIONS, or from Django 6.1 on MAILER, a name
-        of MAILERS; empty: the site's own mail settings."""
+        """Ways out for mail, in order: NAME, BACKEND and OPTIONS, or from Django 6.1 on MAILER, a name of MAILERS;
+        empty: one route "default", the site's own mail settings."""
         return cast(Sequence[Mapping[str, Any]], self._read("ROUTES"))
 
     @property
     def SEND_BY(self) -> timedelta:
         """How long after the ask a mail may still leave."""
         return cast(timedelta, self._read("SEND_BY"))
+
+    @property
+    def SITE_MAIL(self) -> Mapping[str, Any] | None:
+        """How the rest of the site's mail leaves when recovery.contrib.mail wraps it: BACKEND and OPTIONS, or from
+        Django 6.1 on MAILER."""
+        return cast("Mapping[str, Any] | None", self._read("SITE_MAIL"))
 
     @property
     def SITE_NAME(self) -> str | None:

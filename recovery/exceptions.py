@@ -24,17 +24,5 @@ class SecretLost(RecoveryError):
     """No key in SECRET_KEY or SECRET_KEY_FALLBACKS derives this link's secret any more."""
 
 
-class SendRefused(RecoveryError):
-    """The provider refused this recipient for good."""
-
-
-class SendFailed(RecoveryError):
-    """The provider could not be reached or had an error; trying again may help."""
-
-    def __init__(self, message: str | None = None, *, ambiguous: bool = False) -> None:
-        super().__init__(message)
-        self.ambiguous = ambiguous
-
-
 class NotAllowed(RecoveryError):
     """This member of staff may not act on this account."""

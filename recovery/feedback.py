@@ -10,20 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import router, transaction
 from django.utils import timezone
 
 from recovery import tokens
 from recovery.addresses import normalise
-from recovery.models import Email, EmailEvent
-from recovery.models.batches import insert_new, lock_emails, unmatched_events, update_each
+from recovery.models import Email, EmailEvent, moves
+from recovery.models.batches import lock_emails, unmatched_events, update_each
 from recovery.models.primary import atomic
 from recovery.reasons import EVENT_STATE, STATE_RANK, EmailState, EventKind
-from recovery.signals import email_changed_state
 
 LATE: Final = timedelta(days=1)
 """How old a mail may be to be given a report that came before its hand-over was noted."""
@@ -105,8 +102,7 @@ def ingest(reports: Sequence[Report]) -> Ingested:
             "email", "kind", "occurred_at", "recorded_at", "esp", "esp_message_id", "recipient",
             "reject_reason", "detail", "dedupe_key",
         ]  # fmt: skip
-        stored = insert_new(EmailEvent, columns, rows, unique="dedupe_key")
-        moved = _fold(told, now)
+        stored, moved = _fold(told, now, columns, rows)
     return Ingested(len(reports), stored, sum(email is None for _, email in told), moved)
 
 
@@ -158,15 +154,18 @@ def _match(reports: Sequence[Report]) -> list[tuple[Report, Email | None]]:
     return [(report, find(report)) for report in reports]
 
 
-def _fold(told: Told, now: datetime) -> int:
-    """Bring the emails to what was told of them; returns how many changed their state."""
+def _fold(
+    told: Told, now: datetime, columns: Sequence[str] = (), events: Sequence[Sequence[Any]] = ()
+) -> tuple[int, int]:
+    """Store new reports and bring the emails to what was told of them; returns how many were new, and how many emails
+    changed their state."""
     batches: dict[UUID, list[Report]] = defaultdict(list)
     emails: dict[UUID, Email] = {}
     for report, email in told:
         if email:
             emails[email.pk] = email
             batches[email.pk].append(report)
-    rows, moved, left = [], [], []
+    rows, moved, left = [], dict[UUID, str](), []
     for key, email in emails.items():
         before = _facts(email)
         if email.handed_over_at is None:
@@ -175,19 +174,14 @@ def _fold(told: Told, now: datetime) -> int:
         if (after := _facts(email)) != before:
             rows.append([key, *after])
         if after[0] != before[0]:
-            moved.append(email)
-    if rows:
-        update_each(Email, ["id", *FACTS], rows)
+            moved[key] = email.state
+    stored = moves.report(columns, events, rows, moved=moved)
     tokens.handed_over(left)  # nobody else will say so: whoever sent these died before the note, or is about to
-    transaction.on_commit(partial(_announce, moved), using=router.db_for_write(Email), robust=True)
-    return len(moved)
-
-
-FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "delivered_at")
+    return stored, len(moved)
 
 
 def _facts(email: Email) -> list[object]:
-    return [getattr(email, name) for name in FACTS]
+    return [getattr(email, name) for name in moves.FACTS]
 
 
 def _learn(email: Email, reports: Sequence[Report], now: datetime) -> None:
@@ -211,11 +205,6 @@ def _learn(email: Email, reports: Sequence[Report], now: datetime) -> None:
 
 def _earliest(known: datetime | None, moments: Iterable[datetime]) -> datetime | None:
     return min([*moments, *([known] if known else [])], default=None)
-
-
-def _announce(emails: Sequence[Email]) -> None:
-    for email in emails:
-        email_changed_state.send_robust(sender=Email, email_id=email.pk, state=email.state)
 
 
 def _one_line(text: str) -> str:

@@ -1,19 +1,48 @@
-"""Puts mail in. A queued row is a promise: ``delivery`` takes it out, whatever dies in between."""
+"""Puts mail in, and steers what waits. A queued row is a promise: ``delivery`` takes it out, whatever dies."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from recovery import audit, bell
+from recovery.accounts import key_of
 from recovery.addresses import normalise
-from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken, moves
 from recovery.models.insertion import insert
-from recovery.reasons import EmailKind, EventKind
+from recovery.models.moves import Move
+from recovery.models.primary import atomic
+from recovery.reasons import STAFF_VERBS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
 
 NOTICE_SEND_BY: Final = timedelta(hours=24)  # a notice of a change is still news the next day
 PRIORITY: Final[Mapping[str, int]] = {EmailKind.RESET: 0, EmailKind.NO_PASSWORD: 0, EmailKind.UNKNOWN_ACCOUNT: 2}
 NOTICE_PRIORITY: Final = 1
+BATCH: Final = 500  # mails that are released by one statement
+
+_ACTIONS: Final = {
+    EmailVerb.RETRY: Action.EMAIL_RETRIED,
+    EmailVerb.SET_ASIDE: Action.EMAIL_SET_ASIDE,
+    EmailVerb.RELEASE: Action.EMAIL_RELEASED,
+    EmailVerb.STOP: Action.EMAIL_STOPPED,
+}
+_REASONS: Final = {EmailVerb.SET_ASIDE: EmailReason.SET_ASIDE, EmailVerb.STOP: EmailReason.STAFF}
+_STARTS_ANEW: Final = frozenset({EmailVerb.RETRY, EmailVerb.RELEASE})
+_BY_LEVEL: Final = (EmailReason.LEVEL_NONE, EmailReason.LEVEL_SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Mail that the level holds back: what would still help if it left, what would come too late, and the site's
+    other mail, whose text was not kept."""
+
+    useful: int
+    too_late: int
+    site: int
 
 
 def queue(
@@ -26,10 +55,11 @@ def queue(
     audience: str = "default",
     language: str = "",
     context: Mapping[str, Any] | None = None,
+    held: EmailReason | None = None,
 ) -> list[Email]:
-    """Write one email and its ``queued`` event for each recipient, in the caller's transaction; see ``compose``.
+    """Write one email and its event for each recipient, in the caller's transaction; see ``compose``.
 
-    The caller rings ``recovery.send_email`` or delivers.
+    The caller rings or delivers. ``held``: why it is withheld from the first.
     """
     emails = compose(
         kind,
@@ -41,18 +71,22 @@ def queue(
         language=language,
         context=context,
     )
+    for email in emails if held else ():
+        email.state, email.reason = EmailState.WITHHELD, held or ""
     write(emails)
     return emails
 
 
 def write(emails: Sequence[Email], *noted: AuditEvent, after: tuple[str, list[Any]] | None = None) -> None:
-    """Write composed emails, their ``queued`` events and rows of the trail, in the caller's transaction; ``after``
+    """Write composed emails, the events of their birth and rows of the trail, in the caller's transaction; ``after``
     an UPDATE of what they follow from.
 
     Two statements for the mails and one for the trail; on PostgreSQL one for all.
     """
-    queued = [EmailEvent(email=email, kind=EventKind.QUEUED, occurred_at=email.queued_at) for email in emails]
-    insert(*emails, *queued, *noted, after=after)
+    born = [
+        EmailEvent(email=email, kind=email.state, occurred_at=email.queued_at, detail=email.reason) for email in emails
+    ]
+    insert(*emails, *born, *noted, after=after)
 
 
 def compose(
@@ -89,3 +123,76 @@ def compose(
         )
         for recipient in dict.fromkeys(recipients)
     ]
+
+
+def ring(emails: Sequence[Email]) -> None:
+    """Wake a worker after the commit, if any of them waits: it takes the most urgent mail first, these or others."""
+    if any(email.state == EmailState.QUEUED for email in emails):
+        bell.ring("recovery.send_email")
+
+
+def verbs_for(email: Email) -> list[EmailVerb]:
+    """What staff may do with this email now. The text of the site's other mail was not kept: there is nothing to do."""
+    if email.kind == EmailKind.SITE:
+        return []
+    allowed = [verb for verb in EmailVerb if verb in STAFF_VERBS and moves.allows(email, verb)]
+    return [verb for verb in allowed if verb != EmailVerb.RELEASE or would_help(email)]
+
+
+def steer(email: Email, verb: EmailVerb, *, actor: AbstractBaseUser, reason: str) -> bool:
+    """Do what staff decided, with its line in the trail, commit and ring. False: the email had moved on meanwhile.
+
+    Put back or released, it starts anew: tries and strikes count from none, and the second check decides again.
+    """
+    if verb not in verbs_for(email):
+        return False
+    move = Move(email_id=email.pk, verb=verb, reason=_REASONS.get(verb, ""), anew=verb in _STARTS_ANEW)
+    with atomic(Email):
+        moved = moves.move([move])
+        if moved:
+            audit.record(
+                _ACTIONS[verb],
+                actor_key=key_of(actor),
+                user_key=email.user_key,
+                request_id=email.request_id,
+                email=email,
+                reason=reason,
+            )
+    if moved.get(email.pk) == EmailState.QUEUED:
+        bell.ring("recovery.send_email", email.pk)
+    return bool(moved)
+
+
+def would_help(email: Email) -> bool:
+    """Whether it would still be of use if it left now."""
+    return _useful(Email.objects.filter(pk=email.pk)).exists()
+
+
+def held() -> Held:
+    """How much the level holds back."""
+    withheld = Email.objects.filter(state=EmailState.WITHHELD, reason__in=_BY_LEVEL)
+    useful, site = _useful(withheld).count(), withheld.filter(kind=EmailKind.SITE).count()
+    return Held(useful=useful, too_late=withheld.count() - useful - site, site=site)
+
+
+def release_held(*, actor: AbstractBaseUser, reason: str) -> int:
+    """Queue what the level held back and is still of use, the urgent and the oldest first; one commit and one line in
+    the trail. Returns how many."""
+    waiting = _useful(Email.objects.filter(state=EmailState.WITHHELD, reason__in=_BY_LEVEL))
+    released = 0
+    with atomic(Email):
+        keys = list(waiting.order_by("priority", "queued_at").values_list("pk", flat=True))
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            released += len(moves.move([Move(email_id=key, verb=EmailVerb.RELEASE, anew=True) for key in batch]))
+        if released:
+            audit.record(Action.EMAIL_RELEASED, actor_key=key_of(actor), reason=reason, released=released)
+    if released:
+        bell.ring("recovery.send_email")
+    return released
+
+
+def _useful(emails: "QuerySet[Email]") -> "QuerySet[Email]":
+    live = ResetToken.objects.filter(email=OuterRef("pk"), state=TokenState.LIVE, expires_at__gt=Now())
+    in_time = emails.filter(send_by__gt=Now()).exclude(kind=EmailKind.SITE)
+    return in_time.filter(~Q(kind=EmailKind.RESET) | Exists(live))

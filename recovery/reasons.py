@@ -4,6 +4,8 @@ Code, columns, admin filters, metric labels and documentation use these words an
 imports anything of this app; who may write which word is decided by the room that owns the row.
 """
 
+from collections.abc import Mapping
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -30,16 +32,18 @@ class Outcome(TextChoices):
     COOLDOWN = "cooldown", _("a link was issued moments ago and still stands")
     EXPIRED = "expired", _("not decided before it was too late to be of use")
     COMPLETED = "completed", _("a new password was set")
+    LEVEL_BLOCKED = "level_blocked", _("the mail level lets no mail out")
 
 
 class EmailKind(TextChoices):
-    """What a mail is for; also the name of its templates."""
+    """What a mail is for; also the name of its templates, except for the site's other mail."""
 
     RESET = "reset", _("reset link")
     NO_PASSWORD = "no_password", _("sign in with another service")
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
     ADDRESS_CHANGED = "address_changed", _("address was changed")
+    SITE = "site", _("other mail of the site")
 
 
 class EmailState(TextChoices):
@@ -48,11 +52,11 @@ class EmailState(TextChoices):
     QUEUED = "queued", _("waiting for a worker")
     SENDING = "sending", _("a worker holds it")
     DEFERRED = "deferred", _("waiting for the next try")
-    UNKNOWN = "unknown", _("the provider's answer was ambiguous")
+    UNKNOWN = "unknown", _("it may have left; the provider's answer was ambiguous")
     HANDED_OVER = "handed_over", _("accepted by the provider")
     WITHHELD = "withheld", _("not sent on purpose")
     EXPIRED = "expired", _("too late to be of use, not sent")
-    CANCELLED = "cancelled", _("its link was dead before it left")
+    CANCELLED = "cancelled", _("its link was dead, or staff stopped it")
     FAILED = "failed", _("refused for good")
     DELIVERED = "delivered", _("accepted by the recipient's server")
     BOUNCED = "bounced", _("returned by the recipient's server")
@@ -76,7 +80,7 @@ came, so that a late bounce counts and a late "deferred" does not undo "delivere
 
 
 class EmailReason(TextChoices):
-    """Why a mail was withheld, failed, expired or cancelled."""
+    """Why a mail was withheld, failed, expired, cancelled, or is still waiting."""
 
     TOKEN_DEAD = "token_dead", _("its link is used, replaced or revoked")
     PAST_SEND_BY = "past_send_by", _("it would have come too late")
@@ -86,6 +90,16 @@ class EmailReason(TextChoices):
     PROVIDER_DOWN = "provider_down", _("the provider could not be reached or had an error")
     RENDER_ERROR = "render_error", _("the mail could not be rendered")
     POISON = "poison", _("set aside after too many tries")
+    SUPPRESSED = "suppressed", _("the address must not be mailed now")
+    LEVEL_NONE = "level_none", _("the level lets no mail out")
+    LEVEL_SYSTEM = "level_system", _("the level lets only recovery and security mail out")
+    PROVIDER_REFUSED_US = "provider_refused_us", _("the provider refuses our key, sender or quota")
+    PROVIDER_REFUSED_MAIL = "provider_refused_mail", _("the provider refuses this mail as it is")
+    PROVIDER_BUSY = "provider_busy", _("the other side asked to come back later")
+    NO_CLEAR_ANSWER = "no_clear_answer", _("the provider's answer was lost or made no sense")
+    WORKER_DIED = "worker_died", _("its worker died while it held the mail")
+    SET_ASIDE = "set_aside", _("set aside by staff")
+    STAFF = "staff", _("cancelled by staff")
 
 
 class EventKind(TextChoices):
@@ -100,6 +114,11 @@ class EventKind(TextChoices):
     CANCELLED = "cancelled", _("cancelled before it left")
     WITHHELD = "withheld", _("withheld")
     UNKNOWN = "unknown", _("answer was ambiguous, or a word we do not know")
+    FREED = "freed", _("its worker died; free for another")
+    ASKED = "asked", _("asked the provider whether it has the mail")
+    RETRIED = "retried", _("put back by staff")
+    RELEASED = "released", _("released by staff")
+    SET_ASIDE = "set_aside", _("set aside by staff")
     SENT = "sent", _("sent on by the provider")
     DELIVERED = "delivered", _("delivered to the recipient's server")
     BOUNCED = "bounced", _("bounced")
@@ -125,6 +144,107 @@ EVENT_STATE: dict[str, str] = {
     EventKind.FAILED: EmailState.FAILED,
 }
 """What a provider's event says of the mail's state; kinds that are absent say nothing of it."""
+
+
+class EmailVerb(TextChoices):
+    """What moves a mail from one state to the next."""
+
+    CLAIM = "claim", _("a worker takes it")
+    HAND_OVER = "hand_over", _("the provider took it")
+    DEFER = "defer", _("try again later")
+    RETURN = "return", _("give it back untried")
+    DOUBT = "doubt", _("the answer was ambiguous")
+    REST = "rest", _("not tried again by itself")
+    FREE = "free", _("its worker died")
+    FAIL = "fail", _("end it: refused for good")
+    WITHHOLD = "withhold", _("hold it back")
+    EXPIRE = "expire", _("end it: too late")
+    CANCEL = "cancel", _("end it: must not leave any more")
+    RETRY = "retry", _("retry now")
+    SET_ASIDE = "set_aside", _("set aside")
+    RELEASE = "release", _("release")
+    STOP = "stop", _("cancel")
+    REPORT = "report", _("the provider reported")
+
+
+_WAITING = frozenset({EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN})
+_HELD = frozenset({EmailState.SENDING})
+
+MOVES: Mapping[EmailVerb, tuple[frozenset[EmailState], EmailState | None]] = {
+    # A held mail is taken over only by who asks for it by its key, after its lease ran out.
+    EmailVerb.CLAIM: (_WAITING | _HELD, EmailState.SENDING),
+    # What a report brought meanwhile and ranks higher, stays.
+    EmailVerb.HAND_OVER: (_HELD | {EmailState.UNKNOWN}, EmailState.HANDED_OVER),
+    EmailVerb.DEFER: (_HELD, EmailState.DEFERRED),
+    EmailVerb.RETURN: (_HELD, EmailState.DEFERRED),
+    EmailVerb.DOUBT: (_HELD, EmailState.UNKNOWN),
+    EmailVerb.REST: (_HELD, EmailState.UNKNOWN),
+    EmailVerb.FREE: (_HELD, EmailState.UNKNOWN),
+    EmailVerb.FAIL: (_HELD, EmailState.FAILED),
+    EmailVerb.WITHHOLD: (_HELD, EmailState.WITHHELD),
+    EmailVerb.EXPIRE: (_HELD | {EmailState.QUEUED, EmailState.DEFERRED}, EmailState.EXPIRED),
+    EmailVerb.CANCEL: (_HELD, EmailState.CANCELLED),
+    EmailVerb.RETRY: (frozenset({EmailState.DEFERRED, EmailState.UNKNOWN, EmailState.FAILED}), EmailState.QUEUED),
+    EmailVerb.SET_ASIDE: (_WAITING, EmailState.WITHHELD),
+    EmailVerb.RELEASE: (frozenset({EmailState.WITHHELD}), EmailState.QUEUED),
+    EmailVerb.STOP: (_WAITING | {EmailState.WITHHELD}, EmailState.CANCELLED),
+    EmailVerb.REPORT: (frozenset(EmailState), None),
+}
+"""From which states a verb leads, and where to. None: the highest word of all reports wins, see STATE_RANK."""
+
+STAFF_VERBS = frozenset({EmailVerb.RETRY, EmailVerb.SET_ASIDE, EmailVerb.RELEASE, EmailVerb.STOP})
+"""What staff may do with a mail."""
+
+
+class TryOutcome(TextChoices):
+    """What one try at one route came to."""
+
+    ACCEPTED = "accepted", _("the provider has it")
+    REFUSED_RECIPIENT = "refused_recipient", _("refused for good: this recipient")
+    REFUSED_US = "refused_us", _("refused: our key, sender, quota or settings")
+    REFUSED_MAIL = "refused_mail", _("refused: this content or size")
+    BUSY = "busy", _("the route asks for a pause")
+    LATER = "later", _("this recipient's server asks to come back later")
+    DOWN = "down", _("surely not taken: no connection, or an error of the provider")
+    AMBIGUOUS = "ambiguous", _("it may have been taken")
+    MALFORMED = "malformed", _("it cannot be made into a message")
+
+
+class Circuit(TextChoices):
+    """Whether a route is being used."""
+
+    CLOSED = "closed", _("in use")
+    OPEN = "open", _("not in use: it failed")
+    HALF_OPEN = "half_open", _("being tried with one mail at a time")
+
+
+class MailLevel(TextChoices):
+    """Which mail may leave at all."""
+
+    ALL = "all", _("all mail leaves")
+    SYSTEM = "system", _("only recovery and security mail leaves")
+    NONE = "none", _("no mail leaves")
+
+
+class Part(TextChoices):
+    """What has a heartbeat."""
+
+    BEAT = "beat", _("clock that starts the periodic tasks")
+    SWEEP = "sweep", _("sweep that finds what was left lying")
+    WORKER = "worker", _("worker")
+    ROUTE = "route", _("way out for mail")
+    QUEUE = "queue", _("mail that waits")
+
+
+class Alarm(TextChoices):
+    """What somebody must look at now."""
+
+    CIRCUIT_OPEN = "circuit_open", _("a route failed and is not used for now")
+    REFUSED_US = "refused_us", _("a provider refuses our key, sender or quota")
+    NO_ROUTE = "no_route", _("no route is left; mail waits")
+    TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")
+    RENDER_ERROR = "render_error", _("a mail could not be rendered")
+    POISON = "poison", _("a mail was set aside after too many tries")
 
 
 class TokenState(TextChoices):
@@ -186,3 +306,14 @@ class Action(TextChoices):
     ADDRESS_CHANGED = "address.changed", _("address was changed by staff")
     STAFF_REFUSED = "staff.refused", _("staff act was refused")
     PURGED = "retention.purged", _("old rows were purged")
+    EMAIL_RETRIED = "email.retried", _("mail was put back by staff")
+    EMAIL_STOPPED = "email.cancelled", _("mail was cancelled by staff")
+    EMAIL_SET_ASIDE = "email.set_aside", _("mail was set aside by staff")
+    EMAIL_RELEASED = "email.released", _("mail was released by staff")
+    ROUTE_SWITCHED_OFF = "route.switched_off", _("route was switched off by staff")
+    ROUTE_SWITCHED_ON = "route.switched_on", _("route was switched on by staff")
+    CIRCUIT_OPENED = "circuit.opened", _("route failed and is not used for now")
+    CIRCUIT_CLOSED = "circuit.closed", _("route works again")
+    LEVEL_CHANGED = "level.changed", _("mail level was changed by staff")
+    SUPPRESSED = "address.suppressed", _("address must not be mailed any more")
+    SUPPRESSION_LIFTED = "address.released", _("address may be mailed again")

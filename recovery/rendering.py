@@ -4,9 +4,10 @@ Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, thos
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
@@ -23,33 +24,42 @@ from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
 from recovery.reasons import EmailKind, Kind
 
+Message: TypeAlias = EmailMultiAlternatives
+
 
 @sensitive_variables("context", "message", "text", "html")
-def message_for(email: Email, links: Sequence[ResetToken] = ()) -> EmailMultiAlternatives:
+def message_for(
+    email: Email, links: Sequence[ResetToken] = (), *, life: timedelta | None = None, language: str | None = None
+) -> Message:
     """The message as it leaves, in the email's language, with ``links`` (live links of a reset mail).
 
-    Raises SecretLost when a link's secret can no longer be derived, and whatever a template raises.
+    ``life`` of a link, for a caller that knows it by now; ``language`` instead of the email's own. Raises SecretLost
+    when a link's secret can no longer be derived, and whatever a template raises.
     """
     audience = audiences.get(email.audience)
-    with translation.override(email.language or None):
-        context = _context(email, audience, links)
+    with translation.override(language or email.language or None):
+        context = _context(email, audience, links, life)
         subject = " ".join(_rendered(email, "subject.txt", context).split())
         text = _rendered(email, "txt", context)
         html = _rendered(email, "html", context)
-    sender_domain = parseaddr(audience.from_email)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
         subject,
         text,
         audience.from_email,
         [email.recipient],
         headers={
-            "Message-ID": f"<{email.pk}@{sender_domain}>",
+            "Message-ID": f"<{email.pk}@{_domain(audience.from_email)}>",
             "Auto-Submitted": "auto-generated",  # RFC 3834: no automatic replies, please
             "X-Auto-Response-Suppress": "All",
         },
     )
     message.attach_alternative(html, "text/html")
     return message
+
+
+@lru_cache(maxsize=64)
+def _domain(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
 
 
 def subject_of(kind: str, audience_name: str) -> str:
@@ -75,7 +85,9 @@ def _template_names(kind: str, audience: str, part: str) -> list[str]:
 
 
 @sensitive_variables("verifier")
-def _context(email: Email, audience: audiences.Audience, links: Sequence[ResetToken]) -> dict[str, Any]:
+def _context(
+    email: Email, audience: audiences.Audience, links: Sequence[ResetToken], life: timedelta | None
+) -> dict[str, Any]:
     request = email.request
     facts: dict[str, Any] = {
         "site_name": audience.site_name,
@@ -91,7 +103,7 @@ def _context(email: Email, audience: audiences.Audience, links: Sequence[ResetTo
         facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
     if email.kind == EmailKind.RESET:
         names = email.context.get("usernames", {})
-        facts["life"] = life_in_words(tokens.lifetime())
+        facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
         facts["links"] = []
         for link in links:

@@ -7,7 +7,7 @@ from typing import Final
 from django.db import models, router
 from django.utils import timezone
 
-from recovery import audit, limits, tokens
+from recovery import audit, heartbeats, limits, tokens
 from recovery.conf import conf
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
 from recovery.models.primary import atomic
@@ -22,6 +22,7 @@ class Purged:
 
     links: int
     counters: int
+    heartbeats: int
     emails: int
     requests: int
     trail: int
@@ -35,6 +36,7 @@ def purge() -> Purged:
     return Purged(
         links=tokens.purge(),
         counters=limits.purge(),
+        heartbeats=heartbeats.purge(),
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         trail=_trail_before(_before("audit")),
@@ -47,6 +49,7 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
+        heartbeats=heartbeats.purgeable().count(),
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,

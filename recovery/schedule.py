@@ -9,6 +9,7 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
     return {
         "recovery.sweep": {
             "task": "recovery.sweep",
+            "kwargs": {"by": "beat"},  # it is beat's sign of life, too
             "schedule": timedelta(seconds=15),
             "options": {"expires": 15},
         },

@@ -8,9 +8,13 @@ from django.utils.functional import Promise
 
 from recovery import tokens, webhooks
 from recovery.conf import DEFAULTS, MERGED, conf
+from recovery.reasons import EmailKind
 
-DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME")
-ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER")
+DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES")
+SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
+ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
+MOST_CONNECTIONS: Final = 64
+SHORTEST_TOKEN: Final = 16
 
 Is = Callable[[Any], bool]
 
@@ -32,26 +36,60 @@ def _is_life(value: Any) -> bool:
     return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= tokens.CEILING)
 
 
-def _is_route(value: Any) -> bool:
-    texts = isinstance(value, Mapping) and all(_is(str, Promise)(value.get(key, "")) for key in ROUTE_KEYS[:2])
+def _is_list_of(each: Is) -> Is:
+    return lambda value: isinstance(value, list | tuple) and all(map(each, value))
+
+
+def _is_way_out(value: Any) -> bool:
+    texts = isinstance(value, Mapping) and all(_is(str)(value.get(key, "")) for key in ("BACKEND", "MAILER"))
     return texts and isinstance(value.get("OPTIONS", {}), Mapping)
+
+
+def _is_route(value: Any) -> bool:
+    if not _is_way_out(value) or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER")):
+        return False
+    kinds = _is_list_of(lambda kind: isinstance(kind, str) and kind in EmailKind.values)
+    connections = value.get("CONNECTIONS", 1)
+    # A name longer than its column would never be found again.
+    return (
+        value.get("NAME", "default") != ""
+        and len(value.get("NAME", "")) <= 40
+        and kinds(value.get("KINDS", ()))
+        and _is(int)(connections)
+        and 1 <= connections <= MOST_CONNECTIONS
+    )
+
+
+def _is_door(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    texts = {key: inner for key, inner in value.items() if key != "ROUTES"}
+    return _dict_of(_is(str, Promise, type(None)))(texts) and _is_list_of(_is(str))(value.get("ROUTES", ()))
 
 
 _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
+_ROUTE: Final = (
+    "OPTIONS is a dict, KINDS a list of words of EmailKind, "
+    f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
+)
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (
-        _dict_of(_dict_of(_is(str, Promise, type(None)))),
-        f"a dict of dicts with texts for keys of {DOOR_KEYS}",
+        _dict_of(_is_door),
+        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, the others are texts",
     ),
     "BASE_URL": _TEXT,
     "CHANGE_PASSWORD_URL": _TEXT,
     "COOLDOWN": _DURATION,
     "FROM_EMAIL": _TEXT_OR_NONE,
+    "HEALTH_TOKEN": (
+        lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
+        f"a text of at least {SHORTEST_TOKEN} characters, or None",
+    ),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
         lambda value: value is None or (_dict_of(_is(str, Promise))(value) and {"NAME", "URL"} <= set(value)),
@@ -61,10 +99,14 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "REQUEST_LIMITS": (_dict_of(_is_limit), "a dict; each limit is a number and a timedelta"),
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
     "ROUTES": (
-        lambda value: isinstance(value, list | tuple) and all(map(_is_route, value)),
-        f"a list of dicts with keys of {ROUTE_KEYS}; OPTIONS is a dict, the others are texts",
+        _is_list_of(_is_route),
+        f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",
     ),
     "SEND_BY": _DURATION,
+    "SITE_MAIL": (
+        lambda value: value is None or (_is_way_out(value) and bool({"BACKEND", "MAILER"} & set(value))),
+        "None, or a dict with BACKEND, a text, and OPTIONS, a dict; or with MAILER, a text",
+    ),
     "SITE_NAME": _TEXT_OR_NONE,
     "SUPPORT_CONTACT": _TEXT_OR_NONE,
     "TOKEN_LIFETIME": (_is_life, '"auto" or a timedelta of at most 24 hours'),
@@ -93,6 +135,7 @@ def strange_keys() -> Iterator[tuple[str, str, Collection[str]]]:
         *((f"[{name!r}]", sound(name), DEFAULTS[name]) for name in sorted(MERGED)),
         ("['WEBHOOKS']", sound("WEBHOOKS"), webhooks.PROVIDERS),
         ("['NO_PASSWORD_SIGN_IN']", sound("NO_PASSWORD_SIGN_IN") or {}, ("NAME", "URL")),
+        ("['SITE_MAIL']", sound("SITE_MAIL") or {}, SITE_MAIL_KEYS),
         *((f"['AUDIENCES'][{name!r}]", door, DOOR_KEYS) for name, door in sound("AUDIENCES").items()),
         *((f"['ROUTES'][{number}]", route, ROUTE_KEYS) for number, route in enumerate(sound("ROUTES"))),
     ]

@@ -2,9 +2,13 @@
 
 ``reset_completed``: a person set a new password over a link. Arguments: ``user``, ``request_id`` (UUID).
 ``email_changed_state``: an email moved. Arguments: ``email_id`` (UUID), ``state`` (``reasons.EmailState``).
+``alarm_sounded``: somebody must look at something now. Arguments: ``alarm`` (``reasons.Alarm``), ``subject``,
+``detail``.
 """
 
 from django.dispatch import Signal
 
 reset_completed = Signal()
 email_changed_state = Signal()
+alarm_sounded = Signal()
+alarm_sounded = Signal()

@@ -1,50 +1,84 @@
 """Finds what a lost ring or a dead worker left: due requests, due and abandoned mail, late reports.
 
-Runs from beat, from ``recovery_sweep`` and safely all at once: whatever it finds is claimed like any other.
+Runs from beat, from workers, from ``recovery_sweep`` and safely all at once: whatever it finds is claimed like any
+other.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Final
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import delivery, feedback, resets
+from recovery import delivery, feedback, heartbeats, resets, routes, site_mail
 from recovery.addresses import normalise
 from recovery.conf import conf
-from recovery.models import Email, EmailEvent, ResetRequest
+from recovery.models import Email, EmailEvent, ResetRequest, moves
 from recovery.models.batches import unmatched_events
+from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
+FEW: Final = 20  # requests that are decided between two looks at what providers answered
+SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweeps again
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many requests were decided or ended as too late, mails tried, reports matched."""
+    """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
+    late, tried; how many reports were matched. ``left``: mail that is due waits for the next sweep."""
 
     decided: int
     expired: int
+    freed: int
+    late: int
     tried: int
     matched: int
+    left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in ("decided", "expired", "freed", "late", "tried", "matched")}
 
 
-def sweep() -> Swept:
-    """Do what is due, the oldest and most urgent first; commits item by item."""
-    expired = resets.expire_late()
-    requests = ResetRequest.objects.undecided().order_by("next_try_at").values_list("pk", flat=True)[:BATCH]
-    decided = sum(_one(resets.fulfil, pk) for pk in list(requests))
-    emails = Email.objects.due().order_by("priority", "next_try_at").values_list("pk", flat=True)[:BATCH]
-    tried = sum(_one(delivery.deliver, pk) for pk in list(emails))
-    return Swept(decided=decided, expired=expired, tried=tried, matched=feedback.match_late())
+def sweep(stop: Event | None = None) -> Swept:
+    """Do what is due, the oldest and most urgent first; commits item by item, or batch by batch.
+
+    ``stop``: ends it after what is being sent at that moment.
+    """
+    expired, freed, late = resets.expire_late(), moves.free(), moves.expire_late()
+    routes.register()
+    site_mail.rest_lost()
+    decided = _decide_due(BATCH)
+    drained = work(seconds=SECONDS, stop=stop)
+    matched = feedback.match_late()
+    heartbeats.beat(Part.SWEEP)
+    return Swept(
+        decided=decided,
+        expired=expired,
+        freed=len(freed),
+        late=len(late),
+        tried=drained.tried,
+        matched=matched,
+        left=drained.left,
+    )
+
+
+def work(*, seconds: float, stop: Event | None = None) -> delivery.Drained:
+    """Send what is due, the urgent first, and decide what nobody decided, for so many seconds."""
+    return delivery.drain(seconds=seconds, between=lambda: _decide_due(FEW), stop=stop)
+
+
+def _decide_due(most: int) -> int:
+    """Their mail is queued, and leaves before all that is less urgent."""
+    requests = ResetRequest.objects.undecided().order_by("next_try_at").values_list("pk", flat=True)[:most]
+    return sum(_one(resets.decide, pk) for pk in list(requests))
 
 
 def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
@@ -59,15 +93,26 @@ def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
 
 
 def outlook() -> Swept:
-    """What ``sweep`` would take on now; writes nothing."""
+    """What ``sweep`` would take on now, as far as routes are open; writes nothing."""
     undecided = ResetRequest.objects.undecided()
-    late = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
+    late_requests = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
+    late, abandoned = _late(), Email.objects.abandoned().filter(handed_over_at=None)
+    due = Email.objects.due().exclude(pk__in=late.values("pk"))
+    freed = abandoned.count()
     return Swept(
-        decided=undecided.count() - late.count(),
-        expired=late.count(),
-        tried=Email.objects.due().count(),
+        decided=undecided.count() - late_requests.count(),
+        expired=late_requests.count(),
+        freed=freed,
+        late=late.count(),
+        tried=due.count() + freed,
         matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
     )
+
+
+def _late() -> "QuerySet[Email]":
+    """Past its time and surely never sent."""
+    waiting = Email.objects.filter(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None)
+    return waiting.filter(doubt_count=0, send_by__lte=Now())
 
 
 def _has_email(event: EmailEvent) -> bool:

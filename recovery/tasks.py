@@ -1,12 +1,30 @@
-"""Celery's door. Arguments are ids, of what was rung for together; whoever rings may ring twice, late or never."""
+"""Celery's door. Arguments are ids, of what was rung for together; whoever rings may ring twice, late or never.
 
+And the keeper: a thread of each worker process that says that the worker lives, and sweeps when nobody else has. So
+workers go on while beat is dead, and while the broker is.
+"""
+
+import logging
+import random
+import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
+from django.db import connections
 
-from recovery import delivery, resets, retention
-from recovery.sweep import sweep as sweep_once
+from recovery import bell, delivery, heartbeats, resets, retention
+from recovery import sweep as sweeping
+from recovery.reasons import Part
+
+logger = logging.getLogger(__name__)
+
+SLICE: Final = 2.0  # seconds of draining, after which whatever is more urgent gets its turn
+ROUND: Final = 15.0  # seconds between two looks of a keeper
+PATIENCE: Final = timedelta(seconds=30)  # without a sweep: two of beat's were missed
 
 
 @shared_task(name="recovery.fulfil_reset", ignore_result=True)
@@ -17,14 +35,21 @@ def fulfil_reset(*request_ids: str) -> None:
 
 @shared_task(name="recovery.send_email", ignore_result=True)
 def send_email(*email_ids: str) -> None:
-    """Deliver mails, one after the other."""
-    _each(delivery.deliver, email_ids)
+    """Deliver these mails; without ids whatever is due, the urgent first, for a slice of time."""
+    if email_ids:
+        delivery.deliver_each([UUID(pk) for pk in email_ids])
+        return
+    drained = sweeping.work(seconds=SLICE)
+    if drained.left and drained.tried:  # where nothing could be tried, the next sweep is soon enough
+        bell.ring("recovery.send_email")
 
 
 @shared_task(name="recovery.sweep", ignore_result=True)
-def sweep() -> None:
-    """Take on what a lost ring or a dead worker left."""
-    sweep_once()
+def sweep(by: str = "") -> None:
+    """Take on what a lost ring or a dead worker left. ``by``: who keeps the time, if that is "beat"."""
+    if by == Part.BEAT:
+        heartbeats.beat(Part.BEAT)
+    sweeping.sweep()
 
 
 @shared_task(name="recovery.purge", ignore_result=True)
@@ -45,3 +70,75 @@ def _each(verb: Callable[[UUID], object], ids: Sequence[str]) -> None:
         raise failed[0]
     if failed:
         raise ExceptionGroup("several failed", failed)
+
+
+class Keeper(threading.Thread):
+    """Keeps one worker process. Holds no connection to the database between its looks."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(name="recovery-keeper", daemon=True)
+        self.node = node
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            self._look()
+            # Processes that started together must not look together.
+            self.stopped.wait(random.uniform(0.7, 1) * ROUND)  # noqa: S311 - spreads load, hides nothing
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """End, after what is being sent at this moment."""
+        self.stopped.set()
+        self.join(seconds)
+
+    def _look(self) -> None:
+        try:
+            heartbeats.beat(Part.WORKER, self.node)
+            if heartbeats.silent(Part.SWEEP, longer_than=PATIENCE):
+                sweeping.sweep(stop=self.stopped)
+        except Exception:
+            logger.exception("keeper of %s: could not sweep, and tries again", self.node)
+        finally:
+            connections.close_all()
+
+
+class _Process:
+    """What this worker process knows of itself."""
+
+    node = ""
+    keeper: Keeper | None = None
+
+
+@celeryd_init.connect
+def _name(sender: Any = None, **kwargs: Any) -> None:
+    """Known before the pool's processes are forked: not every Celery tells them."""
+    _Process.node = str(sender or "")
+
+
+@worker_process_init.connect
+def _keep(sender: Any = None, **kwargs: Any) -> None:
+    """A process of the pool begins to work. A thread of its parent did not come with it."""
+    if _Process.keeper is None or not _Process.keeper.is_alive():
+        _Process.keeper = Keeper(str(sender or _Process.node or "worker"))
+        _Process.keeper.start()
+
+
+@worker_ready.connect
+def _keep_threads(sender: Any = None, **kwargs: Any) -> None:
+    """Pools of threads have the worker's own process, which nobody initialises. One that forks gets no thread."""
+    if not type(getattr(sender, "pool", None)).__module__.endswith("prefork"):
+        _keep(sender=getattr(sender, "hostname", None))
+
+
+@worker_process_shutdown.connect
+def _let_go(**kwargs: Any) -> None:
+    if _Process.keeper is not None:
+        _Process.keeper.stop()
+
+
+@worker_shutdown.connect
+def _gone(sender: Any = None, **kwargs: Any) -> None:
+    """All processes of the pool have ended: the worker's silence means nothing from here on."""
+    _let_go()
+    heartbeats.gone(Part.WORKER, str(getattr(sender, "hostname", None) or _Process.node or "worker"))
+    connections.close_all()

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
-from recovery.reasons import Action, EventKind, Kind, Outcome, Refusal, Verdict
+from recovery.reasons import Action, EmailReason, EventKind, Kind, Outcome, Refusal, Verdict
 
 
 class Party(TextChoices):
@@ -31,6 +31,7 @@ class Party(TextChoices):
 class Step:
     """One thing that happened. ``what`` is a word for programs, ``label`` the same for people; ``seconds``
     counts from the step before, 0 for the first. ``at`` is as told: a provider's clock may differ from ours.
+    ``actor_key`` is the member of staff who did it, where that is known.
     """
 
     at: datetime
@@ -40,10 +41,14 @@ class Step:
     by: Party
     seconds: float = 0.0
     email: Email | None = None
+    actor_key: str = ""
 
 
 # Steps of one instant stand in the order in which one thing leads to the next.
-_ORDER: Final = ("requested", "decided", "queued", "sending", "handed_over", "sent", "deferred", "delivered")
+_ORDER: Final = (
+    "requested", "decided", "queued", "retried", "released", "sending", "asked", "handed_over", "sent", "deferred",
+    "unknown", "freed", "delivered",
+)  # fmt: skip
 
 # The words of audit actions in a timeline. A link that was opened is "opened"; a mail of which the provider
 # says that it was opened is "mail_opened", because scanners and image proxies open mails too.
@@ -55,6 +60,14 @@ _ACTIONS: Final = {
     Action.LINK_REPLACED: "link_replaced",
     Action.LINK_REVOKED: "link_revoked",
 }
+# What staff do with a mail stands in its events; who did it and why stands in the trail.
+_STEERED: Final = {
+    Action.EMAIL_RETRIED: EventKind.RETRIED,
+    Action.EMAIL_RELEASED: EventKind.RELEASED,
+    Action.EMAIL_SET_ASIDE: EventKind.SET_ASIDE,
+    Action.EMAIL_STOPPED: EventKind.CANCELLED,
+}
+_BY_STAFF: Final = frozenset({EventKind.RETRIED, EventKind.RELEASED, EventKind.SET_ASIDE})
 _EVENTS: Final = {EventKind.OPENED: "mail_opened", EventKind.CLICKED: "mail_clicked"}
 
 _Placed = tuple[datetime, Step]  # a step and the moment that gives its place
@@ -67,7 +80,8 @@ def of_request(request: ResetRequest) -> list[Step]:
     """
     decisions = list(request.decisions.all())
     emails = request.emails.order_by("queued_at").prefetch_related("events")
-    trail = AuditEvent.objects.filter(request_id=request.pk, action__in=_ACTIONS).order_by("occurred_at", "id")
+    noted = AuditEvent.objects.filter(request_id=request.pk, action__in=[*_ACTIONS, *_STEERED])
+    trail = list(noted.order_by("occurred_at", "id"))
     placed = [(request.requested_at, _requested(request))]
     placed += [(decision.decided_at, _decided(decision)) for decision in decisions]
     if not decisions and request.outcome != Outcome.RECEIVED:
@@ -75,8 +89,8 @@ def of_request(request: ResetRequest) -> list[Step]:
         placed.append((ended_at, Step(ended_at, "decided", _("decided"), request.get_outcome_display(), Party.US)))
     begin = min((decision.decided_at for decision in decisions), default=request.requested_at)
     for email in emails:
-        placed += _mailed(email, not_before=begin, say_which=True)
-    placed += [(_place(event, request), _noted(event)) for event in trail]
+        placed += _mailed(email, trail, not_before=begin, say_which=True)
+    placed += [(_place(event, request), _noted(event)) for event in trail if event.action in _ACTIONS]
     if request.completed_at and not any(step.what == "completed" for _moment, step in placed):
         done = Step(request.completed_at, "completed", str(Action.COMPLETED.label), "", Party.PERSON)
         placed.append((request.completed_at, done))
@@ -84,8 +98,11 @@ def of_request(request: ResetRequest) -> list[Step]:
 
 
 def of_email(email: Email) -> list[Step]:
-    """Everything that happened to one email. One statement."""
-    return _in_order(_mailed(email, not_before=email.queued_at, say_which=False))
+    """Everything that happened to one email. Two statements."""
+    # The trail has no index by email: it is found by the request or the account that the line names as well.
+    whose = {"request_id": email.request_id} if email.request_id else {"user_key": email.user_key}
+    trail = AuditEvent.objects.filter(**whose, email_id=email.pk, action__in=_STEERED) if any(whose.values()) else []
+    return _in_order(_mailed(email, trail, not_before=email.queued_at, say_which=False))
 
 
 def _requested(request: ResetRequest) -> Step:
@@ -97,27 +114,57 @@ def _decided(decision: Decision) -> Step:
     return Step(decision.decided_at, "decided", _("decided"), decision.get_outcome_display(), Party.US)
 
 
-def _mailed(email: Email, *, not_before: datetime, say_which: bool) -> list[_Placed]:
-    """The email's events. A provider that counts whole seconds, or whose report overtakes our note, would
-    have delivered before we handed over: its reports take their place after the hand-over."""
+def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, say_which: bool) -> list[_Placed]:
+    """The email's events, those by staff with what the trail says of them. A provider that counts whole seconds, or
+    whose report overtakes our note, would have delivered before we handed over: its reports take their place after
+    the hand-over."""
     events = list(email.events.all())
     handed_over = [event.occurred_at for event in events if event.kind == EventKind.HANDED_OVER and not event.esp]
+    steered = _steered(events, [line for line in trail if line.email_id == email.pk and line.action in _STEERED])
     handed_over_at = min(handed_over, default=email.handed_over_at or not_before)
     return [
         (max(event.occurred_at, handed_over_at if _said_by(event) == Party.PROVIDER else not_before), step)
         for event in events
-        for step in [_happened(event, email, say_which=say_which)]
+        for step in [_happened(event, email, steered.get(event.pk), say_which=say_which)]
     ]
 
 
-def _happened(event: EmailEvent, email: Email, *, say_which: bool) -> Step:
+def _steered(events: Iterable[EmailEvent], trail: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
+    """Which line of the trail tells of which event: the nearest of its kind, both being written in one commit."""
+    found: dict[int, AuditEvent] = {}
+    for line in trail:
+        alike = [event for event in events if event.kind == _STEERED[Action(line.action)]]
+        if alike:
+            found[min(alike, key=lambda event: abs(event.occurred_at - line.occurred_at)).pk] = line
+    return found
+
+
+def _happened(event: EmailEvent, email: Email, line: AuditEvent | None, *, say_which: bool) -> Step:
     said = [email.get_kind_display()] if say_which else []
-    said += [text for text in (event.esp, event.reject_reason, event.detail) if text]
+    said += [event.esp, event.reject_reason, line.reason if line else _in_words(event)]
     what = _EVENTS.get(EventKind(event.kind), event.kind) if event.kind in EventKind.values else event.kind
-    return Step(event.occurred_at, what, event.get_kind_display(), " · ".join(said), _said_by(event), email=email)
+    return Step(
+        event.occurred_at,
+        what,
+        event.get_kind_display(),
+        " · ".join(text for text in said if text),
+        Party.STAFF if line else _said_by(event),
+        email=email,
+        actor_key=line.actor_key if line else "",
+    )
+
+
+def _in_words(event: EmailEvent) -> str:
+    """The detail, with the word of a reason of ours at its start spelt out."""
+    word, _colon, rest = event.detail.partition(": ")
+    if word not in EmailReason.values or _said_by(event) == Party.PROVIDER:
+        return event.detail
+    return " · ".join(text for text in (str(EmailReason(word).label), rest) if text)
 
 
 def _said_by(event: EmailEvent) -> Party:
+    if event.kind in _BY_STAFF:
+        return Party.STAFF
     return Party.PROVIDER if event.dedupe_key or event.esp else Party.US
 
 

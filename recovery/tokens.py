@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import statistics
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -122,8 +122,8 @@ def count_opening(token: ResetToken, opened: AuditEvent) -> None:
         insert(opened, after=(counted, [moment, own]))
 
 
-def refusal(token: ResetToken, user: AbstractBaseUser | None) -> Refusal | None:
-    """Why this link cannot set the password of this user now, or None."""
+def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | None = None) -> Refusal | None:
+    """Why this link cannot set the password of this user now, or None. ``at``: now, by the database's clock."""
     ended = {
         TokenState.USED: Refusal.USED,
         TokenState.REPLACED: Refusal.REPLACED,
@@ -132,7 +132,7 @@ def refusal(token: ResetToken, user: AbstractBaseUser | None) -> Refusal | None:
     }
     if token.state != TokenState.LIVE:
         return ended[TokenState(token.state)]
-    if token.expires_at <= timezone.now():
+    if token.expires_at <= (at or timezone.now()):
         return Refusal.EXPIRED
     if user is None or not user.is_active:
         return Refusal.INACTIVE

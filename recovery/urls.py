@@ -1,4 +1,4 @@
-"""The pages and the webhooks, under the namespace ``recovery``."""
+"""The pages, the webhooks and the health view, under the namespace ``recovery``."""
 
 from django.urls import path
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("reset/<slug:selector>/<recovery_secret:verifier>/", views.reset, name="reset"),
     path("reset/<recovery_secret_rest:rest>", views.mangled),
     path("change-password/", views.change_password, name="change_password"),
+    path("health/", views.health, name="health"),
     path("webhooks/<str:esp>/", webhooks.webhook, name="webhook"),
     path("webhooks/<str:esp>/tracking/", webhooks.webhook),
 ]

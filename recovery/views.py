@@ -10,14 +10,17 @@ from typing import Any, cast
 
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, intake, rendering, resets, tokens
+from recovery import audiences, cookies, heartbeats, intake, rendering, resets, tokens
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
@@ -139,6 +142,28 @@ def complete(request: HttpRequest) -> HttpResponse:
 def change_password(request: HttpRequest) -> HttpResponse:
     """For ``/.well-known/change-password`` (W3C): to the form for changing a known password, not to reset."""
     return redirect(resolve_url(conf.CHANGE_PASSWORD_URL))
+
+
+@login_not_required
+@transaction.non_atomic_requests
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """For monitors: 200 while everything that mail needs is alive, else 503. Not there for anybody else."""
+    if not (_holds_health_token(request) or _may_see_health(request)):
+        raise Http404
+    found = heartbeats.health()
+    return JsonResponse(found.as_dict(), status=200 if found.healthy else 503)
+
+
+def _holds_health_token(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "")
+    return bool(conf.HEALTH_TOKEN) and constant_time_compare(given, f"Bearer {conf.HEALTH_TOKEN}")
+
+
+def _may_see_health(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return bool(user and user.is_active and user.is_staff and user.has_perm("recovery.view_heartbeat"))
 
 
 def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> HttpResponse:

@@ -15,6 +15,20 @@ NEEDED = frozenset({"broker", "browser", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without", metavar="GUARD", help="leave out one guard of the engine: its test must turn red")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if name := session.config.getoption("without"):
+        from tests.guards import without  # it needs Django to be set up
+
+        if name not in without.GUARDS:
+            raise pytest.UsageError(f"There is no guard {name}, but: {', '.join(without.GUARDS)}")
+        os.environ[without.NAME] = name
+        without.apply()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is meant for the other database: nothing is wrong with it, so it is not a skip."""
     other = "sqlite" if "postgresql" in settings.DATABASES["default"]["ENGINE"] else "postgresql"

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.test import Client, override_settings
 
 from recovery import outbox
-from recovery.models import AuditEvent, Email, ResetToken
+from recovery.models import AuditEvent, Email, EmailEvent, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
 from tests.factories import PASSWORD
@@ -131,6 +131,11 @@ def notice() -> Email:
         context={"username": "amelie", "changed_at": "2026-11-21T09:00Z"},
     )
     return email
+
+
+def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
+    """One more thing happened to the mail; nothing is made of it."""
+    return EmailEvent.objects.create(email=email, kind=kind, **facts)
 
 
 def make_due(email: Email) -> None:

@@ -13,7 +13,7 @@ from recovery import accounts
 from recovery.accounts import Account, Address
 from recovery.models import Decision, ResetToken
 from recovery.reasons import Outcome
-from tests.asking import NEW_PASSWORD, ask, asked, browser, follow, links, recipients, set_password, work
+from tests.asking import NEW_PASSWORD, ask, asked, browser, follow, links, recipients, set_password, statements, work
 from tests.factories import PASSWORD, UserFactory
 from tests.people.models import Caller, Member, Subscriber, Tenant
 
@@ -253,3 +253,23 @@ class History:
 
     def get_help_text(self) -> str:
         return ""
+
+
+@pytest.mark.parametrize("model", [None, *PEOPLE])
+def test_the_people_of_several_keys_are_found_at_once_and_strange_keys_mean_nobody(model: Any, settings: Any) -> None:
+    if model is not None:
+        live_with(settings, model)
+        people = [made(model)]
+    else:
+        people = [UserFactory.create(), UserFactory.create()]
+    keys = [accounts.key_of(user) for user in people]
+    assert accounts.by_keys(keys) == dict(zip(keys, people, strict=True))
+    assert accounts.by_keys([*keys, "neither a number nor a UUID", "9" * 40]) == dict(zip(keys, people, strict=True))
+    assert accounts.by_keys([]) == {}
+
+
+def test_the_people_of_many_keys_cost_one_statement() -> None:
+    keys = [accounts.key_of(UserFactory.create()) for _ in range(20)]
+    with statements() as found:
+        accounts.by_keys(keys)
+    assert len(found.texts) == 1

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,13 +20,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from recovery import bell, tasks
-from recovery.models import Email, ResetRequest
+from recovery.models import Email, ResetRequest, RouteState
 from recovery.reasons import EmailReason, EmailState, EventKind, Outcome
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, links, recipients, seen, work
 from tests.brokers import MuteBroker
 from tests.conftest import database_url
 from tests.factories import UserFactory
+from tests.following import notice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,10 +68,13 @@ def queue(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client.flushdb()
 
 
-def rung(queue: Any) -> int:
+LAST = f"celery\x06\x16{bell.LAST}"  # the list that a worker reads when the other is empty
+
+
+def rung(queue: Any, name: str = "celery") -> int:
     """How many messages wait in the broker, once the bell has rung for all that it was asked to."""
     assert bell.settle(10)
-    return int(queue.llen("celery"))
+    return int(queue.llen(name))
 
 
 def everything_is_due() -> None:
@@ -84,6 +88,7 @@ def page_of_a_healthy_day(identifier: str) -> Any:
     return seen(ask(browser(), identifier))
 
 
+@pytest.mark.attack(81)
 @pytest.mark.parametrize("broker", ["refusing", "mute"])
 def test_with_a_dead_broker_the_page_answers_as_always_and_the_sweep_sends_the_mail(
     request: pytest.FixtureRequest, queue: Any, broker: str
@@ -161,6 +166,55 @@ def test_what_is_rung_for_together_travels_in_one_message(queue: Any) -> None:
     assert ids == [str(key) for key in keys]
 
 
+def test_a_thousand_rings_without_an_id_are_a_few_short_lived_messages_behind_all_others(queue: Any) -> None:
+    for _ in range(1000):
+        bell.ring("recovery.send_email")
+    key = uuid4()
+    bell.ring("recovery.send_email", key)
+    assert 1 <= rung(queue, LAST) <= 1001 / bell.MOST_AT_ONCE + 1
+    assert rung(queue) == 1
+    for message in map(json.loads, queue.lrange(LAST, 0, -1)):
+        assert json.loads(base64.b64decode(message["body"]))[0] == []
+        lives_until = datetime.fromisoformat(message["headers"]["expires"])
+        assert lives_until <= timezone.now() + timedelta(seconds=bell.BRIEF)
+    with current_app.connection_for_read() as connection, connection.SimpleQueue("celery") as waiting:
+        first = waiting.get_nowait()
+        first.ack()
+        assert first.payload[0] == [str(key)], "the one with an id is heard first, though it was rung last"
+
+
+def test_a_ring_without_an_id_waits_for_the_commit_too(queue: Any) -> None:
+    with transaction.atomic():
+        bell.ring("recovery.send_email")
+        assert rung(queue, LAST) == 0
+        transaction.set_rollback(True)
+    assert rung(queue, LAST) == 0
+
+
+def test_whoever_hears_it_sends_what_is_due_and_rings_again_while_mail_is_left(
+    queue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        notice()
+    tasks.send_email()
+    assert len(mail.outbox) == 3
+    assert rung(queue, LAST) == 0
+    monkeypatch.setattr(tasks, "SLICE", 0.01)
+    for _ in range(500):
+        notice()
+    tasks.send_email()
+    assert 3 < len(mail.outbox) < 503
+    assert rung(queue, LAST) == 1
+
+
+def test_whoever_can_send_nothing_does_not_ring_for_ever(queue: Any) -> None:
+    notice()
+    RouteState.objects.create(name="default", switched_off=True)
+    tasks.send_email()
+    assert rung(queue, LAST) == 0
+    assert Email.objects.get().state == EmailState.QUEUED
+
+
 def test_of_several_that_travel_together_one_that_fails_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     user = UserFactory.create()
     ask(browser(), user.email)
@@ -169,6 +223,7 @@ def test_of_several_that_travel_together_one_that_fails_delays_no_other(monkeypa
     assert recipients() == [user.email]
 
 
+@pytest.mark.attack(81)
 def test_a_broker_that_hangs_makes_no_page_wait(mute: MuteBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bell, "PATIENCE", 30.0)
     for number in range(3):
@@ -288,7 +343,13 @@ def test_a_worker_killed_between_claim_and_send_delays_the_mail_by_its_lease() -
     email.refresh_from_db()
     assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 2)
     kinds = email.events.values_list("kind", flat=True)
-    assert list(kinds) == [EventKind.QUEUED, EventKind.SENDING, EventKind.SENDING, EventKind.HANDED_OVER]
+    assert list(kinds) == [
+        EventKind.QUEUED,
+        EventKind.SENDING,
+        EventKind.FREED,
+        EventKind.SENDING,
+        EventKind.HANDED_OVER,
+    ]
 
 
 def test_a_worker_killed_before_it_decided_delays_the_request_by_its_lease() -> None:

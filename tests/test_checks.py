@@ -15,6 +15,10 @@ from recovery import checks, webhooks
 from recovery.conf import DEFAULTS, Conf
 
 ROOT = Path(__file__).resolve().parent.parent
+POSTMARK = "anymail.backends.postmark.EmailBackend"
+RESEND = "anymail.backends.resend.EmailBackend"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+WRAPPER = "recovery.contrib.mail.EmailBackend"
 SOUND: dict[str, Any] = {"BASE_URL": "https://library.example"}
 
 
@@ -57,7 +61,17 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "WEBHOOKS": {"pigeon": {}}}, "recovery.E006"),
         ({**SOUND, "ACCOUNTS": "library.accounts.find"}, "recovery.E007"),
         ({**SOUND, "MAY_ACT_ON": "library.rules.may"}, "recovery.E007"),
-        ({**SOUND, "ROUTES": [{"BACKEND": "anymail.backends.resend.EmailBackend"}]}, "recovery.W014"),
+        ({**SOUND, "HEALTH_TOKEN": "short"}, "recovery.E006"),
+        ({**SOUND, "ROUTES": [{"BACKEND": RESEND}]}, "recovery.W014"),
+        ({**SOUND, "ROUTES": [{"NAME": "a"}, {"NAME": "b", "BACKEND": RESEND}]}, "recovery.W014"),
+        ({**SOUND, "ROUTES": [{"NAME": "a"}, {"NAME": "a"}]}, "recovery.E009"),
+        ({**SOUND, "ROUTES": [{"NAME": "a"}, {}]}, "recovery.E009"),
+        ({**SOUND, "ROUTES": [{"NAME": "a", "KINDS": ["reset"]}]}, "recovery.E009"),
+        ({**SOUND, "AUDIENCES": {"portal": {"ROUTES": ["a", "b"]}}, "ROUTES": [{"NAME": "a"}]}, "recovery.E009"),
+        ({**SOUND, "AUDIENCES": {"portal": {"ROUTES": []}}}, "recovery.E009"),
+        ({**SOUND, "ROUTES": [{"BACKEND": WRAPPER}], "SITE_MAIL": {"BACKEND": SMTP}}, "recovery.E010"),
+        ({**SOUND, "SITE_MAIL": {"BACKEND": WRAPPER}}, "recovery.E010"),
+        ({**SOUND, "ROUTES": [{"BACKEND": SMTP, "STREAM": "outbound"}]}, "recovery.W016"),
     ],
 )
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:
@@ -91,6 +105,18 @@ def test_no_check_stumbles_over_what_is_written_for_a_setting(settings: Settings
         ("ROUTES", [{"BACKND": "anymail.backends.postmark.EmailBackend"}], "['ROUTES'][0] has no key 'BACKND'"),
         ("ROUTES", {"BACKEND": "anymail.backends.postmark.EmailBackend"}, "ROUTES"),
         ("ROUTES", [{"MAILER": "recovery"}], "needs Django 6.1"),
+        ("ROUTES", [{"CONNECTIONS": 0}], "ROUTES"),
+        ("ROUTES", [{"CONNECTIONS": 65}], "ROUTES"),
+        ("ROUTES", [{"CONNECTIONS": True}], "ROUTES"),
+        ("ROUTES", [{"KINDS": ["resets"]}], "ROUTES"),
+        ("ROUTES", [{"KINDS": "reset"}], "ROUTES"),
+        ("ROUTES", [{"NAME": ""}], "ROUTES"),
+        ("ROUTES", [{"NAME": "n" * 41}], "ROUTES"),
+        ("ROUTES", [{"STREAM": 7}], "ROUTES"),
+        ("AUDIENCES", {"portal": {"ROUTES": "main"}}, "AUDIENCES"),
+        ("SITE_MAIL", {"OPTIONS": {}}, "SITE_MAIL"),
+        ("SITE_MAIL", {"MAILER": "site"}, "needs Django 6.1"),
+        ("SITE_MAIL", {"BACKEND": SMTP, "NAME": "site"}, "['SITE_MAIL'] has no key 'NAME'"),
         ("NO_PASSWORD_SIGN_IN", "https://card.example/", "NO_PASSWORD_SIGN_IN"),
         ("BASE_URL", 7, "BASE_URL"),
         ("POST_RESET_LOGIN", "no", "POST_RESET_LOGIN"),
@@ -114,11 +140,28 @@ def test_what_is_wrong_inside_a_setting_is_named(settings: Settings, name: str, 
         {"NO_PASSWORD_SIGN_IN": {"NAME": "city card", "URL": "https://card.example/"}, "MAY_ACT_ON": None},
         {"SITE_NAME": gettext_lazy("Library"), "NO_PASSWORD_SIGN_IN": {"NAME": gettext_lazy("card"), "URL": "/card/"}},
         {"TOKEN_LIFETIME": timedelta(minutes=20), "TRUSTED_PROXIES": 2, "POST_RESET_LOGIN": True},
+        {
+            "ROUTES": [
+                {"NAME": "main", "BACKEND": POSTMARK, "STREAM": "outbound", "CONNECTIONS": 64, "KINDS": ["reset"]},
+                {"NAME": "spare", "BACKEND": SMTP, "KEY_HEADER": "X-Key"},
+            ],
+            "AUDIENCES": {"portal": {"ROUTES": ["spare"]}},
+        },
+        {"SITE_MAIL": {"BACKEND": SMTP, "OPTIONS": {"timeout": 5}}, "HEALTH_TOKEN": "0123456789abcdef"},
     ],
 )
 def test_what_is_right_inside_a_setting_is_not(settings: Settings, sound: dict[str, Any]) -> None:
     settings.RECOVERY = {**SOUND, **sound}
-    assert "recovery.E006" not in ids()
+    assert not ids() & {"recovery.E006", "recovery.E009", "recovery.E010", "recovery.W016"}
+
+
+def test_the_wrapper_needs_to_know_how_mail_goes_on(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = WRAPPER
+    assert "recovery.E010" in ids()
+    settings.RECOVERY = {**SOUND, "SITE_MAIL": {"BACKEND": SMTP}}
+    assert "recovery.E010" not in ids()
+    settings.RECOVERY = {**SOUND, "SITE_MAIL": {"BACKEND": RESEND}}
+    assert "recovery.W014" in ids()
 
 
 def test_from_django_6_1_on_a_route_may_name_a_mailer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +222,8 @@ def test_what_fails_only_on_a_live_site_is_told_before_it_is_one(
 
 
 def test_every_check_is_documented_and_no_other() -> None:
-    written = set(re.findall(r"recovery\.[EW]\d{3}", (ROOT / "recovery/checks.py").read_text()))
+    code = "".join(path.read_text() for path in sorted((ROOT / "recovery/checks").glob("*.py")))
+    written = set(re.findall(r"recovery\.[EW]\d{3}", code))
     told = set(re.findall(r"recovery\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
     assert written == told
 

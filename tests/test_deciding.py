@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
-from recovery import resets
+from recovery import level, outbox, resets
 from recovery.models import AuditEvent, Decision, Email, ResetToken
-from recovery.reasons import Action, EmailKind, EmailState, Gate, Outcome, TokenState
+from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, MailLevel, Outcome, TokenState
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, follow, links, recipients, set_password, work
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass
 from tests.gates import CLOSED_BY, asks, let_a_minute_pass, mailed_before, mailed_often, unknown
 
@@ -72,6 +72,11 @@ def to_the_end() -> None:
     assert set_password(client, follow(client, links(mail.outbox[0])[0])).status_code == 302
 
 
+def while_no_mail_leaves() -> None:
+    level.switch(MailLevel.NONE, actor=StaffFactory.create(), reason="a wrong template")
+    asks(UserFactory.create())
+
+
 def of(gate: Gate) -> Callable[[], None]:
     return lambda: asks(CLOSED_BY[gate][0]())
 
@@ -89,6 +94,7 @@ STORIES: dict[Outcome, Callable[[], None]] = {
     Outcome.COOLDOWN: of(Gate.COOLDOWN),
     Outcome.EXPIRED: too_late,
     Outcome.COMPLETED: to_the_end,
+    Outcome.LEVEL_BLOCKED: while_no_mail_leaves,
 }
 
 
@@ -168,3 +174,17 @@ def test_a_used_link_opens_no_cool_down_for_the_next() -> None:
     set_password(client, follow(client, links(mail.outbox[0])[0]))
     asks(user)
     assert asked().outcome == Outcome.SENT
+
+
+def test_mail_that_the_level_holds_from_the_first_says_so_and_leaves_when_it_is_released() -> None:
+    while_no_mail_leaves()
+    email = Email.objects.get()
+    assert (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.LEVEL_NONE)
+    assert [(event.kind, event.detail) for event in email.events.all()] == [("withheld", "level_none")]
+    assert mail.outbox == []
+    staff = StaffFactory.create()
+    level.switch(MailLevel.ALL, actor=staff, reason="mended")
+    assert sweep().tried == 0
+    assert outbox.release_held(actor=staff, reason="mended") == 1
+    sweep()
+    assert recipients() == [email.recipient]

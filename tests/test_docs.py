@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.db.models import TextChoices
 from django.dispatch import Signal
@@ -86,6 +87,20 @@ def test_the_examples_name_nothing_that_they_do_not_import() -> None:
     found: dict[str, list[object]] = {}
     exec("\n".join(lines), found)
     assert len(found["urlpatterns"]) == 3
+
+
+def test_every_right_beyond_viewing_is_documented_and_no_other() -> None:
+    own = {
+        codename for model in apps.get_app_config("recovery").get_models() for codename, _ in model._meta.permissions
+    }
+    section = README.split("these rights, which give nothing")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `recovery\.(\w+)` \|", section, re.MULTILINE)) == own | {"view_heartbeat"}
+
+
+def test_every_picture_and_page_that_the_readme_shows_is_there() -> None:
+    shown = re.findall(r"\]\((docs/[\w./]+)\)", README)
+    assert {"docs/images/retried_mail.png", "docs/images/route_off.png", "docs/images/level_none.png"} <= set(shown)
+    assert [path for path in shown if not (ROOT / path).is_file()] == []
 
 
 def test_what_happens_without_a_broker_is_said_plainly() -> None:

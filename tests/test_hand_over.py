@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from recovery import delivery, feedback, retention, sweep, tokens
@@ -70,15 +71,12 @@ def test_the_site_never_hears_that_a_mail_went_backwards(settings: Any) -> None:
     assert heard == [EmailState.DELIVERED, EmailState.DELIVERED]
 
 
-class ReportsFirst:
+class ReportsFirst(BaseEmailBackend):
     """A provider whose webhook is faster than its answer."""
 
-    def __init__(self, **options: Any) -> None:
-        pass
-
-    def send_messages(self, messages: Any) -> int:
+    def send_messages(self, email_messages: Any) -> int:
         feedback.ingest([report(Email.objects.get(), "delivered")])
-        return len(messages)
+        return len(email_messages)
 
 
 def test_a_replaced_link_is_on_the_trail_of_its_request() -> None:
@@ -123,3 +121,14 @@ def test_who_was_deactivated_after_a_notice_was_queued_gets_no_mail() -> None:
     assert delivery.deliver(email.pk) == EmailState.CANCELLED
     email.refresh_from_db()
     assert email.reason == EmailReason.INACTIVE
+
+
+def test_a_notice_to_an_address_that_is_no_longer_the_persons_does_not_leave() -> None:
+    user = UserFactory.create()
+    assert works(mailed_link(user), user)
+    user.email = "moved@example.com"
+    user.save()
+    email = Email.objects.get(kind="password_changed")
+    assert delivery.deliver(email.pk) == EmailState.CANCELLED
+    email.refresh_from_db()
+    assert email.reason == EmailReason.ADDRESS_CHANGED

@@ -2,19 +2,22 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
 from django.test import Client
 
-from recovery import delivery, resets, sweep, timelines
-from recovery.models import Email, EmailEvent, ResetRequest
+from recovery import delivery, outbox, resets, sweep, timelines
+from recovery.accounts import key_of
+from recovery.models import Email, EmailEvent, ResetRequest, moves
+from recovery.models.primary import atomic
 from recovery.origin import Origin
-from recovery.reasons import EmailKind, EventKind, Kind
+from recovery.reasons import EmailKind, EmailReason, EmailVerb, EventKind, Kind
 from recovery.timelines import Party
 from tests.asking import ask, asked, browser, links, set_password, statements, work
 from tests.factories import StaffFactory, UserFactory
-from tests.following import held_back, let_pass, mailed_link, make_due, opened
+from tests.following import held_back, let_pass, mailed_link, make_due, notice, opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,6 +101,63 @@ def test_an_email_tells_each_try_with_what_the_other_side_said(settings: Any) ->
     steps = timelines.of_email(email)
     assert words(steps) == ["queued", "sending", "deferred", "sending", "handed_over"]
     assert "Connection refused" in steps[2].detail
+
+
+def test_each_answer_is_told_with_the_route_the_reason_in_words_and_what_was_said(settings: Any) -> None:
+    email = held_back(UserFactory.create(), settings)
+    [deferred] = [step for step in timelines.of_email(email) if step.what == "deferred"]
+    reason, route, said = deferred.detail.split(" · ")
+    assert reason == EmailReason.PROVIDER_DOWN.label
+    assert route == "main"
+    assert "Connection refused" in said
+
+
+def test_a_mail_whose_worker_died_says_so_and_goes_on() -> None:
+    email = notice()
+    with atomic(Email):
+        moves.claim(owner=uuid4(), ids=[email.pk], lease=timedelta(seconds=-1))
+    moves.free()
+    delivery.deliver(email.pk)
+    email.refresh_from_db()
+    steps = timelines.of_email(email)
+    assert words(steps) == ["queued", "sending", "freed", "sending", "handed_over"]
+    assert steps[2].detail == EmailReason.WORKER_DIED.label
+    assert {step.by for step in steps} == {Party.US}
+
+
+def test_what_staff_did_with_a_mail_is_told_once_with_who_and_why() -> None:
+    first, second = StaffFactory.create(), StaffFactory.create()
+    [email] = outbox.queue(EmailKind.PASSWORD_CHANGED, ["amelie@example.com"], user_key="1")
+    for actor, verb in (
+        (first, EmailVerb.SET_ASIDE),
+        (second, EmailVerb.RELEASE),
+        (first, EmailVerb.SET_ASIDE),
+        (first, EmailVerb.RELEASE),
+        (second, EmailVerb.STOP),
+    ):
+        email.refresh_from_db()
+        assert outbox.steer(email, verb, actor=actor, reason=f"{verb} by {actor.username}")
+    with statements() as told:
+        steps = timelines.of_email(email)
+    assert len(told.texts) == 2
+    assert words(steps) == ["queued", "set_aside", "released", "set_aside", "released", "cancelled"]
+    assert [step.actor_key for step in steps[1:]] == [key_of(who) for who in (first, second, first, first, second)]
+    assert [step.detail for step in steps[1:3]] == [f"set_aside by {first.username}", f"release by {second.username}"]
+    assert {step.by for step in steps[1:]} == {Party.STAFF}
+
+
+def test_a_mail_that_was_released_with_many_others_was_released_by_staff() -> None:
+    [email] = outbox.queue(EmailKind.PASSWORD_CHANGED, ["amelie@example.com"], held=EmailReason.LEVEL_NONE)
+    assert outbox.release_held(actor=StaffFactory.create(), reason="the import is done") == 1
+    withheld, released = timelines.of_email(email)
+    assert (withheld.what, withheld.detail, withheld.by) == ("withheld", EmailReason.LEVEL_NONE.label, Party.US)
+    assert (released.what, released.by, released.actor_key) == ("released", Party.STAFF, "")
+
+
+def test_an_answer_of_the_provider_is_told_as_it_stands() -> None:
+    email = notice()
+    EmailEvent.objects.create(email=email, kind=EventKind.BOUNCED, dedupe_key="1", detail="poison: no such user")
+    assert timelines.of_email(email)[-1].detail == "poison: no such user"
 
 
 def test_a_report_that_overtook_our_note_stands_after_the_hand_over() -> None:

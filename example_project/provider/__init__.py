@@ -11,7 +11,8 @@ Standard library only, and nothing of Django: it can be started before a setting
     provider.stop()
 
 Recipients choose their fate by name (``fates``); ``postmark`` holds the wire format, ``ledger`` the memory,
-``callbacks`` the way back, ``faults`` the ways to misbehave, ``inbox`` the pages, ``server`` the sockets.
+``callbacks`` the way back, ``faults`` the ways to misbehave, ``inbox`` the pages, ``server`` what is answered,
+``listening`` the port.
 """
 
 from example_project.provider.faults import Fault

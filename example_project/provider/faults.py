@@ -3,21 +3,29 @@
 A fault says what the caller gets to see and whether the mail was accepted all the same; ``server`` acts it out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """How a call ends once the fault has decided whether the mail counts as accepted."""
+    """How a call ends once the fault has decided whether the mail counts as accepted.
+
+    Close and hang never answer; hold answers when the provider is told to let go; drop does not even read the call.
+    """
 
     ANSWER = "answer"
     CLOSE = "close"
+    DROP = "drop"
     HANG = "hang"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave. ``garbage`` replaces the body of an answer to a mail that was accepted all the same."""
+    """One way to misbehave. ``garbage`` replaces the body of an answer to a mail that was accepted all the same.
+
+    ``seconds`` is how long the answer takes; of "flap", how long each run lasts: it fails every other one.
+    """
 
     name: str
     accepts: bool = True
@@ -31,7 +39,7 @@ class Fault:
 
     @property
     def is_error(self) -> bool:
-        return not self.accepts
+        return not self.accepts and self.ending is Ending.ANSWER
 
 
 def _refusing(name: str, status: int, error_code: int, message: str) -> Fault:
@@ -50,9 +58,12 @@ FAULTS = {
         _refusing("limited", 429, 0, "Rate limit exceeded."),
         _refusing("broken", 500, 0, "Internal server error."),
         _refusing("unavailable", 503, 100, "Maintenance."),
+        replace(_refusing("flap", 503, 100, "Maintenance."), seconds=1.0),
         Fault("slow", seconds=0.05),
         Fault("close", ending=Ending.CLOSE),
+        Fault("drop", accepts=False, ending=Ending.DROP),
         Fault("hang", ending=Ending.HANG),
+        Fault("hold", ending=Ending.HOLD),
         Fault("garbage", garbage=b"<html>Service under maintenance</html>"),
         Fault("no_id", status=202, garbage=b'{"ErrorCode": 0, "Message": "OK"}'),
     )

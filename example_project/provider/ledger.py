@@ -8,6 +8,7 @@ import hashlib
 import threading
 import time
 import uuid
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -86,21 +87,29 @@ class Message:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API, whatever came of it; a call of ``/email/batch`` may bring many mails."""
+    """One call of the API, whatever came of it; a call of ``/email/batch`` may bring many mails.
+
+    ``key`` is the caller's idempotency key.
+    """
 
     path: str
     status: int
     accepted: int
     fault: str
     at: datetime
+    key: str = ""
 
 
 class Ledger:
-    """The memory. ``messages`` and ``calls`` are snapshots, oldest first."""
+    """The memory. ``messages`` and ``calls`` are snapshots, oldest first.
+
+    ``repeats`` counts the calls that a provider that honours keys knew already.
+    """
 
     def __init__(self) -> None:
         self._messages: dict[str, Message] = {}
         self._calls: list[Call] = []
+        self.repeats = 0
         self._changed = threading.Condition()
 
     @property
@@ -118,9 +127,9 @@ class Ledger:
             self._messages[message.id] = message
             self._changed.notify_all()
 
-    def note_call(self, path: str, *, status: int, accepted: int, fault: str) -> None:
+    def note_call(self, path: str, *, status: int, accepted: int, fault: str, key: str = "") -> None:
         with self._changed:
-            self._calls.append(Call(path, status, accepted, fault, datetime.now(UTC)))
+            self._calls.append(Call(path, status, accepted, fault, datetime.now(UTC), key))
             self._changed.notify_all()
 
     def note_event(self, message: Message, event: Event) -> None:
@@ -133,6 +142,14 @@ class Ledger:
             else:
                 message.events.append(event)
             self._changed.notify_all()
+
+    def note_repeat(self) -> None:
+        with self._changed:
+            self.repeats += 1
+
+    def counts(self) -> dict[str, int]:
+        """How often each mail was accepted, by what stays the same when one is sent twice."""
+        return Counter(message.key for message in self.messages)
 
     def find(self, message_id: str) -> Message | None:
         with self._changed:
@@ -155,6 +172,7 @@ class Ledger:
         with self._changed:
             self._messages.clear()
             self._calls.clear()
+            self.repeats = 0
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ sender can trip over (size, metadata) are kept as Postmark keeps them.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import getaddresses
 from random import SystemRandom
@@ -152,6 +153,41 @@ def event(record: Record, message: Message, recipient: str, at: datetime) -> dic
         "Inactive": record in (Record.HARD_BOUNCE, Record.SPAM_COMPLAINT),
         "CanActivate": record is not Record.SPAM_COMPLAINT,
         "Subject": message.subject,
+    }
+
+
+def found(messages: Sequence[Message], query: Mapping[str, str]) -> dict[str, Any]:
+    """The answer to a search of what was accepted: by recipient, stream and metadata, the newest first."""
+    wanted = {name.removeprefix("metadata_"): value for name, value in query.items() if name.startswith("metadata_")}
+    recipient, stream = query.get("recipient", "").lower(), query.get("messagestream", "")
+    matching = [
+        message
+        for message in reversed(messages)
+        if wanted.items() <= message.metadata.items()
+        and (not recipient or recipient in map(str.lower, message.recipients))
+        and stream in ("", message.stream)
+    ]
+    offset, count = int(query.get("offset", 0)), int(query.get("count", 50))
+    return {"TotalCount": len(matching), "Messages": [_summary(one) for one in matching[offset : offset + count]]}
+
+
+def _summary(message: Message) -> dict[str, Any]:
+    return {
+        "Tag": message.tag,
+        "MessageID": message.id,
+        "MessageStream": message.stream,
+        "To": [{"Email": address, "Name": None} for address in message.recipients],
+        "Cc": [],
+        "Bcc": [],
+        "Recipients": message.recipients,
+        "ReceivedAt": stamp(message.arrived_at),
+        "From": message.sender,
+        "Subject": message.subject,
+        "Attachments": [],
+        "Status": "Sent",
+        "TrackOpens": message.track_opens,
+        "TrackLinks": message.track_links,
+        "Metadata": message.metadata,
     }
 
 

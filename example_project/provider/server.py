@@ -3,43 +3,53 @@
 What an answer says is in ``postmark``, what a page shows in ``inbox``. Faults are acted out here.
 """
 
-import contextlib
 import json
 import socket
 import threading
 import time
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from example_project.provider import inbox, postmark
 from example_project.provider.callbacks import Callbacks
 from example_project.provider.fates import Record
 from example_project.provider.faults import FAULTS, OK, Ending, Fault
 from example_project.provider.ledger import Ledger
+from example_project.provider.listening import HOST, Listener
 
-HOST = "127.0.0.1"
 # Of a provider that exists on this machine only.
 TOKEN = "demo-server-token"  # noqa: S105
 ENDPOINTS = {"/email": False, "/email/batch": True}
+SEARCH = "/messages/outbound"
 
 
 class Provider:
-    """A running provider. ``pace`` scales the time until events: 0.1 is ten times as fast, for tests."""
+    """A running provider. ``pace`` scales the time until events: 0.1 is ten times as fast, for tests.
+
+    ``honours_key``: a call with an ``Idempotency-Key`` that it knows gets the first answer again and makes no mail.
+    ``askable``: it can be searched for what it accepted.
+    """
 
     def __init__(
-        self, server: "_Server", *, token: str, webhook_url: str, secret: str, webhooks: bool, pace: float
+        self, server: Listener, *, token: str, webhook_url: str, secret: str, webhooks: bool, pace: float
     ) -> None:
         self.token = token
         self.webhook_url = webhook_url
         self.secret = secret
         self.webhooks = webhooks
         self.pace = pace
+        self.honours_key = False
+        self.askable = True
         self.ledger = Ledger()
+        self.firsts: dict[str, Any] = {}  # the answer to the first call with each key
+        self.keys = threading.Lock()
         self.stopped = threading.Event()
         self._fault = OK
         self._left: int | None = None
+        self._since = 0.0
+        self._let_go = threading.Event()
         self._lock = threading.Lock()
         self._server = server
         self._server.provider = self
@@ -63,21 +73,38 @@ class Provider:
         with self._lock:
             self._fault = replace(fault, retry_after=retry_after, seconds=fault.seconds if seconds is None else seconds)
             self._left = times
+            self._since = time.monotonic()
+            self._let_go.clear()
 
-    def take_fault(self) -> Fault:
-        """The fault of this call, counted."""
+    def let_go(self) -> None:
+        """Answers all calls that "hold" keeps waiting."""
+        self._let_go.set()
+
+    def held_back(self, fault: Fault) -> None:
+        """Returns when a call with this fault may be answered, or ended."""
+        if fault.ending is Ending.HANG:
+            self.stopped.wait(fault.seconds or None)
+        elif fault.ending is Ending.HOLD:
+            self._let_go.wait()
+
+    def take_fault(self, *, unread: bool = False) -> Fault:
+        """The fault of this call, counted; ``unread``: only one that ends the call before it is read."""
         with self._lock:
             if self._left == 0:
                 self._fault, self._left = OK, None
+            if unread != (self._fault.ending is Ending.DROP):
+                return OK
             if self._left is not None:
                 self._left -= 1
-            return self._fault
+            runs = self._fault.name == "flap" and int((time.monotonic() - self._since) / self._fault.seconds) % 2
+            return OK if runs else self._fault
 
     def stop(self) -> None:
         """Closes the port; callers that hang are let go. Calling it twice does nothing more."""
         if self.stopped.is_set():
             return
         self.stopped.set()
+        self.let_go()
         self._server.shutdown()
         self._server.server_close()
         self._server.hang_up()
@@ -103,45 +130,8 @@ def start(
 
     ``webhook_url`` may also be set later, as an attribute; events until then are noted in the ledger only.
     """
-    server = _Server(port, listener)
+    server = Listener(port, listener, _Handler)
     return Provider(server, token=token, webhook_url=webhook_url, secret=secret, webhooks=webhooks, pace=pace)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    provider: Provider
-
-    def __init__(self, port: int, listener: socket.socket | None) -> None:
-        self._open: set[socket.socket] = set()
-        self._listener = listener
-        super().__init__((HOST, port), _Handler)
-
-    def server_bind(self) -> None:
-        if self._listener is None:
-            super().server_bind()
-        else:
-            self.socket.close()
-            self.socket = self._listener
-            self.server_address = self._listener.getsockname()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """Ends the kept-alive connections too: a sender's pool must not go on talking to a provider that is dead."""
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news: crash tests kill callers by the hundred."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -151,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     timeout = 60
-    server: _Server
+    server: Listener
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Says nothing: bodies and pages hold live links, and the terminal belongs to the demo."""
@@ -165,6 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/ledger.json":
             self._json(200, ledger.as_json())
             return
+        if url.path == SEARCH:
+            self._search(dict(parse_qsl(url.query)))
+            return
         page = inbox.page(url.path, ledger, still="still" in parse_qs(url.query, keep_blank_values=True))
         if page.opened and page.opened.track_opens:
             self.server.provider.callbacks.now(page.opened, Record.OPEN, page.opened.recipients[0])
@@ -175,6 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         provider = self.server.provider
         path = urlsplit(self.path).path.rstrip("/")
+        if provider.take_fault(unread=True) is not OK:
+            self.close_connection = True
+            provider.ledger.note_call(path, status=0, accepted=0, fault=Ending.DROP)
+            return
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > postmark.MAX_BYTES:
             self.close_connection = True
@@ -191,12 +188,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _take(self, path: str, body: bytes, fault: Fault) -> None:
         """A call with the right key: act out the fault, note what was accepted before the caller can know of it."""
-        if fault.ending is Ending.ANSWER and fault.seconds:
+        if fault.ending is Ending.ANSWER and fault.seconds and not fault.is_error:
             time.sleep(fault.seconds)
-        status, answer, accepted = self._send(body, ENDPOINTS[path], fault)
+        provider = self.server.provider
+        key = self.headers.get("Idempotency-Key", "")
+        send = self._once if provider.honours_key and key else self._send
+        status, answer, accepted = send(body, ENDPOINTS[path], fault)
         name = "" if fault.name == OK.name else fault.name
-        self.server.provider.ledger.note_call(path, status=status, accepted=accepted, fault=name)
+        provider.ledger.note_call(path, status=status, accepted=accepted, fault=name, key=key)
         self._end(fault, status, answer)
+
+    def _once(self, body: bytes, batch: bool, fault: Fault) -> tuple[int, Any, int]:
+        """As ``_send``, and for a key that it knows the first answer again."""
+        provider, key = self.server.provider, self.headers["Idempotency-Key"]
+        with provider.keys:
+            if key in provider.firsts:
+                provider.ledger.note_repeat()
+                return 200, provider.firsts[key], 0
+            status, answer, accepted = self._send(body, batch, fault)
+            if accepted:
+                provider.firsts[key] = answer
+            return status, answer, accepted
+
+    def _search(self, query: dict[str, str]) -> None:
+        provider = self.server.provider
+        if not provider.askable:
+            self._json(404, {"ErrorCode": 404, "Message": "No such endpoint."})
+        elif self.headers.get("X-Postmark-Server-Token") != provider.token:
+            self._json(401, {"ErrorCode": 10, "Message": "Bad or missing Server API token."})
+        else:
+            self._json(200, postmark.found(provider.ledger.messages, query))
 
     def _send(self, body: bytes, batch: bool, fault: Fault) -> tuple[int, Any, int]:
         """Status, answer and number of mails accepted. In a batch each mail stands alone, and the status is 200."""
@@ -225,9 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
         return postmark.accepted(message, str(mail.get("To") or ""))
 
     def _end(self, fault: Fault, status: int, answer: Any) -> None:
-        if fault.ending is Ending.HANG:
-            self.server.provider.stopped.wait(fault.seconds or None)
-        if fault.ending is not Ending.ANSWER:
+        self.server.provider.held_back(fault)
+        if fault.ending in (Ending.CLOSE, Ending.HANG):
             self.close_connection = True
         elif fault.garbage is not None and status == 200:
             self._answer(fault.status, fault.garbage, "application/json")

@@ -6,6 +6,8 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
@@ -25,8 +27,13 @@ class AuditEventColumns(Columns):
         return moments.shown(event.occurred_at)
 
     @admin.display(description=_("what"))
-    def action(self, event: AuditEvent) -> str:
-        return event.get_action_display()
+    def action(self, event: AuditEvent) -> str | SafeString:
+        """With the route or the levels that it was about, which no other column names."""
+        facts = event.detail
+        about = facts.get("route") or " → ".join(str(facts[key]) for key in ("from", "to") if key in facts)
+        if not about:
+            return event.get_action_display()
+        return format_html('{} <span class="quiet">{}</span>', event.get_action_display(), about)
 
     @admin.display(description=_("who acted"))
     def actor(self, event: AuditEvent) -> Any:

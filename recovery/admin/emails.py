@@ -14,15 +14,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from recovery import timelines
+from recovery import routes, timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter
+from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.models import Email
+from recovery.models.emails import WAITING
 from recovery.models.requests import parse_reference
 from recovery.reasons import EmailState
 
@@ -89,8 +90,7 @@ class RouteFilter(admin.SimpleListFilter):
     parameter_name = "route"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = [str(route.get("NAME", "default")) for route in conf.ROUTES] or ["default"]
-        return [(name, name) for name in names]
+        return [(route.name, route.name) for route in routes.all_routes()]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(route=self.value()) if self.value() else queryset
@@ -108,8 +108,12 @@ class EmailColumns(Columns):
         return self.viewer.address(email.recipient)
 
     @admin.display(description=_("kind"))
-    def kind(self, email: Email) -> str:
-        return email.get_kind_display()
+    def kind(self, email: Email) -> str | SafeString:
+        """The subject of the site's other mail is all that is known of what it says."""
+        if not email.subject:
+            return email.get_kind_display()
+        subject = self.viewer.text(email.subject)
+        return format_html('{} <span class="quiet">{}</span>', email.get_kind_display(), subject)
 
     @admin.display(description=_("state"))
     def state(self, email: Email) -> Any:
@@ -140,18 +144,37 @@ class EmailColumns(Columns):
     def send_by(self, email: Email) -> Any:
         return moments.shown(email.send_by)
 
+    @admin.display(description=_("next try"))
+    def next_try_at(self, email: Email) -> Any:
+        return moments.shown(email.next_try_at) if email.next_try_at else _("not by itself")
 
-class EmailAdmin(ReadOnlyAdmin):
+    @admin.display(description=_("if released"))
+    def if_released(self, email: Email) -> str:
+        return if_released(email)
+
+
+class EmailAdmin(SteeringMixin):
     """List and page of emails."""
 
     columns = EmailColumns
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
-    as_stored = ("audience", "language", "attempt_count", "esp_message_id")
+    as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
     list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)
     list_select_related = ("request",)
     ordering = ("-queued_at", "id")
     search_help_text = _("Recipient, reference, message id or account key.")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """With what is to be known of a mail that waits, or is held back."""
+        fields = super().get_fields(request, obj)
+        columns = self.columns_for(request)
+        place = len(self.listed)
+        if obj is not None and obj.state in WAITING and obj.handed_over_at is None:
+            fields.insert(place, columns.next_try_at)
+        if obj is not None and obj.state == EmailState.WITHHELD:
+            fields.insert(place, columns.if_released)
+        return fields
 
     def accounts_of(self, row: Email) -> Iterable[str]:
         return accounts_of(row)
@@ -163,4 +186,4 @@ class EmailAdmin(ReadOnlyAdmin):
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
 
     def story_of(self, row: Email, viewer: Viewer) -> dict[str, Any]:
-        return {"timeline": rows_of(timelines.of_email(row), viewer)}
+        return {"timeline": rows_of(timelines.of_email(row), viewer, self.admin_site.name)}

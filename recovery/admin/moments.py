@@ -27,9 +27,19 @@ def _how_far(moment: datetime) -> str:
     now = timezone.now()
     if timedelta(0) <= now - moment < timedelta(minutes=1):
         return _("just now")
+    if timedelta(0) < moment - now < timedelta(minutes=1):
+        return _("in a moment")
     if moment > now:
         return _("in %(span)s") % {"span": timesince(now, moment, depth=1)}
     return _("%(span)s ago") % {"span": timesince(moment, now, depth=1)}
+
+
+def length(seconds: float) -> str:
+    """How long, in words: seconds below a minute, else the largest unit."""
+    if seconds < 60:
+        return _("%(count)d s") % {"count": seconds}
+    now = timezone.now()
+    return timesince(now - timedelta(seconds=seconds), now, depth=1)
 
 
 def span(seconds: float) -> str:

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from recovery.admin import status
 from recovery.admin.columns import Columns
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
@@ -98,8 +99,8 @@ class ReadOnlyAdmin(Base):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = LookaheadPaginator
-    # The box is there; what it does stands in ``found``.
-    search_fields = ("pk",)
+    # The box is there where there is any; what it does stands in ``found``.
+    search_fields: ClassVar[tuple[str, ...]] = ("pk",)
 
     class Media:
         css = {"all": ["recovery/admin.css"]}
@@ -135,11 +136,21 @@ class ReadOnlyAdmin(Base):
         """What the template of a row's own page shows below its facts."""
         return {}
 
+    def tools_of(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """Buttons of a row's own page, each with ``url`` and ``label``."""
+        return []
+
+    def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Buttons of the list."""
+        return []
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row = context.get("original")
+        context["recovery_status"] = status.lines(request, self.admin_site.name)
         if row is not None:
+            context["recovery_tools"] = self.tools_of(request, row)
             context.update(self.story_of(row, Viewer.of(request)))
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -170,7 +181,7 @@ class ReadOnlyAdmin(Base):
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> "tuple[QuerySet[Any], bool]":
         term = search_term.strip()
-        if not term:
+        if not term or not self.search_fields:
             return queryset, False
         # Keys, not a subquery: what an index finds stays small, whatever the planner thinks of the order.
         return queryset.filter(pk__in=set(self.found(term, Viewer.of(request)))), False
@@ -196,5 +207,9 @@ class ReadOnlyAdmin(Base):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
             raise BadRequest  # PostgreSQL answers such a filter with an error
-        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
+        facts = {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
+            "recovery_status": status.lines(request, self.admin_site.name),
+            "recovery_tools": self.list_tools(request),
+        }
+        return super().changelist_view(request, {**facts, **(extra_context or {})})

@@ -126,7 +126,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
 
     def story_of(self, row: ResetRequest, viewer: Viewer) -> dict[str, Any]:
         return {
-            "timeline": rows_of(timelines.of_request(row), viewer),
+            "timeline": rows_of(timelines.of_request(row), viewer, self.admin_site.name),
             "decisions": [self._decision(decision, viewer) for decision in row.decisions.all()],
             "emails": [self._email(email, viewer) for email in row.emails.order_by("queued_at")],
             "links": [self._link(token, viewer) for token in row.tokens.order_by("issued_at")],

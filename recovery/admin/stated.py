@@ -20,3 +20,13 @@ class ReasonField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return printable(super().to_python(value) or "").strip()
+
+
+class ReasonForm(forms.Form):
+    """Why staff do what they are about to do."""
+
+    reason = ReasonField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs["autofocus"] = True

@@ -7,7 +7,6 @@ here stand the rights, the question "are you sure, and why?" and the answer.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
@@ -23,25 +22,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
+from recovery.admin.acts import asking, url_of
 from recovery.admin.new_addresses import NewAddressMixin
 from recovery.admin.scope import ScopeMixin, actor_of
-from recovery.admin.stated import ReasonField
+from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
 from recovery.exceptions import NotAllowed
 from recovery.origin import Origin
 
 MOST_AT_ONCE: Final = 100
 ACTION: Final = "send_reset_links"
-
-
-class ReasonForm(forms.Form):
-    """Why staff send a link."""
-
-    reason = ReasonField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].widget.attrs["autofocus"] = True
 
 
 class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
@@ -79,7 +69,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             self._send(request, [user], form.cleaned_data["reason"])
-            return HttpResponseRedirect(self._url("change", quote(user.pk)))
+            return HttpResponseRedirect(url_of(self, "change", quote(user.pk)))
         return self._ask(request, [user], form)
 
     @admin.action(description=gettext_lazy("Send reset link"), permissions=["send_reset"])
@@ -113,7 +103,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
 
     def _tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         if self.has_send_reset_permission(request):
-            yield {"url": self._url("send_reset_link", quote(user.pk)), "label": _("Send reset link")}
+            yield {"url": url_of(self, "send_reset_link", quote(user.pk)), "label": _("Send reset link")}
         viewer = Viewer.of(request)
         pages = {"resetrequest": _("Recovery requests"), "email": _("Recovery mail")}
         for model_name, label in pages.items():
@@ -124,27 +114,20 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
                     continue
                 yield {"url": f"{url}?user_key={quote(accounts.key_of(user))}", "label": label}
 
-    def _url(self, page: str, *args: Any) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
-        return reverse(name, args=args, current_app=self.admin_site.name)
-
     def _ask(self, request: HttpRequest, people: Sequence[AbstractBaseUser], form: ReasonForm) -> HttpResponse:
         viewer, is_action = Viewer.of(request), ACTION_CHECKBOX_NAME in request.POST
         title = ngettext("Send a reset link?", "Send %(count)d reset links?", len(people)) % {"count": len(people)}
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "media": self.media,
-            "form": form,
-            "people": [_introduced(user, viewer) for user in people],
-            "action_name": ACTION if is_action else "",
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-            "people_url": self._url("changelist"),
-            "back_url": self._url("changelist") if is_action else self._url("change", quote(people[0].pk)),
-        }
-        return TemplateResponse(request, "admin/recovery/send_reset_link.html", context)
+        return asking(
+            self,
+            request,
+            form,
+            "send_reset_link.html",
+            title=title,
+            back_url=url_of(self, "changelist") if is_action else url_of(self, "change", quote(people[0].pk)),
+            people=[_introduced(user, viewer) for user in people],
+            action_name=ACTION if is_action else "",
+            checkbox_name=ACTION_CHECKBOX_NAME,
+        )
 
     def _send(self, request: HttpRequest, people: Sequence[AbstractBaseUser], reason: str) -> None:
         """Send to each, and say what became of it; the first refusal ends it."""

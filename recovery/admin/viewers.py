@@ -37,7 +37,7 @@ class Viewer:
         return cast(Viewer, request.__dict__.setdefault("recovery_viewer", cls(request.user)))
 
     def may_view(self, model_name: str) -> bool:
-        """Whether this viewer may open a page of ours, ``email``, ``resetrequest`` or ``auditevent``."""
+        """Whether this viewer has the right to see rows of ours: ``email``, ``routestate``, ``heartbeat``…"""
         return bool(self.user.has_perm(f"recovery.view_{model_name}"))
 
     def address(self, address: str) -> str:
@@ -94,11 +94,19 @@ class Viewer:
         """A link to a row's page of ours, or the bare text where the viewer may not open that."""
         if not self.may_view(model_name):
             return text
-        try:
-            url = reverse(f"admin:recovery_{model_name}_change", args=[pk], current_app=site_name)
-        except NoReverseMatch:  # this admin site shows only some of our models
-            return text
-        return format_html('<a href="{}">{}</a>', url, text)
+        return _linked(f"{model_name}_change", [quote(pk)], text, site_name)
+
+    def link_to_list(self, model_name: str, text: str, site_name: str) -> str | SafeString:
+        """A link to the list of our rows of a kind, or the bare text where the viewer may not open that."""
+        return _linked(f"{model_name}_changelist", [], text, site_name) if self.may_view(model_name) else text
+
+
+def _linked(page: str, keys: list[Any], text: str, site_name: str) -> str | SafeString:
+    try:
+        url = reverse(f"admin:recovery_{page}", args=keys, current_app=site_name)
+    except NoReverseMatch:  # this admin site shows only some of our models
+        return text
+    return format_html('<a href="{}">{}</a>', url, text)
 
 
 def _people(keys: set[str]) -> dict[str, AbstractBaseUser]:

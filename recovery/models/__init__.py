@@ -2,8 +2,24 @@
 
 from recovery.models.audit import AuditEvent
 from recovery.models.emails import Email, EmailEvent
+from recovery.models.heartbeats import Heartbeat
+from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.routes import RouteState
+from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
 
-__all__ = ["AuditEvent", "Decision", "Email", "EmailEvent", "LimitCounter", "ResetRequest", "ResetToken"]
+__all__ = [
+    "AuditEvent",
+    "Decision",
+    "Email",
+    "EmailEvent",
+    "Heartbeat",
+    "LevelSwitch",
+    "LimitCounter",
+    "ResetRequest",
+    "ResetToken",
+    "RouteState",
+    "Suppression",
+]

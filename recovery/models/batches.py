@@ -29,11 +29,11 @@ def insert_new(model: type[Model], names: Sequence[str], rows: Sequence[Sequence
     columns = ", ".join(quote(str(field.column)) for field in fields)
     # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
     sql = (
-        f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {_unfold(connection, fields)} "
+        f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)} "
         f"WHERE true ON CONFLICT ({quote(unique)}) DO NOTHING"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_fold(connection, fields, sorted(rows, key=lambda row: row[key]))])
+        cursor.execute(sql, [fold(connection, fields, sorted(rows, key=lambda row: row[key]))])
         return int(cursor.rowcount)
 
 
@@ -46,10 +46,10 @@ def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     values = ", ".join(f"{column} = told.{column}" for column in columns)
     # Unfolded once, whatever plan the database makes of a table that it has no statistics of yet.
     once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
-    told = f"WITH told AS {once}(SELECT {_unfold(connection, fields)})"
+    told = f"WITH told AS {once}(SELECT {unfold(connection, fields)})"
     sql = f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_fold(connection, fields, rows)])
+        cursor.execute(sql, [fold(connection, fields, rows)])
         return int(cursor.rowcount)
 
 
@@ -97,7 +97,7 @@ def _fields(model: type[Model], names: Sequence[str]) -> "list[Field[Any, Any]]"
     return [field for field in fields if isinstance(field, Field)]
 
 
-def _unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> str:
+def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> str:
     """``<column list> FROM <the JSON parameter>``, each value in its column's type."""
     quote = connection.ops.quote_name
     if connection.vendor == "postgresql":
@@ -110,7 +110,7 @@ def _unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]"
     return f"{', '.join(named)} FROM {source}"
 
 
-def _fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
+def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
     plain = [isinstance(field, CharField) for field in fields]
     ready = [

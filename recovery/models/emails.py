@@ -1,6 +1,6 @@
-"""Emails, the things that happened to them, and the verb that moves one."""
+"""Emails and the things that happened to them. What moves one stands in ``moves``."""
 
-from typing import Any
+from typing import Final
 
 from django.db import models
 from django.db.models import Q
@@ -8,22 +8,26 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.insertion import insert
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
 
+WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
+"""States from which a worker may claim a mail."""
+
 
 class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> "EmailQuerySet":
-        """What a worker may claim now: new or due and not with the provider, or held under a lease that ran out.
+        """What a worker may claim now: new or due, and not with the provider.
 
         A new mail is due whatever the clocks say: the one of whoever queued it may be ahead of the database's.
         """
-        new_or_due = Q(state=EmailState.QUEUED) | Q(state=EmailState.DEFERRED, next_try_at__lte=Now())
-        waiting = Q(new_or_due, handed_over_at=None)
-        abandoned = Q(state=EmailState.SENDING, lease_until__lte=Now())
-        return self.filter(waiting | abandoned)
+        waiting = Q(state__in=WAITING, handed_over_at=None, next_try_at__isnull=False)
+        return self.filter(waiting, Q(state=EmailState.QUEUED) | Q(next_try_at__lte=Now()))
+
+    def abandoned(self) -> "EmailQuerySet":
+        """Held under a lease that ran out: its worker died. Mail of the site's own has no lease."""
+        return self.filter(state=EmailState.SENDING, lease_until__lte=Now())
 
 
 class Email(models.Model):
@@ -39,17 +43,36 @@ class Email(models.Model):
         ResetRequest, models.SET_NULL, null=True, blank=True, related_name="emails", verbose_name=_("request")
     )
     language = models.CharField(_("language"), max_length=16, blank=True)
+    subject = models.CharField(_("subject"), max_length=255, blank=True, help_text=_("Of the site's other mail alone."))
     context = models.JSONField(_("context"), default=dict, blank=True, help_text=_("Facts for the template."))
     priority = models.PositiveSmallIntegerField(_("priority"), default=0, help_text=_("0 leaves first."))
     state = models.CharField(_("state"), max_length=16, choices=EmailState.choices, default=EmailState.QUEUED)
     reason = models.CharField(_("reason"), max_length=32, choices=EmailReason.choices, blank=True)
     queued_at = models.DateTimeField(_("queued"), default=timezone.now)
     send_by = models.DateTimeField(_("send by"), help_text=_("Not sent after this."))
-    next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
+    next_try_at = models.DateTimeField(
+        _("next try"),
+        null=True,
+        blank=True,
+        default=timezone.now,
+        help_text=_("Blank: not tried again by itself."),
+    )
     attempt_count = models.PositiveSmallIntegerField(_("tries"), default=0, help_text=_("Counted before the try."))
+    strike_count = models.PositiveSmallIntegerField(
+        _("strikes"),
+        default=0,
+        help_text=_(
+            "Tries that may have ended because of this very mail. Counted before the try, given back where it was not."
+        ),
+    )
+    doubt_count = models.PositiveSmallIntegerField(
+        _("doubts"),
+        default=0,
+        help_text=_("Tries after which it may have left. 0 once the provider said that it has not."),
+    )
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     lease_owner = models.UUIDField(_("held by"), null=True, blank=True)
-    route = models.CharField(_("route"), max_length=40, blank=True)
+    route = models.CharField(_("route"), max_length=40, blank=True, help_text=_("By which it left, or was last tried."))
     esp = models.CharField(_("provider"), max_length=40, blank=True)
     esp_message_id = models.CharField(_("provider's message id"), max_length=255, blank=True)
     handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
@@ -62,12 +85,20 @@ class Email(models.Model):
         verbose_name = _("email")
         verbose_name_plural = _("email log")
         ordering = ["-queued_at", "id"]
-        permissions = [("see_addresses", _("Can see full addresses"))]
+        permissions = [
+            ("see_addresses", _("Can see full addresses")),
+            ("steer_email", _("Can retry, cancel, set aside and release mail")),
+        ]
         indexes = [
             models.Index(fields=["queued_at", "-id"], name="recovery_email_newest"),
             models.Index(
                 fields=["priority", "next_try_at"],
                 name="recovery_email_due",
+                condition=Q(state__in=WAITING, handed_over_at=None, next_try_at__isnull=False),
+            ),
+            models.Index(
+                fields=["send_by"],
+                name="recovery_email_late",
                 condition=Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None),
             ),
             models.Index(fields=["lease_until"], name="recovery_email_lease", condition=Q(state=EmailState.SENDING)),
@@ -89,12 +120,6 @@ class Email(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_state_display()})"
-
-    def note(self, kind: str, *, detail: str = "", **facts: Any) -> "EmailEvent":
-        """Write down that something of ours happened to this email, in the caller's transaction."""
-        event = EmailEvent(email=self, kind=kind, detail=detail[:1000], **facts)
-        insert(event)
-        return event
 
 
 class EmailEvent(models.Model):

@@ -8,7 +8,7 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, bell, notices, outbox, tokens
+from recovery import accounts, audit, notices, outbox, tokens
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.models.insertion import insert
@@ -117,8 +117,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     except LinkRefused:
         user.password = old_hash
         raise
-    for email in emails:
-        bell.ring("recovery.send_email", email.pk)
+    outbox.ring(emails)
     reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
 
 

@@ -15,14 +15,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, limits, outbox, tokens
+from recovery import accounts, audit, delivery, level, limits, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Decision, Email, ResetRequest
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
-from recovery.reasons import Action, EmailKind, Gate, Kind, Outcome
+from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
 CLOSED: Final = {
@@ -51,9 +51,30 @@ class Verdict:
 def fulfil(request_id: UUID) -> str | None:
     """Decide a request and deliver what follows from it; returns its outcome, None if it was not due.
 
-    Commits the claim, then the decision with its links and queued mail, then each delivery. Calling it again
-    does nothing: only one caller gets the claim, and only an undecided request is claimed.
+    Commits as ``decide`` does, and then each delivery.
     """
+    decided = _decided(request_id)
+    if decided is None:
+        return None
+    request, emails = decided
+    for email in emails:
+        if email.state == EmailState.QUEUED:
+            delivery.deliver(email.pk)
+    return request.outcome
+
+
+def decide(request_id: UUID) -> str | None:
+    """Decide a request and queue what follows from it, for a caller that drains the queue anyway; returns its
+    outcome, None if it was not due.
+
+    Commits the claim, then the decision with its links and queued mail. Calling it again does nothing: only one
+    caller gets the claim, and only an undecided request is claimed.
+    """
+    decided = _decided(request_id)
+    return decided[0].outcome if decided else None
+
+
+def _decided(request_id: UUID) -> tuple[ResetRequest, list[Email]] | None:
     undecided = ResetRequest.objects.undecided() | ResetRequest.objects.filter(
         outcome=Outcome.RECEIVED, attempt_count=0
     )
@@ -62,10 +83,7 @@ def fulfil(request_id: UUID) -> str | None:
         return None
     request = ResetRequest.objects.get(pk=request_id)
     with atomic(ResetRequest):
-        emails = _decide(request)
-    for email in emails:
-        delivery.deliver(email.pk)
-    return request.outcome
+        return request, _decide(request)
 
 
 def expire_late() -> int:
@@ -85,7 +103,11 @@ def _decide(request: ResetRequest) -> list[Email]:
     if request.requested_at < timezone.now() - conf.SEND_BY:
         _close(request, Outcome.EXPIRED)
         return []
+    held = level.holds(EmailKind.RESET)
     verdicts = [_judge(request, account) for account in _accounts(request)]
+    mailed = [verdict for verdict in verdicts if verdict.outcome == Outcome.SENT]
+    for verdict in mailed if held else ():
+        verdict.outcome = Outcome.LEVEL_BLOCKED
     outcome = _overall([verdict.outcome for verdict in verdicts])
     _close(request, outcome, accounts=len(verdicts))
     if verdicts:
@@ -97,7 +119,8 @@ def _decide(request: ResetRequest) -> list[Email]:
         ])  # fmt: skip
     else:
         insert(Decision(request=request, outcome=outcome))
-    return _links(request, verdicts) + _sign_in_hints(request, verdicts) + _unknown_mail(request, verdicts)
+    hints, unknown = _sign_in_hints(request, verdicts, held), _unknown_mail(request, verdicts, held)
+    return _links(request, mailed, held) + hints + unknown
 
 
 def _accounts(request: ResetRequest) -> Sequence[Account]:
@@ -145,6 +168,8 @@ def _overall(outcomes: Sequence[str]) -> str:
     """One word for the request: what all accounts have in common, or that some got mail, or the first."""
     if not outcomes:
         return Outcome.NO_ACCOUNT
+    if Outcome.LEVEL_BLOCKED in outcomes:
+        return Outcome.LEVEL_BLOCKED
     if Outcome.SENT in outcomes:
         return Outcome.SENT if set(outcomes) == {Outcome.SENT} else Outcome.PARTLY_SENT
     return outcomes[0]
@@ -163,21 +188,20 @@ def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
     audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
 
 
-def _links(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
-    """One mail an address, one link an account on it."""
+def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:
+    """One mail an address, one link an account on it; also in mail that is held back, which may be released in time."""
     mailed: dict[str, list[Account]] = {}
     for verdict in verdicts:
-        if verdict.outcome == Outcome.SENT:
-            mailed.setdefault(verdict.address, []).append(verdict.account)
+        mailed.setdefault(verdict.address, []).append(verdict.account)
     emails = []
     for address, owners in mailed.items():
-        emails += _queue(request, EmailKind.RESET, address, owners)
+        emails += _queue(request, EmailKind.RESET, address, owners, held=held)
         for account in owners:
             tokens.issue(account.user, request=request, email=emails[-1], address=address)
     return emails
 
 
-def _sign_in_hints(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
+def _sign_in_hints(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:
     """Where the site names another way to sign in, people without a password here are told of it."""
     way = conf.NO_PASSWORD_SIGN_IN
     emails: list[Email] = []
@@ -187,11 +211,11 @@ def _sign_in_hints(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[E
             if limits.take({"account": verdict.account.key})[0]["account"].refused:
                 continue
             context = {"sign_in_name": way["NAME"], "sign_in_url": way["URL"]}
-            emails += _queue(request, EmailKind.NO_PASSWORD, address.text, [verdict.account], context)
+            emails += _queue(request, EmailKind.NO_PASSWORD, address.text, [verdict.account], context, held=held)
     return emails
 
 
-def _unknown_mail(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Email]:
+def _unknown_mail(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:
     """The one mail to an address nobody stored: off by default, with a low limit, and no text of the asker."""
     if verdicts or not conf.UNKNOWN_ACCOUNT_MAIL or request.kind != Kind.FORGOT:
         return []
@@ -201,11 +225,17 @@ def _unknown_mail(request: ResetRequest, verdicts: Sequence[Verdict]) -> list[Em
         return []
     if limits.take({"unknown_account_mail": normalise(request.identifier)})[0]["unknown_account_mail"].refused:
         return []
-    return _queue(request, EmailKind.UNKNOWN_ACCOUNT, request.identifier, [])
+    return _queue(request, EmailKind.UNKNOWN_ACCOUNT, request.identifier, [], held=held)
 
 
 def _queue(
-    request: ResetRequest, kind: str, address: str, owners: Sequence[Account], context: dict[str, Any] | None = None
+    request: ResetRequest,
+    kind: str,
+    address: str,
+    owners: Sequence[Account],
+    context: dict[str, Any] | None = None,
+    *,
+    held: EmailReason | None,
 ) -> list[Email]:
     names = {account.key: account.user.get_username() for account in owners}
     return outbox.queue(
@@ -217,4 +247,5 @@ def _queue(
         audience=request.audience,
         language=request.language,
         context={"usernames": names, **(context or {})},
+        held=held,
     )

@@ -3,7 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
-from recovery import accounts, audit, bell, limits, notices, tokens
+from recovery import accounts, audit, bell, limits, notices, outbox, tokens
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
@@ -78,8 +78,7 @@ def address_changed(
             links_ended=ended,
             told=len(emails),
         )
-    for email in emails:
-        bell.ring("recovery.send_email", email.pk)
+    outbox.ring(emails)
     return ended
 
 

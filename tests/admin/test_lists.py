@@ -101,7 +101,7 @@ def test_the_list_needs_as_many_statements_for_two_hundred_rows_as_for_ten(page:
             rows = client.get(listed(page)).context["cl"].result_list
         counts.append(len(statements))
     assert len(rows) == 50
-    assert counts[0] == counts[1] <= 8
+    assert counts[0] == counts[1] <= 10, "two of them for the level and the routes"
 
 
 def test_the_list_never_counts_a_whole_table(ada: Any) -> None:

@@ -10,6 +10,7 @@ from recovery.reasons import EmailKind, EventKind
 from tests.admin.pages import ORIGIN, PAGES, listed, reset_for, row_of
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser, viewer
 from tests.factories import StaffFactory, UserFactory
+from tests.following import happened
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,8 @@ def test_the_client_address_is_shown_with_the_same_right(ada: Any) -> None:
 
 def test_an_address_in_what_a_mail_server_said_is_masked_too(ada: Any) -> None:
     email = row_of("email", reset_for(ada))
-    email.note(EventKind.BOUNCED, detail=f"550 5.1.1 <{ada.email}>: no such user; see postmaster@relay.example.net")
+    said = f"550 5.1.1 <{ada.email}>: no such user; see postmaster@relay.example.net"
+    happened(email, EventKind.BOUNCED, detail=said)
     path = listed("email", f"{email.pk}/change/")
     masked = viewer().get(path).content.decode()
     assert "550 5.1.1" in masked

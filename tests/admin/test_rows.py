@@ -13,6 +13,7 @@ from recovery.reasons import Action, EmailKind, EmailState, EventKind, Verdict
 from tests.admin.pages import ORIGIN, PAGES, SCRIPT, listed, reset_for, row_of
 from tests.admin.staff import superuser, viewer
 from tests.factories import StaffFactory, UserFactory
+from tests.following import happened
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ def test_script_in_what_others_wrote_is_shown_as_text(page: str) -> None:
     resets.fulfil(sent.pk)
     email = sent.emails.get()
     Email.objects.filter(pk=email.pk).update(esp=SCRIPT[:40], esp_message_id=SCRIPT)
-    email.note(EventKind.BOUNCED, detail=SCRIPT, esp=SCRIPT[:40], reject_reason=SCRIPT[:32])
+    happened(email, EventKind.BOUNCED, detail=SCRIPT, esp=SCRIPT[:40], reject_reason=SCRIPT[:32])
     AuditEvent.objects.create(
         action=Action.LINK_OPENED, request_id=sent.pk, detail={"browser": SCRIPT, "verdict": SCRIPT}
     )

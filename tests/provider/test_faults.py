@@ -1,5 +1,6 @@
 """How the provider misbehaves on demand, and whether it took the mail all the same."""
 
+import threading
 import time
 
 import pytest
@@ -66,3 +67,44 @@ def test_a_stopped_provider_drops_those_who_talk_to_it(provider: Provider) -> No
     provider.stop()
     with pytest.raises(exceptions.ConnectionError):
         kept_alive.send_messages([mail("ada@example.org")])
+
+
+def test_drop_ends_the_call_unread_and_accepts_nothing(provider: Provider) -> None:
+    provider.mode("drop", times=1)
+    with pytest.raises(exceptions.ConnectionError):
+        backend(provider).send_messages([mail("ada@example.org")])
+    assert provider.ledger.messages == []
+    assert backend(provider).send_messages([mail("ada@example.org")]) == 1
+
+
+def test_hold_accepts_and_answers_when_it_is_told_to_let_go(provider: Provider) -> None:
+    provider.mode("hold")
+    answers: list[int] = []
+    caller = threading.Thread(target=lambda: answers.append(backend(provider).send_messages([mail("ada@example.org")])))
+    caller.start()
+    assert len(provider.ledger.wait_for("ada@example.org")) == 1
+    assert answers == []
+    provider.let_go()
+    caller.join()
+    assert answers == [1]
+
+
+def test_flap_fails_in_every_other_run(provider: Provider) -> None:
+    provider.mode("flap", seconds=0.2)
+    answers = set()
+    deadline = time.monotonic() + 10
+    while answers != {"taken", "refused"} and time.monotonic() < deadline:
+        try:
+            backend(provider).send_messages([mail("ada@example.org")])
+            answers.add("taken")
+        except AnymailRequestsAPIError:
+            answers.add("refused")
+    assert answers == {"taken", "refused"}
+    accepted = sum(call.accepted for call in provider.ledger.calls)
+    assert accepted == len(provider.ledger.messages)
+
+
+def test_every_fault_has_a_test() -> None:
+    errors = {name for name, fault in FAULTS.items() if fault.is_error}
+    others = {"ok", "slow", "close", "drop", "hang", "hold", "garbage", "no_id"}
+    assert set(FAULTS) == errors | others

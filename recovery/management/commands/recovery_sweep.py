@@ -33,11 +33,15 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         while not stop.is_set():
             close_old_connections()
+            wait = interval
             try:
-                self._tell(sweep.sweep(), as_json=as_json)
+                swept = sweep.sweep(stop)
             except DatabaseError as error:  # the database restarts; rows wait
                 self.stderr.write(f"{type(error).__name__}; trying again in {interval:g} s")
-            stop.wait(interval)
+            else:
+                self._tell(swept, as_json=as_json)
+                wait = 0 if swept.left and swept.tried else interval
+            stop.wait(wait)
 
     def _tell(self, swept: sweep.Swept, *, as_json: bool) -> None:
         if as_json:

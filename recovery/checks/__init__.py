@@ -5,7 +5,7 @@ Every id is explained in ``docs/checks.md``. What only matters on a live site is
 
 import ipaddress
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final
@@ -19,11 +19,11 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, shapes, webhooks
+from recovery.checks import ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
-ALWAYS_TRACKING: Final = ("amazon_ses", "brevo", "mailtrap", "postal", "resend", "scaleway")
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
 PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "MAY_ACT_ON")
 
@@ -32,11 +32,11 @@ Apps = Sequence[AppConfig] | None
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001 to E003 and E006 to E008: the RECOVERY dict as it is written, and where the rows go."""
+    """E001 to E003 and E006 to E010: the RECOVERY dict as it is written, and where rows and mail go."""
     given = of_django("RECOVERY", {})
     if not isinstance(given, dict):
         return [Error("RECOVERY must be a dict.", id="recovery.E001")]
-    return [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database()]
+    return [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database(), *ways_out.wrong()]
 
 
 @register(Tags.security)
@@ -71,8 +71,8 @@ def check_django(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W010 to W015: parts that work on one developer's machine and fail on a live site."""
-    return [*_memory(), *_proxies(), *_visibility(), *_tracking(), *_slow_lookup()]
+    """W010 to W016: parts that work on one developer's machine and fail on a live site."""
+    return [*_memory(), *_proxies(), *_visibility(), *ways_out.doubtful(), *_slow_lookup()]
 
 
 def _unknown() -> Iterator[CheckMessage]:
@@ -122,12 +122,6 @@ def _shapes() -> Iterator[CheckMessage]:
         meant = get_close_matches(key, keys, n=1)
         hint = f"Did you mean {meant[0]}?" if meant else f"It may have {', '.join(keys)}."
         yield Error(f"{where} has no key {key!r}.", hint=hint, id="recovery.E006")
-    if django.VERSION < (6, 1) and any("MAILER" in route for route in shapes.sound("ROUTES")):
-        yield Error(
-            "MAILER in RECOVERY['ROUTES'] needs Django 6.1; before it there are no MAILERS to choose from.",
-            hint="Give BACKEND and OPTIONS.",
-            id="recovery.E006",
-        )
 
 
 def _paths() -> Iterator[CheckMessage]:
@@ -185,19 +179,6 @@ def _visibility() -> Iterator[CheckMessage]:
             f"The broker hands a task out again after {seconds} s, sooner than a mail's lease ends.",
             hint="Leave visibility_timeout alone, or set it to 90 seconds or more.",
             id="recovery.W013",
-        )
-
-
-def _tracking() -> Iterator[CheckMessage]:
-    route: Mapping[str, Any] = next(iter(shapes.sound("ROUTES")), {})
-    mailers = of_django("MAILERS", {})
-    site = mailers.get(route.get("MAILER", "default"), {}).get("BACKEND") if mailers else of_django("EMAIL_BACKEND")
-    backend = str(route.get("BACKEND") or site)
-    if any(f"anymail.backends.{esp}." in backend for esp in ALWAYS_TRACKING):
-        yield Warning(
-            f"{backend} cannot turn click tracking off for one mail; rewritten reset links break or leak.",
-            hint="Turn open and click tracking off in the provider's account, then silence this check.",
-            id="recovery.W014",
         )
 
 

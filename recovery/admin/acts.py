@@ -1,0 +1,43 @@
+"""Pages that ask "are you sure, and why?" before staff act on a row of ours. GET asks and changes nothing."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from recovery.admin import status
+from recovery.admin.stated import ReasonForm
+
+
+def url_of(pages: "admin.ModelAdmin[Any]", page: str, *keys: Any) -> str:
+    """Where a page of this admin is, on whichever admin site it is shown. A key that is text must be quoted."""
+    name = f"admin:{pages.opts.app_label}_{pages.opts.model_name}_{page}"
+    return reverse(name, args=keys, current_app=pages.admin_site.name)
+
+
+def asking(
+    pages: "admin.ModelAdmin[Any]",
+    request: HttpRequest,
+    form: ReasonForm,
+    template: str,
+    *,
+    title: Any,
+    back_url: str,
+    **more: Any,
+) -> TemplateResponse:
+    """The page that says what follows and asks for a reason; ``more`` is for its template."""
+    request.current_app = pages.admin_site.name
+    context = {
+        **pages.admin_site.each_context(request),
+        "title": title,
+        "opts": pages.opts,
+        "media": pages.media,
+        "form": form,
+        "list_url": url_of(pages, "changelist"),
+        "back_url": back_url,
+        "recovery_status": status.lines(request, pages.admin_site.name),
+        **more,
+    }
+    return TemplateResponse(request, f"admin/recovery/{template}", context)

@@ -1,0 +1,67 @@
+"""What keeps mail from leaving, said on every page of ours: the level, routes that are not in use, dead parts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.defaultfilters import capfirst
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from recovery import heartbeats, level, routes
+from recovery.admin import moments
+from recovery.admin.viewers import Viewer
+from recovery.heartbeats import PartHealth
+from recovery.models import RouteState
+from recovery.reasons import Circuit, MailLevel, Part
+
+
+def lines(request: HttpRequest, site_name: str) -> list[Any]:
+    """One line for each; none while all is well. Dead parts are told to those who may see signs of life."""
+    viewer = Viewer.of(request)
+    told = [*_of_level(viewer, site_name), *_of_routes(viewer, site_name)]
+    if viewer.may_view("heartbeat"):
+        told += _of_health()
+    return told
+
+
+def _of_level(viewer: Viewer, site_name: str) -> Iterator[Any]:
+    now = level.current()
+    if now != MailLevel.ALL:
+        words = viewer.link_to_list("levelswitch", _("Mail level"), site_name)
+        yield format_html("{} “{}”: {}.", words, now.value, now.label)
+
+
+def _of_routes(viewer: Viewer, site_name: str) -> Iterator[Any]:
+    known = routes.states()
+    for route in routes.all_routes():
+        state = known.get(route.name)
+        if state and (state.switched_off or state.circuit != Circuit.CLOSED):
+            words = viewer.link_to_list("routestate", _("Route"), site_name)
+            yield format_html("{} “{}”: {}.", words, route.name, _why_not(state, viewer))
+
+
+def _why_not(state: RouteState, viewer: Viewer) -> str:
+    """Why a route is not simply in use."""
+    if state.switched_off:
+        said = [_("switched off"), viewer.text(state.switch_reason)]
+    else:
+        said = [state.get_circuit_display(), state.get_reason_display() if state.reason else ""]
+    return "; ".join(str(text) for text in said if text)
+
+
+def _of_health() -> Iterator[str]:
+    found = heartbeats.health()
+    dead = [_dead(part) for part in found.parts if not part.healthy and part.part != Part.ROUTE]
+    if dead:
+        yield capfirst("; ".join(dead)) + "."
+
+
+def _dead(part: PartHealth) -> str:
+    named = " ".join(str(word) for word in (dict(Part.choices).get(part.part, part.part), part.name) if word)
+    if part.age_seconds is None:
+        return _("%(part)s: no sign of life yet") % {"part": named}
+    span = moments.length(part.age_seconds)
+    if part.part == Part.QUEUE:
+        return _("%(part)s: the oldest has waited for %(span)s") % {"part": named, "span": span}
+    return _("%(part)s: no sign of life for %(span)s") % {"part": named, "span": span}

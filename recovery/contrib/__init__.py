@@ -1,0 +1,1 @@
+"""Optional parts, which a site names in its settings."""

@@ -1,0 +1,120 @@
+"""Commits: what became of mails, and the claim of the next ones, in one transaction.
+
+A note of what a provider took must not be lost to a database that restarts: it is written again and again for as long
+as the lease allows. A claim is not: whoever comes next makes it.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
+
+from recovery import tokens
+from recovery.models import Email, moves
+from recovery.models.moves import Claimed, Move
+from recovery.models.primary import atomic
+from recovery.reasons import EmailKind, EmailVerb
+
+logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 60.0  # seconds of a lease of 90 that a note is tried for
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What to claim: these, or so many of the most urgent; not what no route takes."""
+
+    ids: Sequence[UUID] | None
+    most: int
+    blocked: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+@dataclass(slots=True)
+class Notes:
+    """The moves of one drain, written as its owner."""
+
+    owner: UUID
+    lease: timedelta
+    waiting: list[Move] = field(default_factory=list)
+    held: dict[UUID, Email] = field(default_factory=dict)  # claimed, and not noted yet
+    states: dict[UUID, str] = field(default_factory=dict)  # of the mails that were noted
+    overtaken: list[UUID] = field(default_factory=list)  # a report or another worker was faster than the note
+    moved: int = 0
+    refused: list[DatabaseError] = field(default_factory=list)
+
+    def add(self, moved: Iterable[Move]) -> None:
+        self.waiting += moved
+
+    def commit(self, claim: Claim | None = None) -> Claimed | None:
+        """Write what waits, and claim; None where nothing was to be claimed.
+
+        Raises what the database says to a claim, and to a note only in the end. A single move that it does not take
+        is logged and left to its lease; the others are written.
+        """
+        told, self.waiting = self.waiting, []
+        if not told and claim is None:
+            return None
+        try:
+            return self._write(told, claim)
+        except (InterfaceError, OperationalError):
+            if not told or connections[router.db_for_write(Email)].in_atomic_block:
+                raise
+            again = self._write_patiently
+        except DatabaseError:
+            again = self._write_each
+        again(told)
+        return self._write([], claim)
+
+    def _write(self, told: Sequence[Move], claim: Claim | None) -> Claimed | None:
+        claimed = None
+        with atomic(Email):
+            states = moves.move(told, owner=self.owner)
+            tokens.handed_over([self.held[each.email_id] for each in told if self._left_with_links(each, states)])
+            if claim:
+                claimed = moves.claim(
+                    owner=self.owner, ids=claim.ids, most=claim.most, lease=self.lease, blocked=claim.blocked
+                )
+        self.states |= states
+        self.moved += sum(each.verb != EmailVerb.RETURN for each in told if each.email_id in states)
+        for each in told:
+            self.held.pop(each.email_id, None)
+            if each.email_id not in states:
+                self.overtaken.append(each.email_id)
+        if claimed:
+            self.held |= {email.pk: email for email in claimed.emails}
+        return claimed
+
+    def _left_with_links(self, each: Move, states: dict[UUID, str]) -> bool:
+        has_left = each.verb == EmailVerb.HAND_OVER and each.email_id in states
+        return has_left and self.held[each.email_id].kind == EmailKind.RESET
+
+    def _write_patiently(self, told: Sequence[Move]) -> None:
+        connection, began, pause = connections[router.db_for_write(Email)], time.monotonic(), FIRST_PAUSE
+        while True:
+            logger.warning("delivery: the database is away, %s notes wait", len(told))
+            time.sleep(pause)
+            connection.close()
+            try:
+                self._write(told, None)
+            except (InterfaceError, OperationalError):
+                if time.monotonic() - began > PATIENCE:
+                    raise
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return
+
+    def _write_each(self, told: Sequence[Move]) -> None:
+        for each in told:
+            try:
+                self._write([each], None)
+            except (InterfaceError, OperationalError):
+                raise
+            except DatabaseError as error:
+                logger.error("email %s could not be noted (%s)", each.email_id, type(error).__name__)
+                self.refused.append(error)

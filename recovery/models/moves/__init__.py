@@ -1,0 +1,11 @@
+"""What moves an email from one state to the next: the only place that writes ``Email.state`` once it is there.
+
+Each function writes rows and their events together, and tells the site after the commit. Which verb leads from where
+to where stands in ``reasons.MOVES``.
+"""
+
+from recovery.models.moves.changes import Move, allows, move
+from recovery.models.moves.claims import Claimed, claim, expire_late, free
+from recovery.models.moves.reports import FACTS, report
+
+__all__ = ["FACTS", "Claimed", "Move", "allows", "claim", "expire_late", "free", "move", "report"]

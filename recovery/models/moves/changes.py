@@ -1,0 +1,190 @@
+"""One email, one verb: any number of them in one statement, with their events in a second."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from uuid import UUID
+
+from django.db.models import BooleanField, Field, FloatField, IntegerField, TextField, UUIDField
+
+from recovery.models.batches import fold, unfold
+from recovery.models.emails import Email, EmailEvent
+from recovery.models.insertion import insert
+from recovery.models.moves import sql
+from recovery.reasons import MOVES, STATE_RANK, EmailState, EmailVerb, EventKind
+
+_WIDTHS: Final[Mapping[str, int]] = {"reason": 32, "detail": 1000, "route": 40, "esp": 40, "esp_message_id": 255}
+_EVENTS: Final[Mapping[EmailVerb, EventKind]] = {
+    EmailVerb.FREE: EventKind.FREED,
+    EmailVerb.RETRY: EventKind.RETRIED,
+    EmailVerb.RELEASE: EventKind.RELEASED,
+    EmailVerb.SET_ASIDE: EventKind.SET_ASIDE,
+}
+"""Where the event is not simply the word of the state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One email, one verb, and what goes with it.
+
+    Texts become one line each, cut to the width of their columns: the other side chose them, and a note must not be
+    lost over one. ``event`` is a word of ``EventKind``, by default that of the verb or of the new state. ``wait``:
+    seconds from now, by the database's clock, until it is due; None: not by itself. ``strikes``, ``attempts`` are added
+    to the counts, which end at 0; ``doubts`` too, and None sets it to 0. ``anew``: tries and strikes count from 0.
+    """
+
+    email_id: UUID
+    verb: EmailVerb
+    reason: str = ""
+    detail: str = ""
+    event: str = ""
+    wait: float | None = 0.0
+    route: str = ""
+    esp: str = ""
+    esp_message_id: str = ""
+    strikes: int = 0
+    doubts: int | None = 0
+    attempts: int = 0
+    anew: bool = False
+
+    def __post_init__(self) -> None:
+        for name, width in _WIDTHS.items():
+            object.__setattr__(self, name, _one_line(str(getattr(self, name)))[:width])
+
+
+def allows(email: Email, verb: EmailVerb) -> bool:
+    """Whether the verb leads anywhere from where the email is now.
+
+    What the provider has, it also tries again by itself: only what it refused for good can be put back.
+    """
+    from_states, _ = MOVES[verb]
+    is_with_us = email.handed_over_at is None or email.state == EmailState.FAILED
+    return email.state in from_states and (is_with_us or verb in (EmailVerb.HAND_OVER, EmailVerb.REPORT))
+
+
+def move(moves: Sequence[Move], *, owner: UUID | None = None) -> dict[UUID, str]:
+    """Write states and their events, in the caller's transaction: one UPDATE and one INSERT for any number.
+
+    Only rows from whose state the verb leads somewhere are moved and, with ``owner``, only those held by it. Returns
+    the new state of each mail that moved; a mail that is not in it had moved on meanwhile. A hand-over by its owner
+    is noted wherever a report brought the mail meanwhile, and keeps a higher state. Always ends the lease.
+    """
+    by_id = {each.email_id: each for each in moves}
+    if not by_id:
+        return {}
+    connection = sql.connection()
+    told = [_told(each) for each in by_id.values()]
+    params = [fold(connection, _COLUMNS, told), *([sql.key(owner)] if owner else [])]
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(owned=owner is not None), params)
+        states = {UUID(str(key)): str(state) for key, state in cursor.fetchall()}
+    moved = {key: states[key] for key in by_id if key in states}
+    if moved:
+        insert(*[_event(by_id[key]) for key in moved])
+    sql.announce(moved)
+    return moved
+
+
+def _column(name: str, field: "Field[Any, Any]") -> "Field[Any, Any]":
+    field.set_attributes_from_name(name)
+    return field
+
+
+_COLUMNS: Final = [
+    _column("id", UUIDField()),
+    _column("from_states", TextField()),
+    _column("to_state", TextField()),
+    _column("reason", TextField()),
+    _column("wait", FloatField()),
+    _column("route", TextField()),
+    _column("esp", TextField()),
+    _column("esp_message_id", TextField()),
+    _column("strikes", IntegerField()),
+    _column("doubts", IntegerField()),
+    _column("attempts", IntegerField()),
+    _column("anew", BooleanField()),
+]
+_HIGHER: Final = [state for state, rank in STATE_RANK.items() if rank > STATE_RANK[EmailState.HANDED_OVER]]
+
+
+def _told(each: Move) -> list[Any]:
+    from_states, to_state = MOVES[each.verb]
+    if to_state is None or each.verb == EmailVerb.CLAIM:
+        raise ValueError(f"{each.verb} has a function of its own")
+    wait = None if each.verb == EmailVerb.REST else each.wait
+    hands_over = each.verb == EmailVerb.HAND_OVER
+    return [
+        each.email_id,
+        _listed(from_states),
+        str(to_state),
+        "" if hands_over else each.reason,
+        wait,
+        each.route,
+        each.esp,
+        each.esp_message_id,
+        each.strikes,
+        None if hands_over else each.doubts,
+        each.attempts,
+        each.anew,
+    ]
+
+
+def _listed(states: Iterable[str]) -> str:
+    return f",{','.join(sorted(states))},"
+
+
+def _statement(*, owned: bool) -> str:
+    connection = sql.connection()
+    postgresql = sql.is_postgresql()
+    # In the order of their keys, as reports lock them: two batches never wait for each other crosswise.
+    lock = f"SELECT id FROM {sql.table()} WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE"
+    told = f"WITH told AS {'MATERIALIZED ' if postgresql else ''}(SELECT {unfold(connection, _COLUMNS)})"
+    source = f"{told}, locked AS MATERIALIZED ({lock})" if postgresql else told
+    joined = "told JOIN locked USING (id)" if postgresql else "told"
+    find = "strpos" if postgresql else "instr"
+    returned = "e.id, e.state" if postgresql else "id, state"  # SQLite knows no alias there, nor any other table
+    hands_over = f"told.to_state = '{EmailState.HANDED_OVER}'"
+    is_ours = f"e.handed_over_at IS NULL OR e.state = '{EmailState.FAILED}'"
+    may = f"{find}(told.from_states, ',' || e.state || ',') > 0 AND ({is_ours} OR {hands_over})"
+    return f"""{source} UPDATE {sql.table()} AS e SET {", ".join(_changes(hands_over))}
+        FROM {joined} WHERE e.id = told.id
+        AND {f"e.lease_owner = %s AND (({may}) OR {hands_over})" if owned else may}
+        RETURNING {returned}"""
+
+
+def _changes(hands_over: str) -> list[str]:
+    waits = f"told.to_state IN ({sql.words((EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN))})"
+    kept = [f"{name} = CASE WHEN told.{name} = '' THEN e.{name} ELSE told.{name} END" for name in _KEPT]
+    counted = [
+        f"{name} = CASE WHEN told.anew THEN 0 ELSE {sql.not_below_zero(f'e.{name} + told.{change}')} END"
+        for name, change in (("attempt_count", "attempts"), ("strike_count", "strikes"))
+    ]
+    is_new = f"told.to_state = '{EmailState.QUEUED}'"
+    doubts, due = sql.not_below_zero("e.doubt_count + told.doubts"), sql.later("told.wait")
+    return [
+        f"state = CASE WHEN {hands_over} AND e.state IN ({sql.words(_HIGHER)}) THEN e.state ELSE told.to_state END",
+        "reason = told.reason",
+        f"next_try_at = CASE WHEN NOT {waits} THEN e.next_try_at WHEN told.wait IS NULL THEN NULL ELSE {due} END",
+        f"doubt_count = CASE WHEN told.doubts IS NULL THEN 0 ELSE {doubts} END",
+        f"handed_over_at = CASE WHEN {hands_over} THEN {sql.now()} WHEN {is_new} THEN NULL ELSE e.handed_over_at END",
+        *kept,
+        *counted,
+        "lease_owner = NULL",
+        "lease_until = NULL",
+    ]
+
+
+_KEPT: Final = ("route", "esp", "esp_message_id")
+"""What a move that says nothing of them leaves as they are."""
+
+
+def _event(each: Move) -> EmailEvent:
+    state = cast(EmailState, MOVES[each.verb][1])
+    said = [each.detail or each.esp_message_id] if each.verb == EmailVerb.HAND_OVER else [each.reason, each.detail]
+    kind = each.event or _EVENTS.get(each.verb) or state
+    return EmailEvent(email_id=each.email_id, kind=kind, detail=": ".join(filter(None, said))[:1000])
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks, NUL, lone surrogates: neither a log line nor PostgreSQL can hold them."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

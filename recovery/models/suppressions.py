@@ -1,0 +1,36 @@
+"""Addresses that must not be mailed. Adding, lifting and asking stand in ``suppressions``."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recovery.models.primary import PrimaryManager, new_key
+
+
+class Suppression(models.Model):
+    """An address that must not be mailed now: why, since when, until when, lifted by whom."""
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    address_key = models.CharField(_("address, compared"), max_length=254, help_text=_("Normalised."))
+    reason = models.CharField(_("reason"), max_length=32)
+    source = models.CharField(_("who says so"), max_length=40)
+    since = models.DateTimeField(_("since"), default=timezone.now)
+    until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Blank: for good."))
+    lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
+    lifted_by = models.CharField(_("lifted by"), max_length=200, blank=True, help_text=_("Key of staff."))
+    lift_reason = models.CharField(_("reason given"), max_length=500, blank=True)
+
+    objects = PrimaryManager["Suppression"]()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppressed addresses")
+        ordering = ["-since", "id"]
+        indexes = [
+            models.Index(fields=["address_key"], name="recovery_suppression_live", condition=Q(lifted_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address_key}: {self.reason}"

@@ -1,0 +1,18 @@
+"""A route that no test before has told anything of."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from recovery.routes import Route
+
+NUMBERS = count()
+
+
+@pytest.fixture
+def route(settings: Any) -> Route:
+    """One nobody has heard of: each process remembers when it last told a route's circuit that all is well."""
+    name = f"route {next(NUMBERS)}"
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": name, "BACKEND": "tests.backends.Unreachable"}]}
+    return Route(name)

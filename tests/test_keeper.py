@@ -1,0 +1,142 @@
+"""Real workers without beat: each says that it lives, sweeps when nobody else does, and takes its leave."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from celery.concurrency import prefork
+from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready
+
+from example_project import servers
+from recovery import heartbeats, tasks
+from recovery.models import Email, Heartbeat
+from recovery.reasons import EmailState, Part
+from tests.conftest import database_url
+from tests.following import let_pass, notice
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Start = Callable[..., servers.Server]
+
+
+@pytest.fixture
+def start(broker_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts a worker that nobody rings for and no beat drives."""
+    started: list[servers.Server] = []
+
+    def one(**environment: str) -> servers.Server:
+        mail = {"EMAIL_URL": f"filemail:///{tmp_path}"}
+        known = {"DATABASE_URL": database_url(), "REDIS_URL": broker_url, **mail, **environment}
+        started.append(servers.celery(known, concurrency=1, beat=False))
+        return started[-1]
+
+    yield one
+    for server in started:
+        server.stop()
+
+
+def workers() -> list[str]:
+    return list(Heartbeat.objects.filter(part=Part.WORKER).values_list("name", flat=True))
+
+
+def has_left(email: Email) -> Callable[[], bool]:
+    return lambda: Email.objects.filter(pk=email.pk, state=EmailState.HANDED_OVER).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+def test_a_worker_sweeps_by_itself_says_that_it_lives_and_takes_its_leave(start: Start, pool: str) -> None:
+    email = notice()
+    worker = start(CELERY_WORKER_POOL=pool)
+    worker.wait_until(has_left(email))
+    worker.wait_until(lambda: heartbeats.health().healthy)
+    [name] = workers()
+    assert name.startswith("worker:recovery-")
+    worker.stop()
+    assert workers() == []
+
+
+@pytest.mark.slow
+def test_a_killed_worker_leaves_its_sign_of_life_behind_and_health_turns_red(start: Start) -> None:
+    worker = start()
+    worker.wait_until(lambda: bool(workers()))
+    assert worker.process
+    for each in psutil.Process(worker.process.pid).children(recursive=True):
+        os.kill(each.pid, signal.SIGKILL)
+    worker.process.wait(10)
+    [name] = workers()
+    let_pass(timedelta(minutes=2))
+    heartbeats.beat(Part.SWEEP)
+    [sick] = [part for part in heartbeats.health().parts if not part.healthy]
+    assert f"{sick.part}:{sick.name}" == name
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[tasks.Keeper]:
+    """In this process, and in a hurry."""
+    monkeypatch.setattr(tasks, "ROUND", 0.01)
+    own = tasks.Keeper("celery@here")
+    yield own
+    if own.is_alive():
+        own.stop()
+
+
+def wait_until(is_so: Callable[[], bool], keeper: tasks.Keeper) -> None:
+    """Asks the database until it is so; a keeper that ends first never will."""
+    while not is_so():
+        assert keeper.is_alive()
+        keeper.join(0.01)
+
+
+def test_while_somebody_else_sweeps_a_keeper_only_says_that_its_worker_lives(keeper: tasks.Keeper) -> None:
+    heartbeats.beat(Part.SWEEP)
+    email = notice()
+    keeper.start()
+    wait_until(lambda: workers() == ["worker:celery@here"], keeper)
+    let_pass(timedelta(seconds=15))
+    wait_until(lambda: not heartbeats.silent(Part.WORKER, longer_than=timedelta(seconds=10)), keeper)
+    assert not has_left(email)()
+    let_pass(timedelta(seconds=16))
+    wait_until(has_left(email), keeper)
+
+
+def test_a_keeper_whose_database_fails_tries_again(keeper: tasks.Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bool] = []
+
+    def fails_twice(*args: Any, **kwargs: Any) -> bool:
+        looked.append(True)
+        if len(looked) < 3:
+            raise ZeroDivisionError
+        return False
+
+    monkeypatch.setattr(heartbeats, "silent", fails_twice)
+    keeper.start()
+    wait_until(lambda: len(looked) > 3, keeper)
+
+
+def test_a_process_has_one_keeper_whatever_it_is_told_and_lets_it_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery says "process" in pools that fork and in solo ones, "ready" in all of them."""
+    monkeypatch.setattr(tasks._Process, "keeper", None)
+    heartbeats.beat(Part.SWEEP)
+    celeryd_init.send(sender="celery@here")
+    worker_process_init.send(sender=None)
+    first = tasks._Process.keeper
+    worker_ready.send(sender=None)
+    assert first is not None
+    assert tasks._Process.keeper is first
+    wait_until(lambda: workers() == ["worker:celery@here"], first)
+    worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+    assert not first.is_alive()
+
+
+def test_a_worker_that_forks_its_processes_has_no_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that the thread held at the fork would be held in the child for good."""
+    monkeypatch.setattr(tasks._Process, "keeper", None)
+    consumer = type("Consumer", (), {"pool": prefork.TaskPool.__new__(prefork.TaskPool), "hostname": "celery@here"})
+    worker_ready.send(sender=consumer())
+    assert tasks._Process.keeper is None
