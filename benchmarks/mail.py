@@ -92,7 +92,7 @@ class Course:
     def run(self) -> None:
         for work in self.options.work:
             rounds = self.options.trickles if work == "trickle" else self.options.rounds
-            for number in range(0 if work in {"enqueue", "drain"} else 1, rounds + 1):
+            for number in range(work == "trickle", rounds + 1):
                 for lane in random.Random(number).sample(LANES[work], len(LANES[work])):
                     self._turn(work, lane, counted=number == 0)
 
@@ -110,19 +110,20 @@ class Course:
             self.waits[lane].append(self._trickle(lane))
             return
         count = self.options.slow_count if work == "slow" else self.options.count
+        flags = ["--counted"] if counted else []
         if work == "slow":
-            said = self._slow(lane, count)
+            said = self._slow(lane, count, *flags)
         else:
-            said = self._child(lane, work, count, *(["--counted"] if counted else []))
+            said = self._child(lane, work, count, *flags)
             assert said["sent"] == (count if work == "drain" else 0), (lane, said["sent"])
         if counted:
-            self.counts[work, lane] = said["statements"] / (count - 1), said["commits"] / (count - 1)
+            self.counts[work, lane] = (said.get("statements", 0) / (count - 1), said.get("commits", 0) / (count - 1))
         else:
             # The first of them was put in and taken out to warm up.
             self.seconds[work, lane].append(said["seconds"] / (count - 1))
             self.cpu[work, lane].append(said.get("cpu_seconds", 0.0) / (count - 1))
 
-    def _slow(self, lane: Lane, count: int) -> dict[str, float]:
+    def _slow(self, lane: Lane, count: int, *flags: str) -> dict[str, float]:
         server = self.servers[SLOW]
         server.accepted.clear()
         if lane.carrier == "celery":
@@ -132,7 +133,7 @@ class Course:
                 wait_for(server, count)
             said = {"seconds": (server.accepted[-1][0] - server.accepted[0][0])}
         else:
-            said = self._child(lane, "drain", count, server=server)
+            said = self._child(lane, "drain", count, *flags, server=server)
         got = len({recipient for _, recipient in server.accepted})
         assert got == len(server.accepted) == count, (lane, got, len(server.accepted))
         return said

@@ -157,6 +157,8 @@ def by_keys(keys: Iterable[str]) -> dict[str, AbstractBaseUser]:
         return {}
     found: list[AbstractBaseUser]
     try:
+        if len(wanted) == 1:
+            return {key: user for key in wanted if (user := by_key(key))}
         found = list(_model()._default_manager.filter(pk__in=wanted))
     except (TypeError, ValueError, OverflowError, ValidationError):  # composite keys, or those of another user model
         found = [user for user in map(by_key, wanted) if user]

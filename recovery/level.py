@@ -11,13 +11,14 @@ from recovery import audit
 from recovery.accounts import key_of
 from recovery.models import LevelSwitch
 from recovery.models.primary import atomic
+from recovery.models.rows import columns, read
 from recovery.reasons import Action, EmailKind, EmailReason, MailLevel
 
 
 def current() -> MailLevel:
     """The level that holds now; "all" until somebody changes it."""
-    newest = LevelSwitch.objects.order_by("-id").values_list("level", flat=True).first()
-    return MailLevel(newest) if newest else MailLevel.ALL
+    newest = f"SELECT {columns(LevelSwitch)} FROM {LevelSwitch._meta.db_table} ORDER BY id DESC LIMIT 1"
+    return next((MailLevel(row.level) for row in read(LevelSwitch, newest, [])), MailLevel.ALL)
 
 
 def holds(kind: str, level: MailLevel | None = None) -> EmailReason | None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from recovery import audit
@@ -12,18 +11,23 @@ from recovery.accounts import key_of
 from recovery.addresses import normalise
 from recovery.models import Suppression
 from recovery.models.insertion import insert
+from recovery.models.moves import sql
 from recovery.models.primary import atomic
+from recovery.models.rows import columns, read
 from recovery.reasons import Action
 
 
 def of(address_keys: Iterable[str]) -> dict[str, str]:
     """Which of these must not be mailed now, and why: key -> reason, the newest one's. One statement, none for none."""
-    keys = set(address_keys)
+    keys = sorted(set(address_keys))
     if not keys:
         return {}
-    now_on = Q(until=None) | Q(until__gt=Now())
-    live = Suppression.objects.filter(now_on, address_key__in=keys, lifted_at=None).order_by("since", "id")
-    return dict(live.values_list("address_key", "reason"))
+    live = (
+        f"SELECT {columns(Suppression)} FROM {Suppression._meta.db_table}"
+        f" WHERE address_key IN ({', '.join(['%s'] * len(keys))}) AND lifted_at IS NULL"
+        f" AND (until IS NULL OR until > {sql.now()}) ORDER BY since, id"
+    )
+    return {row.address_key: row.reason for row in read(Suppression, live, keys)}
 
 
 def add(address: str, *, reason: str, source: str, until: datetime | None = None) -> Suppression:

@@ -195,3 +195,16 @@ def test_mail_that_may_have_left_or_is_held_does_not_expire_by_itself(facts: dic
     email = mail(**{"send_by": Now() - MINUTE, **facts})
     assert moves.expire_late() == []
     assert email.events.count() == 1
+
+
+@pytest.mark.sqlite  # PostgreSQL chooses by itself
+@pytest.mark.parametrize("verb", [claim, moves.free, moves.expire_late])
+def test_on_sqlite_nothing_that_waits_is_sorted_to_find_the_first(verb: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        verb()
+    [update] = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + update.replace("%", "%%"))
+        plan = [row[3] for row in cursor.fetchall()]
+    assert any("USING INDEX recovery_email_" in line for line in plan)
+    assert not any("TEMP B-TREE" in line for line in plan)

@@ -9,7 +9,7 @@ from django.core import mail
 from django.db import DataError, OperationalError, connection, connections
 from django.utils import timezone
 
-from recovery import delivery, outbox, sweep
+from recovery import delivery, outbox, resets, sweep
 from recovery.delivery.pace import Pace
 from recovery.models import Email, EmailEvent, moves
 from recovery.reasons import EmailKind, EmailState, EventKind
@@ -105,26 +105,19 @@ def test_a_batch_costs_a_few_statements_and_commits_however_many_mails_it_has(se
 
 
 def test_what_is_more_urgent_overtakes_what_was_queued_before(settings: Any) -> None:
-    """While notices are being sent, resets are asked for: they leave before the rest."""
+    """While notices are being sent, somebody asks and another worker decides: the reset leaves before the rest."""
     notices(400)
     user = UserFactory.create()
 
     def then(message: Any) -> None:
         if len(given) == 30:
             ask(browser(), user.email)
-            let_pass_of_requests()
+            resets.decide(asked().pk)
 
     with told(settings, then, CONNECTIONS=1) as given:
         sweep.work(seconds=60)
     place = [message.to[0] for message in given].index(user.email)
     assert 30 <= place < 300
-
-
-def let_pass_of_requests() -> None:
-    """A sweep's grace: the ring was lost."""
-    row = asked()
-    row.next_try_at = timezone.now()
-    row.save(update_fields=["next_try_at"])
 
 
 def test_a_drain_ends_when_its_time_is_up_and_says_that_mail_is_left(settings: Any) -> None:

@@ -3,6 +3,7 @@
 import ast
 import gettext
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
@@ -10,11 +11,21 @@ import pytest
 from django.utils.translation.template import templatize
 
 import recovery
-from recovery import forms
 
 APP = Path(recovery.__file__).parent
 LANGUAGES = sorted(folder.name for folder in (APP / "locale").iterdir())
-LITERAL = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+LITERAL = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+CALL_IN_TEMPLATE = rf"\b(_|n?p?gettext)\(\s*({LITERAL}(?:\s*,\s*{LITERAL})*)"
+TEXTS = {
+    "gettext": ("msgid",),
+    "ngettext": ("msgid", "msgid_plural"),
+    "pgettext": ("msgctxt", "msgid"),
+    "npgettext": ("msgctxt", "msgid", "msgid_plural"),
+}
+"""What the first arguments of a translating function are."""
+
+Message = tuple[str, str]
+"""Context and text; the plural rides along with its singular."""
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -24,33 +35,123 @@ def catalogue(language: str) -> gettext.GNUTranslations:
         return gettext.GNUTranslations(file)
 
 
-def is_missing(text: str, translations: gettext.GNUTranslations) -> bool:
-    return translations.gettext(text) == text == translations.ngettext(text, text, 1)
+def function_of(name: str) -> str:
+    """Django's name without what says when it translates."""
+    return name.removesuffix("_lazy").removesuffix("_noop")
 
 
-def texts_of_templates() -> set[str]:
-    """What the pages and mails say, as makemessages sees it."""
-    templates = [path for path in (APP / "templates" / "recovery").rglob("*") if path.is_file()]
-    sources = [templatize(path.read_text(encoding="utf-8")) for path in templates]
-    return {ast.literal_eval(text) for source in sources for text in re.findall(rf"(?:\b_|gettext)\({LITERAL}", source)}
+def translating_names(tree: ast.Module) -> dict[str, str]:
+    """Under which name a module calls which function: by whatever alias, which makemessages would not know."""
+    return {
+        alias.asname or alias.name: function_of(alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        for alias in node.names
+        if function_of(alias.name) in TEXTS
+    }
 
 
-def texts_of_forms() -> set[str]:
-    return {ast.literal_eval(text) for text in re.findall(rf"\b_\(\s*{LITERAL}", Path(forms.__file__).read_text())}
+def called(node: ast.Call, names: dict[str, str]) -> str | None:
+    """The translating function that is called, also as ``translation.gettext``."""
+    if isinstance(node.func, ast.Name):
+        return names.get(node.func.id)
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        function = function_of(node.func.attr)
+        return function if node.func.value.id == "translation" and function in TEXTS else None
+    return None
 
 
-def placeholders(text: str) -> set[str]:
-    """``%(name)s`` and ``{name}``."""
-    in_braces = {field for _, field, _, _ in Formatter().parse(text) if field} if "{" in text else set()
-    return set(re.findall(r"%\(\w+\)\w|%[sd]", text)) | in_braces
+def texts_of_python(source: str) -> Iterator[dict[str, str]]:
+    tree = ast.parse(source)
+    names = translating_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (function := called(node, names)):
+            texts = [ast.literal_eval(argument) for argument in node.args[: len(TEXTS[function])]]
+            yield dict(zip(TEXTS[function], texts, strict=True))
+
+
+def texts_of_template(source: str) -> Iterator[dict[str, str]]:
+    for name, literals in re.findall(CALL_IN_TEMPLATE, templatize(source)):
+        function = "gettext" if name == "_" else name
+        texts = [ast.literal_eval(text) for text in re.findall(LITERAL, literals)]
+        yield dict(zip(TEXTS[function], texts, strict=True))
+
+
+def texts_of_the_sources() -> dict[Message, str]:
+    """Each message of the app with its plural, as makemessages would find it; needs no gettext on the machine."""
+    found: dict[Message, str] = {}
+    for path in sorted(APP.rglob("*")):
+        read = {".py": texts_of_python, ".html": texts_of_template, ".txt": texts_of_template}.get(path.suffix)
+        for text in read(path.read_text(encoding="utf-8")) if read and path.is_file() else ():
+            message, plural = (text.get("msgctxt", ""), text["msgid"]), text.get("msgid_plural", "")
+            assert found.setdefault(message, plural) == plural, f"{path}: once with, once without a plural: {message}"
+    return found
+
+
+def placeholders(text: str) -> tuple[set[str], list[str]]:
+    """``%(name)s`` and ``{name}`` in any order and number; ``%s``, ``%d`` and ``{}`` in theirs."""
+    fields = [field for _, field, _, _ in Formatter().parse(text) if field is not None] if "{" in text else []
+    in_order = re.findall(r"%[a-z]\b", text.replace("%%", "")) + [field for field in fields if not field]
+    return set(re.findall(r"%\(\w+\)\w", text)) | {field for field in fields if field}, in_order
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("from django.utils.translation import gettext as _now\n_now('a' 'b')", [{"msgid": "ab"}]),
+        ("from django.utils.translation import gettext_lazy as _\nf'{_(\"a\")} b'", [{"msgid": "a"}]),
+        ("from django.utils import translation\ntranslation.gettext('a')", [{"msgid": "a"}]),
+        (
+            "from django.utils.translation import ngettext\nngettext('a', 'b', 3)",
+            [{"msgid": "a", "msgid_plural": "b"}],
+        ),
+        (
+            "from django.utils.translation import pgettext_lazy as p\np('c', 'a')",
+            [{"msgctxt": "c", "msgid": "a"}],
+        ),
+        ("from elsewhere import gettext as _\n_('a')", []),
+    ],
+)
+def test_texts_are_found_in_python(source: str, texts: list[dict[str, str]]) -> None:
+    assert list(texts_of_python(source)) == texts
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("{% translate 'a' %}{{ _('b')|upper }}", [{"msgid": "a"}, {"msgid": "b"}]),
+        ("{% blocktranslate trimmed %}\n a\n {{ b }}\n{% endblocktranslate %}", [{"msgid": "a %(b)s"}]),
+        (
+            "{% blocktranslate count n=n %}it's{% plural %}{{ n }} b{% endblocktranslate %}",
+            [{"msgid": "it's", "msgid_plural": "%(n)s b"}],
+        ),
+        ("{% translate 'a' context 'c' %}", [{"msgctxt": "c", "msgid": "a"}]),
+        ("plain", []),
+    ],
+)
+def test_texts_are_found_in_templates(source: str, texts: list[dict[str, str]]) -> None:
+    assert list(texts_of_template(source)) == texts
 
 
 @each_language
-def test_every_text_of_the_pages_forms_and_mails_is_translated(language: str) -> None:
-    texts = texts_of_templates() | texts_of_forms()
-    assert len(texts) > 90
-    translations = catalogue(language)
-    assert [text for text in sorted(texts) if is_missing(text, translations)] == []
+def test_every_text_of_the_sources_is_translated(language: str) -> None:
+    wanted = texts_of_the_sources()
+    assert len(wanted) > 500
+    known = {(entry.get("msgctxt", ""), entry["msgid"]): entry for entry in entries(language)}
+    assert sorted(wanted.keys() - known.keys()) == []
+    for message, plural in wanted.items():
+        entry = known[message]
+        assert entry.get("msgid_plural", "") == plural, entry
+        assert {*entry} - {"msgctxt", "msgid", "msgid_plural"} == ({"msgstr[0]", "msgstr[1]"} if plural else {"msgstr"})
+        assert all(entry.values()), entry
+
+
+@each_language
+def test_the_catalogue_holds_nothing_but_texts_of_the_sources(language: str) -> None:
+    known = {(entry.get("msgctxt", ""), entry["msgid"]) for entry in entries(language)}
+    assert sorted(known - texts_of_the_sources().keys()) == []
+    source = (APP / "locale" / language / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
+    assert re.findall(r"^(?:#, .*\bfuzzy\b.*|#[~|].*)$", source, re.M) == []
 
 
 def entries(language: str) -> list[dict[str, str]]:

@@ -9,9 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from recovery import level, outbox
 from recovery.admin import moments
@@ -53,9 +52,9 @@ class LevelForm(ReasonForm):
         cleaned = super().clean() or self.cleaned_data
         wanted, releases = cleaned.get("level"), cleaned.get("release")
         if wanted == MailLevel.NONE and releases:
-            self.add_error("release", _now("While no mail leaves, nothing can be released."))
+            self.add_error("release", gettext("While no mail leaves, nothing can be released."))
         elif wanted == self.now and not releases:
-            self.add_error("level", _now("This is the level already."))
+            self.add_error("level", gettext("This is the level already."))
         return cleaned
 
 
@@ -118,7 +117,7 @@ class LevelSwitchAdmin(ReadOnlyAdmin):
     def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
         if not self.has_change_level_permission(request):
             return []
-        return [{"url": url_of(self, "change_level"), "label": _now("Change the level")}]
+        return [{"url": url_of(self, "change_level"), "label": gettext("Change the level")}]
 
     def change_level_view(self, request: HttpRequest) -> HttpResponse:
         """Shows each level with its meaning and asks for the reason, then changes it. GET only asks."""
@@ -135,19 +134,19 @@ class LevelSwitchAdmin(ReadOnlyAdmin):
             request,
             form,
             "change_level.html",
-            title=_now("Change the mail level"),
+            title=gettext("Change the mail level"),
             back_url=url_of(self, "changelist"),
             levels=[(button, MEANINGS[MailLevel(str(button.data["value"]))]) for button in form["level"]],
             held=outbox.held(),
-            facts=[(_now("Level now"), word_of(now))],
-            submit=_now("Change the level"),
+            facts=[(gettext("Level now"), word_of(now))],
+            submit=gettext("Change the level"),
         )
 
     def _change(self, request: HttpRequest, form: LevelForm, now: MailLevel) -> None:
         wanted, reason = MailLevel(form.cleaned_data["level"]), form.cleaned_data["reason"]
         if wanted != now:
             level.switch(wanted, actor=actor_of(request), reason=reason)
-            said = _now("The mail level is “%(level)s” now: %(meaning)s.")
+            said = gettext("The mail level is “%(level)s” now: %(meaning)s.")
             self.message_user(request, said % {"level": wanted.value, "meaning": wanted.label}, messages.SUCCESS)
         if form.cleaned_data["release"]:
             count = outbox.release_held(actor=actor_of(request), reason=reason)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
@@ -157,7 +157,7 @@ class ResetRequestAdmin(ReadOnlyAdmin):
         return {
             "account": viewer.link_to(token.user_key, self.admin_site.name),
             "state": TokenState.EXPIRED.value if has_expired else token.state,
-            "label": _now("too old") if has_expired else token.get_state_display(),
+            "label": gettext("too old") if has_expired else token.get_state_display(),
             "until": moments.shown(token.ended_at or token.expires_at),
             "openings": token.open_count,
         }

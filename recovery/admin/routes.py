@@ -11,7 +11,7 @@ from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes
@@ -54,9 +54,9 @@ class RouteColumns(Columns):
     @admin.display(description=_("state"))
     def state(self, row: RouteState) -> Any:
         if configured(row.name) is None:
-            mood, word, said = "open", _now("not in the settings"), ""
+            mood, word, said = "open", gettext("not in the settings"), ""
         elif row.switched_off:
-            mood, word, said = "bad", _now("switched off"), self.viewer.text(row.switch_reason)
+            mood, word, said = "bad", gettext("switched off"), self.viewer.text(row.switch_reason)
         else:
             mood, word = WORDS[Circuit(row.circuit)][0], str(WORDS[Circuit(row.circuit)][1])
             said = str(row.get_reason_display()) if row.reason else ""
@@ -72,7 +72,7 @@ class RouteColumns(Columns):
             return "–"
         kinds = [label for kind, label in EmailKind.choices if kind in route.kinds]
         is_all = route.kinds >= frozenset(EmailKind.values) - {EmailKind.SITE}
-        return _now("all recovery mail and notices") if is_all else ", ".join(str(label) for label in kinds) or "–"
+        return gettext("all recovery mail and notices") if is_all else ", ".join(str(label) for label in kinds) or "–"
 
     @admin.display(description=_("next trial"))
     def probe_at(self, row: RouteState) -> Any:
@@ -141,7 +141,7 @@ class RouteStateAdmin(ReadOnlyAdmin):
     def tools_of(self, request: HttpRequest, row: RouteState) -> list[dict[str, Any]]:
         if not self.has_switch_permission(request):
             return []
-        label = _now("Switch on") if row.switched_off else _now("Switch off")
+        label = gettext("Switch on") if row.switched_off else gettext("Switch off")
         return [{"url": url_of(self, "switch", quote(row.pk)), "label": label}]
 
     def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -156,13 +156,13 @@ class RouteStateAdmin(ReadOnlyAdmin):
         if not form.is_valid():
             return self._ask_why(request, row, form)
         if form.cleaned_data["to"] != to:
-            said = _now("Nothing was done: “%(route)s” is switched %(how)s already.")
+            said = gettext("Nothing was done: “%(route)s” is switched %(how)s already.")
             level = messages.WARNING
         else:
             routes.switch(row.name, on=to == ON, actor=actor_of(request), reason=form.cleaned_data["reason"])
-            said = _now("“%(route)s” is switched %(how)s.")
+            said = gettext("“%(route)s” is switched %(how)s.")
             level = messages.SUCCESS
-        how = _now("on") if form.cleaned_data["to"] == ON else _now("off")
+        how = gettext("on") if form.cleaned_data["to"] == ON else gettext("off")
         self.message_user(request, said % {"route": row.name, "how": how}, level)
         return HttpResponseRedirect(url_of(self, "changelist"))
 
@@ -174,7 +174,9 @@ class RouteStateAdmin(ReadOnlyAdmin):
             if route.name != row.name and not (route.name in known and known[route.name].switched_off)
         ]
         title = (
-            _now("Switch the route “%(route)s” on?") if row.switched_off else _now("Switch the route “%(route)s” off?")
+            gettext("Switch the route “%(route)s” on?")
+            if row.switched_off
+            else gettext("Switch the route “%(route)s” off?")
         )
         return asking(
             self,
@@ -185,6 +187,6 @@ class RouteStateAdmin(ReadOnlyAdmin):
             back_url=url_of(self, "changelist"),
             route=row,
             others=", ".join(others),
-            submit=_now("Switch on") if row.switched_off else _now("Switch off"),
-            facts=[(_now("State"), self.columns_for(request).state(row))],
+            submit=gettext("Switch on") if row.switched_off else gettext("Switch off"),
+            facts=[(gettext("State"), self.columns_for(request).state(row))],
         )

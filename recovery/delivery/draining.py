@@ -60,6 +60,7 @@ class Drain:
         self.between, self.between_at = between, float("-inf")
         self.stop = stop or Event()
         self.stock: deque[Held] = deque()  # claimed and checked
+        self.empty_until = 0.0  # nothing was due; while mail is on its way, that is not asked again at once
         self.only_trials = False  # no route is in use: each mail that is claimed tries one
         self.out = 0  # sent or being sent, and not noted
         self.results: SimpleQueue[Result] = SimpleQueue()
@@ -89,6 +90,8 @@ class Drain:
         self.ways.tell_successes(results)
         if claimed and claimed.emails:
             self._check(claimed, ends=began + LEASE.total_seconds())
+        elif claim and self.wanted is None:
+            self.empty_until = began + GLANCE
         if self._is_over(by=OVERTIME):
             self._give_back()
         self._hand_out()
@@ -124,6 +127,8 @@ class Drain:
     def _next_claim(self) -> Claim | None:
         """As many as will leave soon; None while enough is claimed, time is up or no route is open."""
         if self._is_over() or self._room() <= 0 or (self.wanted is not None and not self.wanted):
+            return None
+        if self.out and time.monotonic() < self.empty_until:
             return None
         reach = self.ways.look()
         room = self._room() if reach.most is None else min(self._room(), reach.most - self.out)

@@ -87,14 +87,17 @@ def kills(site: Site, *, point: str, times: int = 200, at_once: int = 3, rate: f
         began = time.monotonic()
         with stream(site, rate=rate):
             dying = [threading.Thread(target=keep_dying, args=[template]) for template in templates]
-            for each in dying:
-                each.start()
-            for each in dying:
-                each.join()
+            for thread in dying:
+                thread.start()
+            for thread in dying:
+                thread.join()
         took = time.monotonic() - began
         deadline = time.monotonic() + LATEST
         while not all_left() and time.monotonic() < deadline:
-            templates[0].run("loop", seconds=3, interval=1)
+            for each in templates:
+                each.start("loop", seconds=5, interval=1)
+            for each in templates:
+                each.ended()
     judged = site.judge()
     return {
         "point": point,

@@ -73,6 +73,26 @@ def test_a_loop_that_is_told_to_end_under_load_ends_by_itself_and_gives_back_wha
     assert site.judge() == Judged(lost=[], doubled=0)
 
 
+@pytest.mark.attack(83)
+@pytest.mark.parametrize("point", [Point.CLAIMED, Point.COMMITTED])
+def test_a_celery_worker_that_is_killed_with_its_pool_loses_and_doubles_nothing(
+    point: Point, site_of: Callable[[Kind], Site], workers_of: Callable[[Site], Workers], broker_url: str
+) -> None:
+    """It had a task in its hands that the broker knows nothing of any more."""
+    site = site_of(PLAIN)
+    redis.Redis.from_url(broker_url).flushdb()
+    site.queue(20)
+    environment = {**site.environment, "REDIS_URL": broker_url, "CRASH_AT": f"{point}:2"}
+    with servers.celery(environment, beat=False, concurrency=1, app="tests.crashes.app:app") as worker:
+        bell.ring("recovery.send_email")
+        with pytest.raises(servers.ServerDied):
+            worker.wait_until(lambda: False, seconds=60)
+        assert not worker.is_alive
+    assert Email.objects.exclude(state=EmailState.HANDED_OVER).exists(), "it was in the middle of it"
+    site.settle(workers_of(site))
+    assert site.judge() == Judged(lost=[], doubled=0)
+
+
 @pytest.mark.attack(82)
 def test_what_a_broker_forgets_is_sent_all_the_same(
     site_of: Callable[[Kind], Site], workers_of: Callable[[Site], Workers], broker_url: str

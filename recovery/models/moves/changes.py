@@ -49,7 +49,9 @@ class Move:
 
     def __post_init__(self) -> None:
         for name, width in _WIDTHS.items():
-            object.__setattr__(self, name, _one_line(str(getattr(self, name)))[:width])
+            text = getattr(self, name)
+            if text and (len(text) > width or not text.isprintable()):
+                object.__setattr__(self, name, _one_line(str(text))[:width])
 
 
 def allows(email: Email, verb: EmailVerb) -> bool:
