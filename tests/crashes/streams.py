@@ -5,10 +5,11 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -108,25 +109,30 @@ def kills(site: Site, *, point: str, times: int = 200, at_once: int = 3, rate: f
         "states": dict(Counter(Email.objects.values_list("state", flat=True))),
         "lost": len(judged.lost),
         "doubled": judged.doubled,
-        "recovery": spread(recoveries(site)),
+        "recovery": recoveries(site),
     }
 
 
-def recoveries(site: Site) -> list[float]:
+def recoveries(site: Site) -> dict[str, Any]:
     """Of each mail that a killed worker held and had not sent: seconds from its claim, which was before the kill, to
-    its arrival."""
+    its arrival. Where the next worker was killed over it as well, to that one's claim: from there it counts anew."""
     arrived: dict[str, datetime] = {}
     for message in site.provider.ledger.messages:
         arrived.setdefault(message.metadata["recovery_email_id"], message.arrived_at)
     claimed: dict[UUID | None, datetime] = {}
-    found = list[float]()
+    held: dict[UUID | None, list[datetime]] = defaultdict(list)
     events = EmailEvent.objects.filter(kind__in=[EventKind.SENDING, EventKind.FREED]).order_by("id")
     for key, kind, at in events.values_list("email_id", "kind", "occurred_at"):
         if kind == EventKind.SENDING:
             claimed[key] = at
-        elif (came := arrived.get(str(key))) and came > at:
-            found.append((came - claimed[key]).total_seconds())
-    return found
+        elif at < arrived.get(str(key), at):
+            held[key].append(claimed[key])
+    found = [
+        (over - began).total_seconds()
+        for key, claims in held.items()
+        for began, over in pairwise([*claims, arrived[str(key)]])
+    ]
+    return {**spread(found), "held": len(found), "held_again": len(found) - len(held)}
 
 
 def deploys(site: Site, *, times: int = 200, rate: float = 30.0) -> dict[str, Any]:
