@@ -43,7 +43,7 @@ class Counting:
 
     sql: str
     params: list[Any]
-    limits: dict[str, int]
+    limits: dict[int, int]
 
 
 def take(subjects: Mapping[str, str], *, within: str | None = None) -> tuple[dict[str, Taken], datetime]:
@@ -70,11 +70,11 @@ def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str
     """The statement of ``take``, for a caller that makes it part of a larger one."""
     keys = {name: counter_key(name, subject) for name, subject in subjects.items()}
     limits = {key: conf.REQUEST_LIMITS[name] for name, key in keys.items()}
-    bound = keys[within] if within else ""
+    bound = keys[within] if within else None
     params: list[Any] = []
     for key, (_, window) in limits.items():
-        params += [key, *([bound, limits[bound][0]] if bound and key != bound else []), window.total_seconds()]
-    bounded = tuple(bool(bound) and key != bound for key in limits)
+        params += [key, *([bound, limits[bound][0]] if bound not in (None, key) else []), window.total_seconds()]
+    bounded = tuple(bound not in (None, key) for key in limits)
     return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
 
 
@@ -101,9 +101,10 @@ def purge() -> int:
     return purgeable()._raw_delete(router.db_for_write(LimitCounter))
 
 
-def counter_key(name: str, subject: str) -> str:
-    """Purpose and keyed hash: the table never says who asked."""
-    return f"{name}:{salted_hmac('recovery.limits', subject, algorithm='sha256').hexdigest()[:40]}"
+def counter_key(name: str, subject: str) -> int:
+    """64 bits of a keyed hash: the table never says who asked, and nobody without the key can aim at a counter."""
+    digest = salted_hmac(f"recovery.limits.{name}", subject, algorithm="sha256").digest()
+    return int.from_bytes(digest[:8], signed=True)
 
 
 @cache

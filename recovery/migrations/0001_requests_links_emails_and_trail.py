@@ -19,9 +19,8 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "key",
-                    models.CharField(
-                        help_text="Purpose and keyed hash.",
-                        max_length=80,
+                    models.BigAutoField(
+                        help_text="Keyed hash of purpose and subject.",
                         primary_key=True,
                         serialize=False,
                         verbose_name="key",
