@@ -32,7 +32,7 @@ def insert_ask(
     refused: Mapping[str, Any],
     counting: str,
     params: Sequence[Any],
-    limits: Mapping[str, int],
+    limits: Mapping[int, int],
 ) -> tuple[bool, datetime]:
     """Count by the statement ``counting``, and write the request as received with the trail row ``event``, or as
     throttled and that row with the detail ``refused`` if a count is past its limit. Returns whether it is, and the
