@@ -105,8 +105,6 @@ class EmailReason(TextChoices):
 class EventKind(TextChoices):
     """One thing that happened to a mail: ours first, then what providers report (anymail's words)."""
 
-    QUEUED = "queued", _("queued")
-    SENDING = "sending", _("claimed by a worker")
     HANDED_OVER = "handed_over", _("accepted by the provider")
     DEFERRED = "deferred", _("delayed, will be tried again")
     FAILED = "failed", _("refused for good")
@@ -119,6 +117,7 @@ class EventKind(TextChoices):
     RETRIED = "retried", _("put back by staff")
     RELEASED = "released", _("released by staff")
     SET_ASIDE = "set_aside", _("set aside by staff")
+    QUEUED = "queued", _("queued")
     SENT = "sent", _("sent on by the provider")
     DELIVERED = "delivered", _("delivered to the recipient's server")
     BOUNCED = "bounced", _("bounced")
@@ -171,8 +170,7 @@ _WAITING = frozenset({EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN
 _HELD = frozenset({EmailState.SENDING})
 
 MOVES: Mapping[EmailVerb, tuple[frozenset[EmailState], EmailState | None]] = {
-    # A held mail is taken over only by who asks for it by its key, after its lease ran out.
-    EmailVerb.CLAIM: (_WAITING | _HELD, EmailState.SENDING),
+    EmailVerb.CLAIM: (_WAITING, EmailState.SENDING),
     # What a report brought meanwhile and ranks higher, stays.
     EmailVerb.HAND_OVER: (_HELD | {EmailState.UNKNOWN}, EmailState.HANDED_OVER),
     EmailVerb.DEFER: (_HELD, EmailState.DEFERRED),

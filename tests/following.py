@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client, override_settings
 
-from recovery import outbox
+from recovery import outbox, timelines
 from recovery.models import AuditEvent, Email, EmailEvent, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
@@ -131,6 +131,11 @@ def notice() -> Email:
         context={"username": "amelie", "changed_at": "2026-11-21T09:00Z"},
     )
     return email
+
+
+def story(email: Email) -> list[str]:
+    """What happened to the mail, in words, as its timeline tells it."""
+    return [step.what for step in timelines.of_email(Email.objects.get(pk=email.pk))]
 
 
 def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
