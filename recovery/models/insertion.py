@@ -17,8 +17,8 @@ from django.db.models import AutoField, CharField, Field, Model, PositiveSmallIn
 from recovery.models.primary import atomic
 
 _OWN_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {
-    CharField: (str, type(None)),
-    PositiveSmallIntegerField: (int, type(None)),
+    CharField: (str,),
+    PositiveSmallIntegerField: (int,),
 }
 
 
@@ -58,7 +58,7 @@ def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
     head, row = _statement(model, connection.alias)
     values = [
         value
-        if type(value := getattr(instance, attribute)) in own_types
+        if (value := getattr(instance, attribute)) is None or type(value) in own_types
         else field.get_db_prep_save(field.pre_save(instance, add=True), connection)
         for instance in rows
         for field, attribute, own_types in columns
