@@ -27,7 +27,6 @@ WRITES = [
     'UPDATE "auth_user" SET "password"',
     'UPDATE "recovery_resetrequest" SET "outcome"',
     'INSERT INTO "recovery_email" ',
-    'INSERT INTO "recovery_emailevent"',
     'INSERT INTO "recovery_auditevent"',
 ]
 

@@ -72,6 +72,7 @@ def test_a_mail_that_another_worker_holds_is_left_alone_until_its_lease_runs_out
     email.refresh_from_db()
     assert (email.state, email.attempt_count) == (EmailState.SENDING, 1)
     let_pass(delivery.LEASE - timedelta(seconds=10))
+    assert moves.free() == []
     assert delivery.deliver(email.pk) is None
     let_pass(timedelta(seconds=11))
     assert moves.free() == [email.pk]

@@ -99,7 +99,7 @@ def test_the_table_never_says_who(settings: Any) -> None:
     take("ada@example.com")
     key = LimitCounter.objects.get().key
     assert key == limits.counter_key("address", "ada@example.com")
-    assert "ada" not in key
+    assert isinstance(key, int)
     settings.SECRET_KEY = "another"
     assert limits.counter_key("address", "ada@example.com") != key
 

@@ -109,9 +109,10 @@ class Saboteur:
         move = moves.move
 
         def moved(told: Iterable[moves.Move], *, owner: UUID | None = None) -> dict[UUID, str]:
+            states = move(list(told), owner=owner)
             if _has_left(told):
                 self._after_commit()
-            return move(list(told), owner=owner)
+            return states
 
         moves.move = moved
 
