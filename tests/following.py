@@ -12,9 +12,10 @@ from django.db import OperationalError, connection, models
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from recovery import outbox
-from recovery.models import AuditEvent, Email, EmailEvent, ResetToken
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
 from tests.factories import PASSWORD
@@ -133,6 +134,12 @@ def notice() -> Email:
     return email
 
 
+def notices(number: int, kind: str = EmailKind.PASSWORD_CHANGED) -> list[Email]:
+    """Many of them, each to a reader of its own."""
+    context = {"username": "amelie", "changed_at": "2026-11-21T09:00Z"}
+    return outbox.queue(kind, [f"reader{n}@{kind}.example.com" for n in range(number)], context=context)
+
+
 def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
     """One more thing happened to the mail; nothing is made of it."""
     return EmailEvent.objects.create(email=email, kind=kind, **facts)
@@ -140,3 +147,10 @@ def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
 
 def make_due(email: Email) -> None:
     Email.objects.filter(pk=email.pk).update(next_try_at=Now())
+
+
+def everything_is_due() -> None:
+    """As if the wait of every row were over."""
+    past = timezone.now() - timedelta(seconds=1)
+    ResetRequest.objects.update(next_try_at=past)
+    Email.objects.update(next_try_at=past)

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,13 +20,12 @@ from django.utils import timezone
 
 from recovery import bell, tasks
 from recovery.models import Email, ResetRequest, RouteState
-from recovery.reasons import EmailReason, EmailState, EventKind, Outcome
+from recovery.reasons import EmailState, Outcome
 from recovery.sweep import sweep
-from tests.asking import ask, asked, browser, links, recipients, seen, work
+from tests.asking import ask, asked, browser, links, recipients, seen
 from tests.brokers import MuteBroker
-from tests.conftest import database_url
 from tests.factories import UserFactory
-from tests.following import notice
+from tests.following import everything_is_due, notice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,24 +75,13 @@ def rung(queue: Any, name: str = "celery") -> int:
     return int(queue.llen(name))
 
 
-def everything_is_due() -> None:
-    """As if the wait of every row were over."""
-    past = timezone.now() - timedelta(seconds=1)
-    ResetRequest.objects.update(next_try_at=past)
-    Email.objects.update(next_try_at=past)
-
-
-def page_of_a_healthy_day(identifier: str) -> Any:
-    return seen(ask(browser(), identifier))
-
-
 @pytest.mark.attack(81)
 @pytest.mark.parametrize("broker", ["refusing", "mute"])
 def test_with_a_dead_broker_the_page_answers_as_always_and_the_sweep_sends_the_mail(
     request: pytest.FixtureRequest, queue: Any, broker: str
 ) -> None:
     user = UserFactory.create()
-    usual = page_of_a_healthy_day("nobody@example.com")
+    usual = seen(ask(browser(), "nobody@example.com"))
     assert rung(queue) == 1
     request.getfixturevalue(broker)
     assert seen(ask(browser(), user.email)) == usual
@@ -282,84 +269,3 @@ def test_the_hosts_own_connections_keep_their_own_patience(queue: Any) -> None:
     own = current_app.connection_for_write()
     assert "socket_timeout" not in (own.transport_options or {})
     assert own.connect_timeout != bell.PATIENCE
-
-
-def test_a_dead_provider_defers_the_mail_and_a_living_one_gets_it(settings: Any, refusing: None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    smtp = {
-        "NAME": "smtp",
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "OPTIONS": {"host": "127.0.0.1", "port": port},
-    }
-    healthy = settings.RECOVERY
-    settings.RECOVERY = {**healthy, "ROUTES": [smtp]}
-    user = UserFactory.create()
-    usual = page_of_a_healthy_day("nobody@example.com")
-    assert seen(ask(browser(), user.email)) == usual
-    work()
-    email = Email.objects.get()
-    assert (email.state, email.reason) == (EmailState.DEFERRED, EmailReason.PROVIDER_DOWN)
-    assert timezone.now() < email.next_try_at < timezone.now() + timedelta(seconds=11)
-    assert sweep().tried == 0
-    settings.RECOVERY = healthy
-    everything_is_due()
-    assert sweep().tried == 1
-    assert recipients() == [user.email]
-    email.refresh_from_db()
-    assert (email.state, email.reason, email.attempt_count) == (EmailState.HANDED_OVER, "", 2)
-
-
-DIE = """
-import os, django
-django.setup()
-from django.conf import settings
-settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "deadly", "BACKEND": "tests.backends.Killed"}]}
-from uuid import UUID
-from recovery import resets
-resets.fulfil(UUID(os.environ["REQUEST"]))
-"""
-
-
-def test_a_worker_killed_between_claim_and_send_delays_the_mail_by_its_lease() -> None:
-    user = UserFactory.create()
-    ask(browser(), user.email)
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": database_url(),
-        "REQUEST": str(asked().pk),
-    }
-    worker = subprocess.run([sys.executable, "-c", DIE], env=environment, check=False, capture_output=True, text=True)
-    assert worker.returncode == -signal.SIGKILL, worker.stderr
-    email = Email.objects.get()
-    assert (email.state, email.attempt_count) == (EmailState.SENDING, 1)
-    assert email.lease_until is not None
-    everything_is_due()
-    assert sweep().tried == 0, "the lease holds: the worker might still be alive"
-    Email.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert sweep().tried == 1
-    assert recipients() == [user.email]
-    email.refresh_from_db()
-    assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 2)
-    kinds = email.events.values_list("kind", flat=True)
-    assert list(kinds) == [
-        EventKind.QUEUED,
-        EventKind.SENDING,
-        EventKind.FREED,
-        EventKind.SENDING,
-        EventKind.HANDED_OVER,
-    ]
-
-
-def test_a_worker_killed_before_it_decided_delays_the_request_by_its_lease() -> None:
-    user = UserFactory.create()
-    ask(browser(), user.email)
-    # Claimed, and nothing after it: what a worker leaves that died before its decision was committed.
-    lease = timezone.now() + timedelta(seconds=60)
-    ResetRequest.objects.update(attempt_count=1, next_try_at=lease)
-    assert sweep().decided == 0
-    assert work() == [None]
-    ResetRequest.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
-    assert sweep().decided == 1
-    assert recipients() == [user.email]
