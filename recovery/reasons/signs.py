@@ -17,7 +17,7 @@ class Part(TextChoices):
 class Alarm(TextChoices):
     """What somebody must look at now."""
 
-    CIRCUIT_OPEN = "circuit_open", _("a route failed and is not used for now")
+    CIRCUIT_OPEN = "circuit_open", _("a route failed and is out of use")
     REFUSED_US = "refused_us", _("a provider refuses our key, sender or quota")
     NO_ROUTE = "no_route", _("no route is left; mail waits")
     TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")

@@ -24,7 +24,7 @@ class Action(TextChoices):
     EMAIL_RELEASED = "email.released", _("mail was released by staff")
     ROUTE_SWITCHED_OFF = "route.switched_off", _("route was switched off by staff")
     ROUTE_SWITCHED_ON = "route.switched_on", _("route was switched on by staff")
-    CIRCUIT_OPENED = "circuit.opened", _("route failed and is not used for now")
+    CIRCUIT_OPENED = "circuit.opened", _("route failed and is out of use")
     CIRCUIT_CLOSED = "circuit.closed", _("route works again")
     LEVEL_CHANGED = "level.changed", _("mail level was changed by staff")
     SUPPRESSED = "address.suppressed", _("address must not be mailed any more")
