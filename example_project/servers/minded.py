@@ -54,7 +54,7 @@ class Server:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
-    def wait_until(self, is_ready: Callable[[], bool], *, seconds: float = 30) -> Self:
+    def wait_until(self, is_ready: Callable[[], bool], *, seconds: float = 60) -> Self:
         """Return once ``is_ready``. Raises ServerDied, and stops the server, if that does not come."""
         deadline = time.monotonic() + seconds
         try:
