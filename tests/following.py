@@ -145,6 +145,13 @@ def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
     return EmailEvent.objects.create(email=email, kind=kind, **facts)
 
 
+def wait_of(email: Email) -> float:
+    """Seconds from its last event to its next try. Both were written in one moment, so load does not show."""
+    email.refresh_from_db()
+    assert email.next_try_at
+    return (email.next_try_at - email.events.latest("id").occurred_at).total_seconds()
+
+
 def make_due(email: Email) -> None:
     Email.objects.filter(pk=email.pk).update(next_try_at=Now())
 

@@ -28,9 +28,9 @@ def named(settings: Any, **spec: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "postmark", "BACKEND": mails.POSTMARK, **spec}]}
 
 
-def at(settings: Any, provider: Provider, **spec: Any) -> Line:
+def at(settings: Any, provider: Provider, patience: float = 20, **spec: Any) -> Line:
     """A line by the one route of the settings, to the provider."""
-    named(settings, **{**mails.to(provider, OPTIONS={"timeout": 0.5}).spec, **spec})
+    named(settings, **{**mails.to(provider, OPTIONS={"timeout": patience}).spec, **spec})
     [route] = routes.all_routes()
     return Line(route)
 
@@ -44,9 +44,10 @@ def asked(key: Any, recipient: str = "ada@example.org", route: str = "postmark")
 def test_a_mail_whose_answer_was_lost_is_found_with_its_id(settings: Any, provider: Provider, fault: str) -> None:
     key = new_key()
     provider.mode(fault, times=1)
-    with closing(at(settings, provider)) as line:
+    with closing(at(settings, provider, patience=0.5 if fault == "hang" else 20)) as line:
         line.send(mails.message("Ada@example.org"), key=str(key), kind="reset")
-    [arrived] = provider.ledger.messages
+    [arrived] = provider.ledger.wait_for("ada@example.org")
+    at(settings, provider)
     assert asked(key) == Asked(Answer.HAS, "postmark", arrived.id)
 
 

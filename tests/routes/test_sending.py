@@ -61,7 +61,7 @@ def test_each_fault_of_a_provider_is_told_apart_and_leaves_the_line_usable(
     provider: Provider, fault: str, outcome: TryOutcome
 ) -> None:
     provider.mode(fault, times=1)
-    with closing(Line(mails.to(provider, OPTIONS={"timeout": 0.5}))) as line:
+    with closing(Line(mails.to(provider, OPTIONS={"timeout": 2 if fault == "hang" else 20}))) as line:
         tried = sent(line)
         assert tried.outcome == outcome
         assert tried.detail
