@@ -74,7 +74,9 @@ def test_somebody_elses_mail_under_our_id_is_no_answer(settings: Any, provider: 
 
 
 @pytest.mark.parametrize("how", ["unaskable", "wrong key", "gone", "unknown route", "cannot be asked"])
-def test_a_provider_that_does_not_say_is_silent(settings: Any, provider: Provider, how: str) -> None:
+def test_a_provider_that_does_not_say_is_silent(
+    settings: Any, provider: Provider, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     at(settings, provider)
     match how:
         case "unaskable":
@@ -86,6 +88,7 @@ def test_a_provider_that_does_not_say_is_silent(settings: Any, provider: Provide
         case "cannot be asked":
             named(settings, BACKEND="tests.backends.Unreachable")
     assert asked(new_key(), route="another" if how == "unknown route" else "postmark") == Asked(Answer.SILENT)
+    assert ("(ConnectionError)" in caplog.text) == (how == "gone"), "what was raised is told by its name alone"
 
 
 @contextmanager
