@@ -124,25 +124,23 @@ def test_a_mail_for_two_accounts_leaves_with_the_link_that_still_works(settings:
     assert works(link, second)
 
 
-def refused_recipient(settings: Any) -> Email:
+def delivered_by(backend: str, settings: Any) -> Email:
     email = notice()
-    with provider("tests.backends.Refusing", settings):
+    with provider(backend, settings):
         delivery.deliver(email.pk)
     return email
+
+
+def refused_recipient(settings: Any) -> Email:
+    return delivered_by("tests.backends.Refusing", settings)
 
 
 def unreachable(settings: Any) -> Email:
-    email = notice()
-    with provider("tests.backends.Unreachable", settings):
-        delivery.deliver(email.pk)
-    return email
+    return delivered_by("tests.backends.Unreachable", settings)
 
 
 def no_such_route(settings: Any) -> Email:
-    email = notice()
-    with provider("nowhere.Backend", settings):
-        delivery.deliver(email.pk)
-    return email
+    return delivered_by("nowhere.Backend", settings)
 
 
 def broken_template(settings: Any) -> Email:

@@ -9,19 +9,11 @@ from typing import Any
 
 import pytest
 
-from example_project import provider as providers
 from example_project.provider import Provider
 from recovery import routes
 from recovery.models.primary import new_key
 from recovery.routes import Answer, Asked, Line
 from tests.routes import mails
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    provider = providers.start(webhooks=False)
-    yield provider
-    provider.stop()
 
 
 def named(settings: Any, **spec: Any) -> None:
