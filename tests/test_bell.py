@@ -45,6 +45,7 @@ def fresh_bell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def mute(monkeypatch: pytest.MonkeyPatch) -> Iterator[MuteBroker]:
     broker = MuteBroker()
+    monkeypatch.setattr(bell, "PATIENCE", 0.5)
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker.url)
     yield broker
     broker.close()
@@ -60,7 +61,8 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def queue(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """What waits in the real broker, at which no worker listens."""
+    """What waits in the real broker, at which no worker listens. It has time to answer."""
+    monkeypatch.setattr(bell, "PATIENCE", 20.0)
     client = redis.Redis.from_url(broker_url)
     client.flushdb()
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
@@ -267,7 +269,8 @@ def test_a_process_that_ends_right_after_its_rings_has_rung(queue: Any) -> None:
     """A command, or a web worker that is recycled: what waits for the pause to end leaves before the process does."""
     script = (
         "import django; django.setup(); from uuid import uuid4; from example_project import celery;"
-        "from recovery import bell; [bell.ring('recovery.fulfil_reset', uuid4()) for _ in range(20)]"
+        "from recovery import bell; bell.PATIENCE, bell.Ringer.settle.__defaults__ = 20.0, (60.0,);"
+        "[bell.ring('recovery.fulfil_reset', uuid4()) for _ in range(20)]"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     messages = [json.loads(message) for message in queue.lrange("celery", 0, -1)]

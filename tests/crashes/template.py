@@ -128,7 +128,7 @@ def roll_back(order: dict[str, Any]) -> None:
             outbox.ring(emails)
             raise Failed
     except Failed:
-        assert bell.settle()
+        assert bell.settle(60)
 
 
 DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, ask_many, roll_back)}
