@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from recovery import delivery, level, outbox, resets, suppressions, tokens
 from recovery.models import Email, ResetToken, moves
-from recovery.origin import Origin
 from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb, MailLevel
 from tests.asking import ask, asked, browser, links, set_password
 from tests.factories import StaffFactory, UserFactory
@@ -51,9 +50,7 @@ def address_changed(user: Any) -> None:
 
 def corrected_by_staff(user: Any) -> None:
     address_changed(user)
-    resets.address_changed(
-        user, old="", new=user.email, actor=StaffFactory.create(), reason="typo", origin=Origin()
-    )  # fmt: skip
+    resets.address_changed(user, old="", new=user.email, actor=StaffFactory.create(), reason="typo")
 
 
 def unverified(user: Any) -> None:
