@@ -57,7 +57,7 @@ def queue(
     context: Mapping[str, Any] | None = None,
     held: EmailReason | None = None,
 ) -> list[Email]:
-    """Write one email and its event for each recipient, in the caller's transaction; see ``compose``.
+    """Write one email for each recipient, all or nothing, in the caller's transaction if there is one; see ``compose``.
 
     The caller rings or delivers. ``held``: why it is withheld from the first.
     """
@@ -78,15 +78,17 @@ def queue(
 
 
 def write(emails: Sequence[Email], *noted: AuditEvent, after: tuple[str, list[Any]] | None = None) -> None:
-    """Write composed emails, the events of their birth and rows of the trail, in the caller's transaction; ``after``
-    an UPDATE of what they follow from.
+    """Write composed emails, why some are withheld from the first, and rows of the trail; ``after`` an UPDATE of what
+    they follow from. All or nothing, in the caller's transaction if there is one.
 
-    Two statements for the mails and one for the trail; on PostgreSQL one for all.
+    One statement for the mails and one for each of the others; on PostgreSQL one for all.
     """
-    born = [
-        EmailEvent(email=email, kind=email.state, occurred_at=email.queued_at, detail=email.reason) for email in emails
+    held = [
+        EmailEvent(email=email, kind=email.state, occurred_at=email.queued_at, detail=email.reason)
+        for email in emails
+        if email.state == EmailState.WITHHELD
     ]
-    insert(*emails, *born, *noted, after=after)
+    insert(*emails, *held, *noted, after=after)
 
 
 def compose(

@@ -5,9 +5,10 @@ Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, thos
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from email.policy import Compat32
 from email.utils import parseaddr
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
@@ -24,15 +25,33 @@ from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
 from recovery.reasons import EmailKind, Kind
 
+WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
+
+
+class ShortHeaders(Compat32):
+    """A header that fits on its line goes out as it is; the standard library cuts each in pieces to see whether it
+    does, which takes a third of the time that it takes to make a mail."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        line = f"{name}: {value}"
+        if type(value) is str and value and len(line) <= WIDTH and value.isascii() and value.isprintable():
+            return f"{line}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
 
 class Message(EmailMultiAlternatives):
     """Parted at a line of its own: each try has the same bytes, and no line is drawn that the text must not hold."""
 
     def message(self, *args: Any, **kwargs: Any) -> Any:
         made = super().message(*args, **kwargs)
+        if type(made.policy) is Compat32:
+            made.policy = HEADERS
         if made.is_multipart():
             made.set_boundary(f"=={self.extra_headers['Message-ID'].strip('<>').partition('@')[0]}")
         return made
+
+
+HEADERS: Final = ShortHeaders()
 
 
 @sensitive_variables("context", "message", "text", "html")

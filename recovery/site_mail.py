@@ -40,8 +40,7 @@ def record(messages: Sequence[EmailMessage], *, route: str, reason: EmailReason 
     """Write one row for each recipient of each message, as being sent, or withheld for this reason."""
     rows = [[_row(message, address, route, reason) for address in _addresses(message)] for message in messages]
     if emails := [email for of_message in rows for email in of_message]:
-        with atomic(Email):
-            outbox.write(emails)
+        outbox.write(emails)
     return rows
 
 
@@ -76,6 +75,7 @@ def _row(message: EmailMessage, address: str, route: str, reason: EmailReason | 
         reason=reason or "",
         route="" if reason else route,
         queued_at=now,
+        claimed_at=None if reason else now,
         send_by=now,
         next_try_at=None,
     )

@@ -6,7 +6,7 @@ told by ``diagnosis``. Details are as stored: whoever shows them masks the addre
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import TextChoices
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
-from recovery.reasons import Action, EmailReason, EventKind, Kind, Outcome, Refusal, Verdict
+from recovery.reasons import Action, EmailKind, EmailReason, EventKind, Kind, Outcome, Refusal, Verdict
 
 
 class Party(TextChoices):
@@ -70,6 +70,8 @@ _STEERED: Final = {
 _BY_STAFF: Final = frozenset({EventKind.RETRIED, EventKind.RELEASED, EventKind.SET_ASIDE})
 _EVENTS: Final = {EventKind.OPENED: "mail_opened", EventKind.CLICKED: "mail_clicked"}
 
+TICK: Final = timedelta(microseconds=1)
+
 _Placed = tuple[datetime, Step]  # a step and the moment that gives its place
 
 
@@ -115,18 +117,44 @@ def _decided(decision: Decision) -> Step:
 
 
 def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, say_which: bool) -> list[_Placed]:
-    """The email's events, those by staff with what the trail says of them. A provider that counts whole seconds, or
-    whose report overtakes our note, would have delivered before we handed over: its reports take their place after
-    the hand-over."""
+    """When it was queued, when workers took it, and its events, those by staff with what the trail says of them.
+
+    A provider that counts whole seconds, or whose report overtakes our note, would have delivered before we handed
+    over: its reports take their place after the hand-over.
+    """
     events = list(email.events.all())
     handed_over = [event.occurred_at for event in events if event.kind == EventKind.HANDED_OVER and not event.esp]
     steered = _steered(events, [line for line in trail if line.email_id == email.pk and line.action in _STEERED])
     handed_over_at = min(handed_over, default=email.handed_over_at or not_before)
-    return [
-        (max(event.occurred_at, handed_over_at if _said_by(event) == Party.PROVIDER else not_before), step)
-        for event in events
-        for step in [_happened(event, email, steered.get(event.pk), say_which=say_which)]
-    ]
+    said = email.get_kind_display() if say_which else ""
+    now = max(not_before, email.queued_at)
+    placed = [(now, Step(email.queued_at, "queued", str(EventKind.QUEUED.label), said, Party.US, email=email))]
+    if email.kind == EmailKind.SITE or _was_held(email, events):
+        placed.clear()
+
+    def take(claimed_at: datetime | None) -> None:
+        nonlocal now
+        if claimed_at:
+            # Clocks count milliseconds on some databases: what ended before it does not come after it.
+            now = max(claimed_at, now + TICK)
+            placed.append((now, Step(claimed_at, "sending", _("claimed by a worker"), said, Party.US, email=email)))
+
+    for event in sorted(events, key=lambda event: event.pk):
+        step = _happened(event, email, steered.get(event.pk), say_which=say_which)
+        if _said_by(event) == Party.PROVIDER:
+            placed.append((max(event.occurred_at, handed_over_at), step))
+            continue
+        take(event.claimed_at)
+        now = max(event.occurred_at, now)
+        placed.append((now, step))
+    if email.claimed_at not in {event.claimed_at for event in events}:
+        take(email.claimed_at)
+    return placed
+
+
+def _was_held(email: Email, events: Iterable[EmailEvent]) -> bool:
+    """Whether it was withheld from the first, and never queued."""
+    return any(event.kind == EventKind.WITHHELD and event.occurred_at == email.queued_at for event in events)
 
 
 def _steered(events: Iterable[EmailEvent], trail: Iterable[AuditEvent]) -> dict[int, AuditEvent]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from recovery import outbox
+from recovery import outbox, timelines
 from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
@@ -138,6 +138,11 @@ def notices(number: int, kind: str = EmailKind.PASSWORD_CHANGED) -> list[Email]:
     """Many of them, each to a reader of its own."""
     context = {"username": "amelie", "changed_at": "2026-11-21T09:00Z"}
     return outbox.queue(kind, [f"reader{n}@{kind}.example.com" for n in range(number)], context=context)
+
+
+def story(email: Email) -> list[str]:
+    """What happened to the mail, in words, as its timeline tells it."""
+    return [step.what for step in timelines.of_email(Email.objects.get(pk=email.pk))]
 
 
 def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:

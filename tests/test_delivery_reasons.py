@@ -166,6 +166,7 @@ def killed_twelve_times(settings: Any) -> Email:
     Email.objects.filter(pk=email.pk).update(
         state=EmailState.SENDING, strike_count=delivery.MOST_TRIES, lease_until=timezone.now() - timedelta(minutes=1)
     )
+    moves.free()
     delivery.deliver(email.pk)
     return email
 

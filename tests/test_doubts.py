@@ -16,7 +16,7 @@ from recovery.delivery import doubts
 from recovery.models import Email
 from recovery.reasons import EmailReason, EmailState, EmailVerb, EventKind
 from tests.factories import StaffFactory
-from tests.following import let_pass, notice, wait_of
+from tests.following import let_pass, notice, story, wait_of
 from tests.reporting import report
 from tests.routes.mails import POSTMARK
 from tests.ways_out import forget_trouble, raising, routes, told
@@ -71,7 +71,7 @@ def test_a_mail_whose_answer_was_lost_is_not_sent_again_where_its_provider_says_
     email.refresh_from_db()
     [arrived] = provider.ledger.messages
     assert (email.state, email.esp_message_id, email.doubt_count) == (EmailState.HANDED_OVER, arrived.id, 0)
-    assert words(email)[-2:] == [EventKind.SENDING, EventKind.ASKED]
+    assert story(email)[-2:] == ["sending", "asked"]
 
 
 def test_a_mail_that_its_provider_has_not_is_sent_and_its_doubt_is_over(provider: Provider) -> None:
@@ -187,7 +187,7 @@ def test_a_mail_of_a_dead_worker_is_asked_about_before_it_is_repeated(provider: 
     swept = sweep.sweep()
     email.refresh_from_db()
     assert (swept.freed, email.state, len(provider.ledger.messages)) == (1, EmailState.HANDED_OVER, 1)
-    assert words(email)[-3:] == [EventKind.FREED, EventKind.SENDING, EventKind.ASKED]
+    assert story(email)[-3:] == ["freed", "sending", "asked"]
 
 
 def test_of_two_ways_that_a_mail_may_have_gone_one_that_has_it_not_proves_nothing(

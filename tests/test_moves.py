@@ -67,7 +67,7 @@ def act(email: Email, verb: EmailVerb) -> None:
 def written(email: Email) -> tuple[str, list[str]]:
     """Its state, and what happened to it since it was queued."""
     email.refresh_from_db()
-    return email.state, list(email.events.order_by("id").values_list("kind", flat=True))[1:]
+    return email.state, list(email.events.order_by("id").values_list("kind", flat=True))
 
 
 @pytest.mark.parametrize("state", EmailState)
@@ -80,7 +80,8 @@ def test_a_verb_leads_from_its_states_and_writes_nothing_in_any_other(verb: Emai
         to_state = max(EmailState.DELIVERED, state, key=STATE_RANK.__getitem__)
     now, events = written(email)
     assert now == (to_state if state in from_states else state)
-    assert len(events) == (state in from_states)
+    assert len(events) == (state in from_states and verb != EmailVerb.CLAIM)
+    assert (email.claimed_at is not None) == (state in from_states and verb == EmailVerb.CLAIM)
 
 
 WORDS = {
@@ -101,7 +102,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("verb", set(EmailVerb) - {EmailVerb.CLAIM, EmailVerb.REPORT})
+@pytest.mark.parametrize("verb", WORDS)
 def test_a_move_writes_its_own_word_with_its_reason_and_what_was_said(verb: EmailVerb) -> None:
     email = mail(sorted(MOVES[verb][0])[0])
     assert one(email, verb, reason=EmailReason.STAFF, detail="on the phone") == {email.pk: MOVES[verb][1]}
@@ -205,19 +206,14 @@ def test_what_the_other_side_said_never_loses_a_note() -> None:
     assert (len(email.route), len(email.esp), len(email.esp_message_id)) == (40, 40, 255)
 
 
-def test_any_number_of_moves_is_two_statements() -> None:
+def test_any_number_of_moves_is_two_statements_or_one() -> None:
     emails = [mail(EmailState.SENDING) for _ in range(30)]
     verbs = [EmailVerb.HAND_OVER, EmailVerb.DEFER, EmailVerb.FAIL]
-    with (
-        transaction.atomic(),
-        CaptureQueriesContext(
-            connection,
-        ) as queries,
-    ):
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         told = [Move(email_id=email.pk, verb=verbs[n % 3]) for n, email in enumerate(emails)]
         moved = moves.move([*told, Move(email_id=uuid.uuid4(), verb=EmailVerb.FAIL)], owner=OWNER)
         assert moves.move([]) == {}
-    assert len(queries) == 2
+    assert len(queries) == (1 if connection.vendor == "postgresql" else 2)
     assert moved == {email.pk: MOVES[verbs[n % 3]][1] for n, email in enumerate(emails)}
     assert [written(email)[1] for email in emails] == [["handed_over"], ["deferred"], ["failed"]] * 10
 

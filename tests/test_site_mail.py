@@ -19,7 +19,7 @@ from recovery.models import Email
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind, MailLevel
 from tests.attacks.test_secrets import tables
 from tests.factories import StaffFactory, UserFactory
-from tests.following import failing, let_pass, mailed_link
+from tests.following import failing, let_pass, mailed_link, story
 from tests.reporting import report
 from tests.wrapping import SECRET, Counting, invite, log, told, wrap
 
@@ -41,7 +41,7 @@ def test_each_recipient_is_in_the_log_with_the_subject_and_no_text() -> None:
     ]
     email = Email.objects.get(recipient_key="ada@example.com")
     assert (email.subject, email.route, email.user_key, email.lease_until) == ("An invitation", "site", "", None)
-    assert [kind for kind, _ in told(email)] == [EventKind.SENDING, EventKind.HANDED_OVER]
+    assert story(email) == ["sending", "handed_over"]
     assert SECRET not in tables()
     [sent] = mail.outbox
     assert sent.body == SECRET

@@ -447,6 +447,15 @@ class Migration(migrations.Migration):
                         verbose_name="doubts",
                     ),
                 ),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker took it for its last try.",
+                        null=True,
+                        verbose_name="claimed",
+                    ),
+                ),
                 ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="held until")),
                 ("lease_owner", models.UUIDField(blank=True, null=True, verbose_name="held by")),
                 (
@@ -466,6 +475,7 @@ class Migration(migrations.Migration):
                     "request",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="emails",
@@ -788,8 +798,6 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("queued", "queued"),
-                            ("sending", "claimed by a worker"),
                             ("handed_over", "accepted by the provider"),
                             ("deferred", "delayed, will be tried again"),
                             ("failed", "refused for good"),
@@ -802,6 +810,7 @@ class Migration(migrations.Migration):
                             ("retried", "put back by staff"),
                             ("released", "released by staff"),
                             ("set_aside", "set aside by staff"),
+                            ("queued", "queued"),
                             ("sent", "sent on by the provider"),
                             ("delivered", "delivered to the recipient's server"),
                             ("bounced", "bounced"),
@@ -819,6 +828,15 @@ class Migration(migrations.Migration):
                 ),
                 ("occurred_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
                 ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="recorded")),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker took the mail for the try that ended so.",
+                        null=True,
+                        verbose_name="claimed",
+                    ),
+                ),
                 (
                     "esp",
                     models.CharField(
@@ -857,7 +875,13 @@ class Migration(migrations.Migration):
                         condition=models.Q(("email", None)), fields=["esp_message_id"], name="recovery_event_unmatched"
                     )
                 ],
-                "constraints": [models.UniqueConstraint(fields=("dedupe_key",), name="recovery_event_told_once")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("dedupe_key__isnull", False)),
+                        fields=("dedupe_key",),
+                        name="recovery_event_told_once",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
@@ -872,16 +896,8 @@ class Migration(migrations.Migration):
                     ("next_try_at__isnull", False),
                     ("state__in", ("queued", "deferred", "unknown")),
                 ),
-                fields=["priority", "next_try_at"],
+                fields=["priority", "next_try_at", "send_by"],
                 name="recovery_email_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="email",
-            index=models.Index(
-                condition=models.Q(("handed_over_at", None), ("state__in", ["queued", "deferred"])),
-                fields=["send_by"],
-                name="recovery_email_late",
             ),
         ),
         migrations.AddIndex(
@@ -916,11 +932,23 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="email",
-            index=models.Index(fields=["state", "-queued_at"], name="recovery_email_state"),
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ("deferred", "unknown", "withheld", "expired", "cancelled", "failed", "bounced"))
+                ),
+                fields=["state", "-queued_at"],
+                name="recovery_email_apart",
+            ),
         ),
         migrations.AddIndex(
             model_name="email",
             index=models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
+        ),
+        migrations.AddIndex(
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("request__isnull", False)), fields=["request"], name="recovery_email_request"
+            ),
         ),
         migrations.AddConstraint(
             model_name="email",

@@ -7,18 +7,22 @@ rows come complete.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Field, Model
+from django.db.models import BooleanField, CharField, Field, FloatField, IntegerField, Model, TextField
 
 from recovery.models.emails import Email, EmailEvent
 
+_PLAIN: Final = (BooleanField, CharField, FloatField, IntegerField, TextField)
+"""What JSON holds as it is."""
+
 
 def insert_new(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]], *, unique: str) -> int:
-    """Insert the rows whose ``unique`` column no row has yet; returns how many went in.
+    """Insert the rows whose ``unique`` column no row has yet, which is unique where it is not NULL; returns how many
+    went in.
 
     Sorted by that column, so that two batches with rows in common wait for each other instead of deadlocking.
     """
@@ -30,7 +34,7 @@ def insert_new(model: type[Model], names: Sequence[str], rows: Sequence[Sequence
     # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
     sql = (
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)} "
-        f"WHERE true ON CONFLICT ({quote(unique)}) DO NOTHING"
+        f"WHERE true ON CONFLICT ({quote(unique)}) WHERE {quote(unique)} IS NOT NULL DO NOTHING"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [fold(connection, fields, sorted(rows, key=lambda row: row[key]))])
@@ -112,7 +116,7 @@ def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]")
 
 def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
-    plain = [isinstance(field, CharField) for field in fields]
+    plain = [isinstance(field, _PLAIN) for field in fields]
     ready = [
         [
             value if is_plain else field.get_db_prep_save(value, connection)

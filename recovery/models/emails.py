@@ -14,6 +14,16 @@ from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
+APART: Final = (
+    EmailState.DEFERRED,
+    EmailState.UNKNOWN,
+    EmailState.WITHHELD,
+    EmailState.EXPIRED,
+    EmailState.CANCELLED,
+    EmailState.FAILED,
+    EmailState.BOUNCED,
+)
+"""States in which few mails are, and which somebody looks for; the others would only make the index move."""
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
@@ -40,7 +50,13 @@ class Email(models.Model):
     recipient_key = models.CharField(_("recipient, compared"), max_length=254, help_text=_("Normalised."))
     user_key = models.CharField(_("whose account"), max_length=200, blank=True)
     request = models.ForeignKey(
-        ResetRequest, models.SET_NULL, null=True, blank=True, related_name="emails", verbose_name=_("request")
+        ResetRequest,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,  # of those that have one, below
+        related_name="emails",
+        verbose_name=_("request"),
     )
     language = models.CharField(_("language"), max_length=16, blank=True)
     subject = models.CharField(_("subject"), max_length=255, blank=True, help_text=_("Of the site's other mail alone."))
@@ -70,6 +86,9 @@ class Email(models.Model):
         default=0,
         help_text=_("Tries after which it may have left. 0 once the provider said that it has not."),
     )
+    claimed_at = models.DateTimeField(
+        _("claimed"), null=True, blank=True, help_text=_("When a worker took it for its last try.")
+    )
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     lease_owner = models.UUIDField(_("held by"), null=True, blank=True)
     route = models.CharField(_("route"), max_length=40, blank=True, help_text=_("By which it left, or was last tried."))
@@ -92,14 +111,9 @@ class Email(models.Model):
         indexes = [
             models.Index(fields=["queued_at", "-id"], name="recovery_email_newest"),
             models.Index(
-                fields=["priority", "next_try_at"],
+                fields=["priority", "next_try_at", "send_by"],
                 name="recovery_email_due",
                 condition=Q(state__in=WAITING, handed_over_at=None, next_try_at__isnull=False),
-            ),
-            models.Index(
-                fields=["send_by"],
-                name="recovery_email_late",
-                condition=Q(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None),
             ),
             models.Index(fields=["lease_until"], name="recovery_email_lease", condition=Q(state=EmailState.SENDING)),
             models.Index(
@@ -111,8 +125,9 @@ class Email(models.Model):
             models.Index(
                 fields=["kind", "-delivered_at"], name="recovery_email_delivered", condition=~Q(delivered_at=None)
             ),
-            models.Index(fields=["state", "-queued_at"], name="recovery_email_state"),
+            models.Index(fields=["state", "-queued_at"], name="recovery_email_apart", condition=Q(state__in=APART)),
             models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
+            models.Index(fields=["request"], name="recovery_email_request", condition=Q(request__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=EmailState.values), name="recovery_email_state_word")
@@ -124,7 +139,11 @@ class Email(models.Model):
 
 class EmailEvent(models.Model):
     """One thing that happened to an email, by us or reported by the provider. A report for a mail that is
-    not known (yet) has no email and waits for it under the provider's message id."""
+    not known (yet) has no email and waits for it under the provider's message id.
+
+    Neither that it was queued nor that a worker took it is an event of its own: ``Email.queued_at`` says the one, and
+    ``claimed_at`` of what ended the try the other.
+    """
 
     id = models.BigAutoField(primary_key=True)
     email = models.ForeignKey(
@@ -133,6 +152,9 @@ class EmailEvent(models.Model):
     kind = models.CharField(_("what"), max_length=16, choices=EventKind.choices)
     occurred_at = models.DateTimeField(_("when"), default=timezone.now)
     recorded_at = models.DateTimeField(_("recorded"), default=timezone.now)
+    claimed_at = models.DateTimeField(
+        _("claimed"), null=True, blank=True, help_text=_("When a worker took the mail for the try that ended so.")
+    )
     esp = models.CharField(_("provider"), max_length=40, blank=True, help_text=_("Blank: noted by us."))
     esp_message_id = models.CharField(_("provider's message id"), max_length=255, blank=True)
     recipient = models.CharField(_("recipient"), max_length=254, blank=True)
@@ -152,7 +174,11 @@ class EmailEvent(models.Model):
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
         ]
-        constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="recovery_event_told_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedupe_key"], name="recovery_event_told_once", condition=Q(dedupe_key__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.kind}"

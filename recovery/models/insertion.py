@@ -5,6 +5,7 @@ is made once per model and database. No signals, no ``refresh``: rows of this ap
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -13,16 +14,19 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, CharField, Field, Model, PositiveSmallIntegerField
 
+from recovery.models.primary import atomic
+
 _OWN_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {
-    CharField: (str, type(None)),
-    PositiveSmallIntegerField: (int, type(None)),
+    CharField: (str,),
+    PositiveSmallIntegerField: (int,),
 }
 
 
 def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> None:
-    """Write new instances in the caller's transaction, those of one model in one statement; ``after`` an UPDATE.
+    """Write new instances, those of one model in one statement; ``after`` an UPDATE. All or nothing.
 
-    On PostgreSQL all of it is one statement, since a round trip costs more than a row. Keys must be set by the
+    In the caller's transaction, or in one of its own. On PostgreSQL all of it is one statement, since a round trip
+    costs more than a row, and needs no transaction around it. Keys must be set by the
     instance (UUID defaults); a database-made key is left out and not read back.
     """
     if not instances:
@@ -32,12 +36,14 @@ def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> Non
         parts.insert(0, _Insertion(parts[0].connection, *after))
     if len(parts) > 1 and parts[0].connection.vendor == "postgresql":
         parts = [_joined(parts)]
-    with parts[0].connection.cursor() as cursor:
+    connection = parts[0].connection
+    is_whole = len(parts) == 1 or connection.in_atomic_block
+    with nullcontext() if is_whole else atomic(type(instances[0])), connection.cursor() as cursor:
         for part in parts:
             cursor.execute(part.sql, part.values)
     for instance in instances:
         instance._state.adding = False
-        instance._state.db = parts[0].connection.alias
+        instance._state.db = connection.alias
 
 
 class _Insertion(NamedTuple):
@@ -52,7 +58,7 @@ def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
     head, row = _statement(model, connection.alias)
     values = [
         value
-        if type(value := getattr(instance, attribute)) in own_types
+        if (value := getattr(instance, attribute)) is None or type(value) in own_types
         else field.get_db_prep_save(field.pre_save(instance, add=True), connection)
         for instance in rows
         for field, attribute, own_types in columns

@@ -74,8 +74,6 @@ class EmailReason(TextChoices):
 class EventKind(TextChoices):
     """One thing that happened to a mail: ours first, then what providers report (anymail's words)."""
 
-    QUEUED = "queued", _("queued")
-    SENDING = "sending", _("claimed by a worker")
     HANDED_OVER = "handed_over", _("accepted by the provider")
     DEFERRED = "deferred", _("delayed, will be tried again")
     FAILED = "failed", _("refused for good")
@@ -88,6 +86,7 @@ class EventKind(TextChoices):
     RETRIED = "retried", _("put back by staff")
     RELEASED = "released", _("released by staff")
     SET_ASIDE = "set_aside", _("set aside by staff")
+    QUEUED = "queued", _("queued")
     SENT = "sent", _("sent on by the provider")
     DELIVERED = "delivered", _("delivered to the recipient's server")
     BOUNCED = "bounced", _("bounced")

@@ -33,8 +33,7 @@ _WAITING = frozenset({EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN
 _HELD = frozenset({EmailState.SENDING})
 
 MOVES: Mapping[EmailVerb, tuple[frozenset[EmailState], EmailState | None]] = {
-    # A held mail is taken over only by who asks for it by its key, after its lease ran out.
-    EmailVerb.CLAIM: (_WAITING | _HELD, EmailState.SENDING),
+    EmailVerb.CLAIM: (_WAITING, EmailState.SENDING),
     # What a report brought meanwhile and ranks higher, stays.
     EmailVerb.HAND_OVER: (_HELD | {EmailState.UNKNOWN}, EmailState.HANDED_OVER),
     EmailVerb.DEFER: (_HELD, EmailState.DEFERRED),

@@ -119,14 +119,11 @@ def recoveries(site: Site) -> dict[str, Any]:
     arrived: dict[str, datetime] = {}
     for message in site.provider.ledger.messages:
         arrived.setdefault(message.metadata["recovery_email_id"], message.arrived_at)
-    claimed: dict[UUID | None, datetime] = {}
     held: dict[UUID | None, list[datetime]] = defaultdict(list)
-    events = EmailEvent.objects.filter(kind__in=[EventKind.SENDING, EventKind.FREED]).order_by("id")
-    for key, kind, at in events.values_list("email_id", "kind", "occurred_at"):
-        if kind == EventKind.SENDING:
-            claimed[key] = at
-        elif at < arrived.get(str(key), at):
-            held[key].append(claimed[key])
+    freed = EmailEvent.objects.filter(kind=EventKind.FREED).exclude(claimed_at=None).order_by("id")
+    for key, claimed_at, at in freed.values_list("email_id", "claimed_at", "occurred_at"):
+        if claimed_at and at < arrived.get(str(key), at):
+            held[key].append(claimed_at)
     found = [
         (over - began).total_seconds()
         for key, claims in held.items()

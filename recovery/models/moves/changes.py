@@ -1,17 +1,18 @@
-"""One email, one verb: any number of them in one statement, with their events in a second."""
+"""One email, one verb: any number of them with their events, in one statement; SQLite needs a second."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import cache
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import BooleanField, Field, FloatField, IntegerField, TextField, UUIDField
 
 from recovery.models.batches import fold, unfold
 from recovery.models.emails import Email, EmailEvent
-from recovery.models.insertion import insert
 from recovery.models.moves import sql
-from recovery.reasons import MOVES, STATE_RANK, EmailState, EmailVerb, EventKind
+from recovery.reasons import MOVES, STAFF_VERBS, STATE_RANK, EmailState, EmailVerb, EventKind
 
 _WIDTHS: Final[Mapping[str, int]] = {"reason": 32, "detail": 1000, "route": 40, "esp": 40, "esp_message_id": 255}
 _EVENTS: Final[Mapping[EmailVerb, EventKind]] = {
@@ -65,24 +66,27 @@ def allows(email: Email, verb: EmailVerb) -> bool:
 
 
 def move(moves: Sequence[Move], *, owner: UUID | None = None) -> dict[UUID, str]:
-    """Write states and their events, in the caller's transaction: one UPDATE and one INSERT for any number.
+    """Write states and their events, in the caller's transaction: the same one or two statements for any number.
 
     Only rows from whose state the verb leads somewhere are moved and, with ``owner``, only those held by it. Returns
     the new state of each mail that moved; a mail that is not in it had moved on meanwhile. A hand-over by its owner
-    is noted wherever a report brought the mail meanwhile, and keeps a higher state. Always ends the lease.
+    is noted wherever a report brought the mail meanwhile, and keeps a higher state. Always ends the lease; events that
+    end a try say when it began.
     """
     by_id = {each.email_id: each for each in moves}
     if not by_id:
         return {}
-    connection = sql.connection()
-    told = [_told(each) for each in by_id.values()]
-    params = [fold(connection, _COLUMNS, told), *([sql.key(owner)] if owner else [])]
+    connection, owned, postgresql = sql.connection(), owner is not None, sql.is_postgresql()
+    told = fold(connection, _COLUMNS, map(_told, by_id.values()))
+    params = [told, *([list(by_id)] * 2 if postgresql else []), *([sql.key(owner)] if owner else [])]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(owned=owner is not None), params)
+        cursor.execute(_statement(connection.alias, owned=owned), params)
         states = {UUID(str(key)): str(state) for key, state in cursor.fetchall()}
+        if states and not postgresql:
+            if len(states) < len(by_id):
+                told = fold(connection, _COLUMNS, [_told(each) for key, each in by_id.items() if key in states])
+            cursor.execute(_events(connection.alias), [told])
     moved = {key: states[key] for key in by_id if key in states}
-    if moved:
-        insert(*[_event(by_id[key]) for key in moved])
     sql.announce(moved)
     return moved
 
@@ -105,6 +109,9 @@ _COLUMNS: Final = [
     _column("doubts", IntegerField()),
     _column("attempts", IntegerField()),
     _column("anew", BooleanField()),
+    _column("event", TextField()),
+    _column("detail", TextField()),
+    _column("ends_try", BooleanField()),
 ]
 _HIGHER: Final = [state for state, rank in STATE_RANK.items() if rank > STATE_RANK[EmailState.HANDED_OVER]]
 
@@ -115,6 +122,7 @@ def _told(each: Move) -> list[Any]:
         raise ValueError(f"{each.verb} has a function of its own")
     wait = None if each.verb == EmailVerb.REST else each.wait
     hands_over = each.verb == EmailVerb.HAND_OVER
+    said = [each.detail or each.esp_message_id] if hands_over else [each.reason, each.detail]
     return [
         each.email_id,
         _listed(from_states),
@@ -128,6 +136,9 @@ def _told(each: Move) -> list[Any]:
         None if hands_over else each.doubts,
         each.attempts,
         each.anew,
+        str(each.event or _EVENTS.get(each.verb) or to_state),
+        ": ".join(filter(None, said))[:1000],
+        each.verb not in STAFF_VERBS,
     ]
 
 
@@ -135,23 +146,49 @@ def _listed(states: Iterable[str]) -> str:
     return f",{','.join(sorted(states))},"
 
 
-def _statement(*, owned: bool) -> str:
-    connection = sql.connection()
+@cache
+def _statement(alias: str, *, owned: bool) -> str:
+    connection = connections[alias]
     postgresql = sql.is_postgresql()
-    # In the order of their keys, as reports lock them: two batches never wait for each other crosswise.
-    lock = f"SELECT id FROM {sql.table()} WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE"
+    # In the order of their keys, as reports lock them: two batches never wait for each other crosswise. The keys are
+    # given once more as a list: how many rows JSON unfolds to, no planner knows, and it reads the whole table.
+    lock = f"SELECT id FROM {sql.table()} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
     told = f"WITH told AS {'MATERIALIZED ' if postgresql else ''}(SELECT {unfold(connection, _COLUMNS)})"
     source = f"{told}, locked AS MATERIALIZED ({lock})" if postgresql else told
     joined = "told JOIN locked USING (id)" if postgresql else "told"
     find = "strpos" if postgresql else "instr"
-    returned = "e.id, e.state" if postgresql else "id, state"  # SQLite knows no alias there, nor any other table
     hands_over = f"told.to_state = '{EmailState.HANDED_OVER}'"
     is_ours = f"e.handed_over_at IS NULL OR e.state = '{EmailState.FAILED}'"
     may = f"{find}(told.from_states, ',' || e.state || ',') > 0 AND ({is_ours} OR {hands_over})"
-    return f"""{source} UPDATE {sql.table()} AS e SET {", ".join(_changes(hands_over))}
-        FROM {joined} WHERE e.id = told.id
-        AND {f"e.lease_owner = %s AND (({may}) OR {hands_over})" if owned else may}
-        RETURNING {returned}"""
+    update = f"""UPDATE {sql.table()} AS e SET {", ".join(_changes(hands_over))}
+        FROM {joined} WHERE e.id = told.id {"AND e.id = ANY(%s)" if postgresql else ""}
+        AND {f"e.lease_owner = %s AND (({may}) OR {hands_over})" if owned else may}"""
+    if not postgresql:
+        return f"{source} {update} RETURNING id, state"  # no alias there, nor any other table
+    events = _inserted("moved AS e JOIN told USING (id)")
+    return f"""{source}, moved AS ({update} RETURNING e.id, e.state, e.claimed_at), noted AS ({events})
+        SELECT id, state FROM moved"""
+
+
+@cache
+def _events(alias: str) -> str:
+    told = f"WITH told AS (SELECT {unfold(connections[alias], _COLUMNS)})"
+    return f"{told} {_inserted(f'told JOIN {sql.table()} AS e USING (id)')}"
+
+
+def _inserted(source: str) -> str:
+    """The events of what moved, from the emails ``e`` and what was ``told`` of them."""
+    given = {
+        "email_id": "told.id",
+        "kind": "told.event",
+        "occurred_at": sql.now(),
+        "recorded_at": sql.now(),
+        "claimed_at": "CASE WHEN told.ends_try THEN e.claimed_at END",
+        "detail": "told.detail",
+        **dict.fromkeys(("esp", "esp_message_id", "recipient", "reject_reason"), "''"),
+    }
+    table = sql.connection().ops.quote_name(EmailEvent._meta.db_table)
+    return f"INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM {source}"
 
 
 def _changes(hands_over: str) -> list[str]:
@@ -178,13 +215,6 @@ def _changes(hands_over: str) -> list[str]:
 
 _KEPT: Final = ("route", "esp", "esp_message_id")
 """What a move that says nothing of them leaves as they are."""
-
-
-def _event(each: Move) -> EmailEvent:
-    state = cast(EmailState, MOVES[each.verb][1])
-    said = [each.detail or each.esp_message_id] if each.verb == EmailVerb.HAND_OVER else [each.reason, each.detail]
-    kind = each.event or _EVENTS.get(each.verb) or state
-    return EmailEvent(email_id=each.email_id, kind=kind, detail=": ".join(filter(None, said))[:1000])
 
 
 def _one_line(text: str) -> str:

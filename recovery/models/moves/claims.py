@@ -1,6 +1,6 @@
 """Mail that a worker takes, and what happens to mail without asking anybody: its worker died, or it is too late."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -35,9 +35,9 @@ def claim(
     lease: timedelta,
     blocked: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> Claimed:
-    """Take mails under a lease, count the try and write their ``sending`` events, in the caller's transaction.
+    """Take mails under a lease, count the try and note when it began, in one statement of the caller's transaction.
 
-    With ``ids``: those of them that are due or whose lease ran out. Without: at most ``most`` that are due, the urgent
+    With ``ids``: those of them that are due. Without: at most ``most`` that are due, the urgent
     and then the oldest first. ``blocked``: (audience, kinds) that no route takes now. Claims of several workers never
     overlap; what another one is claiming at this moment is passed over, not waited for.
     """
@@ -47,12 +47,11 @@ def claim(
     if ids is None:
         which = f"{_due()}{is_open}"
     else:
-        which = f"id IN ({', '.join(['%s'] * len(ids))}) AND ({_due()} OR {_abandoned()}){is_open}"
+        which = f"id IN ({', '.join(['%s'] * len(ids))}) AND {_due()}{is_open}"
         params = [*map(sql.key, ids), *params]
     changes = f"""
         state = '{EmailState.SENDING}', attempt_count = attempt_count + 1, strike_count = strike_count + 1,
-        doubt_count = doubt_count + CASE WHEN state = '{EmailState.SENDING}' THEN 1 ELSE 0 END,
-        lease_owner = %s, lease_until = {sql.later("%s")}"""
+        claimed_at = {sql.now()}, lease_owner = %s, lease_until = {sql.later("%s")}"""
     emails = _taken(
         which,
         params,
@@ -65,10 +64,9 @@ def claim(
     if not emails:
         return Claimed([], owner, timezone.now())
     emails.sort(key=lambda email: (email.priority, email.next_try_at or email.queued_at))
-    insert(*[EmailEvent(email=email, kind=EventKind.SENDING) for email in emails])
-    until = emails[0].lease_until
-    assert until is not None
-    return Claimed(emails, owner, until - lease)
+    at = emails[0].claimed_at
+    assert at is not None
+    return Claimed(emails, owner, at)
 
 
 def free(*, most: int = 200) -> list[UUID]:
@@ -76,7 +74,7 @@ def free(*, most: int = 200) -> list[UUID]:
     changes = f"""
         state = '{MOVES[EmailVerb.FREE][1]}', reason = '{EmailReason.WORKER_DIED}', doubt_count = doubt_count + 1,
         next_try_at = {sql.now()}, lease_owner = NULL, lease_until = NULL"""
-    return _each(_abandoned, "lease_until", changes, index="recovery_email_lease", most=most, event=EventKind.FREED)
+    return _each(_abandoned(), "lease_until", changes, index="recovery_email_lease", most=most, event=EventKind.FREED)
 
 
 def expire_late(*, most: int = 500) -> list[UUID]:
@@ -84,14 +82,24 @@ def expire_late(*, most: int = 500) -> list[UUID]:
     changes = f"""
         state = '{MOVES[EmailVerb.EXPIRE][1]}', reason = '{EmailReason.PAST_SEND_BY}',
         lease_owner = NULL, lease_until = NULL"""
-    return _each(_late, "send_by", changes, index="recovery_email_late", most=most, event=EventKind.EXPIRED)
+    return _each(
+        _late(), "priority, next_try_at", changes, index="recovery_email_due", most=most, event=EventKind.EXPIRED
+    )
 
 
-def _each(which: Callable[[], str], order: str, changes: str, *, index: str, most: int, event: str) -> list[UUID]:
+def _each(which: str, order: str, changes: str, *, index: str, most: int, event: EventKind) -> list[UUID]:
+    ends_try = event == EventKind.FREED
     with atomic(Email):
-        emails = _taken(which(), [], most=most, order=order, index=index, changes=changes, values=[])
+        emails = _taken(which, [], most=most, order=order, index=index, changes=changes, values=[])
         if emails:
-            insert(*[EmailEvent(email=email, kind=event, detail=email.reason) for email in emails])
+            insert(
+                *[
+                    EmailEvent(
+                        email=email, kind=event, detail=email.reason, claimed_at=email.claimed_at if ends_try else None
+                    )
+                    for email in emails
+                ]
+            )
         sql.announce({email.pk: email.state for email in emails})
     return [email.pk for email in emails]
 
@@ -131,8 +139,8 @@ def _abandoned() -> str:
 
 def _late() -> str:
     return (
-        f"state IN ({sql.words(_SURELY_NOT_SENT)}) AND handed_over_at IS NULL AND doubt_count = 0 "
-        f"AND send_by <= {sql.now()}"
+        f"state IN ({sql.words(WAITING)}) AND handed_over_at IS NULL AND next_try_at IS NOT NULL "
+        f"AND state IN ({sql.words(_SURELY_NOT_SENT)}) AND doubt_count = 0 AND send_by <= {sql.now()}"
     )
 
 
