@@ -4,9 +4,9 @@ No personal data goes in: names, addresses and client addresses stand in the req
 points to, where they can be erased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,37 +14,7 @@ from django.utils import timezone
 from recovery.models import AuditEvent, Email, ResetRequest
 from recovery.models.insertion import insert
 
-
-def record(
-    action: str,
-    *,
-    actor_key: str = "",
-    user_key: str = "",
-    request: ResetRequest | None = None,
-    request_id: UUID | None = None,
-    email: Email | None = None,
-    reason: str = "",
-    at: datetime | None = None,
-    **detail: Any,
-) -> AuditEvent:
-    """Write one row: who (``actor_key``, blank for the person or the app), did what, to whose account.
-
-    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
-    must be JSON and free of personal data. Raises DatabaseError, which must end the caller's transaction.
-    """
-    noted = event(
-        action,
-        actor_key=actor_key,
-        user_key=user_key,
-        request=request,
-        request_id=request_id,
-        email=email,
-        reason=reason,
-        at=at,
-        **detail,
-    )
-    insert(noted)
-    return noted
+_Facts = ParamSpec("_Facts")
 
 
 def event(
@@ -59,7 +29,12 @@ def event(
     at: datetime | None = None,
     **detail: Any,
 ) -> AuditEvent:
-    """The row of ``record``, not written yet: for a caller that writes it together with what it records."""
+    """One row: who (``actor_key``, blank for the person or the app), did what, to whose account. It is not written yet:
+    for a caller that writes it together with what it records.
+
+    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
+    must be JSON and free of personal data.
+    """
     return AuditEvent(
         action=action,
         actor_key=actor_key,
@@ -71,6 +46,20 @@ def event(
         occurred_at=at or timezone.now(),
         detail=detail,
     )
+
+
+def _writing(described: Callable[_Facts, AuditEvent]) -> Callable[_Facts, AuditEvent]:
+    def write(*args: _Facts.args, **facts: _Facts.kwargs) -> AuditEvent:
+        row = described(*args, **facts)
+        insert(row)
+        return row
+
+    return write
+
+
+record = _writing(event)
+"""Write the row that ``event`` describes with the same facts. Raises DatabaseError, which must end the caller's
+transaction."""
 
 
 def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> None:

@@ -87,18 +87,18 @@ def health() -> Health:
     """How everything is. Reads only; a database that cannot be read is red itself."""
     try:
         parts = [*_signs(), *_routes()]
-        queues = [_queue("email"), _queue("request")]
+        queues = {"email": _mail(), "request": _requests()}
         held = level.current().value
     except DatabaseError as error:
         dead = PartHealth("database", "", healthy=False, age_seconds=None, said=type(error).__name__)
         return Health(healthy=False, parts=[dead], level="", waiting=0, oldest_seconds=0.0)
-    parts += [_waiting(name, age) for name, (_, age) in zip(("email", "request"), queues, strict=True)]
+    parts += [_waiting(name, age) for name, (_, age) in queues.items()]
     return Health(
         healthy=all(part.healthy for part in parts),
         parts=parts,
         level=held,
-        waiting=sum(number for number, _ in queues),
-        oldest_seconds=max(_seconds(age) for _, age in queues),
+        waiting=sum(number for number, _ in queues.values()),
+        oldest_seconds=max(_seconds(age) for _, age in queues.values()),
     )
 
 
@@ -162,14 +162,19 @@ def _route(name: str, row: Any, *, none_left: bool) -> PartHealth:
     return PartHealth(part, name, healthy=False, age_seconds=age, said=f"circuit {row.circuit}: {row.reason}")
 
 
-def _queue(name: str) -> tuple[int, timedelta]:
-    """How many wait, and the longest wait: of mail since it was due, of requests since somebody should have decided."""
-    if name == "email":
-        since = ExpressionWrapper(Now() - Greatest("queued_at", "next_try_at"), output_field=DurationField())
-        found = Email.objects.due().aggregate(number=Count("pk"), longest=Max(since))
-    else:
-        since = _since("next_try_at")
-        found = ResetRequest.objects.undecided().aggregate(number=Count("pk"), longest=Max(since))
+def _mail() -> tuple[int, timedelta]:
+    """How many mails are due, and the longest wait since one was."""
+    since = ExpressionWrapper(Now() - Greatest("queued_at", "next_try_at"), output_field=DurationField())
+    return _queued(Email.objects.due(), since)
+
+
+def _requests() -> tuple[int, timedelta]:
+    """How many requests nobody has decided, and the longest wait since somebody should have."""
+    return _queued(ResetRequest.objects.undecided(), _since("next_try_at"))
+
+
+def _queued(rows: "models.QuerySet[Any]", since: "ExpressionWrapper[CombinedExpression]") -> tuple[int, timedelta]:
+    found = rows.aggregate(number=Count("pk"), longest=Max(since))
     return found["number"], max(found["longest"] or NOTHING, NOTHING)
 
 

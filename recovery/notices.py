@@ -29,7 +29,7 @@ def password_changed(user: AbstractBaseUser, *, request: ResetRequest, origin: O
     )
 
 
-def address_changed(user: AbstractBaseUser, *, old: str, new: str, language: str) -> list[Email]:
+def address_changed(user: AbstractBaseUser, *, old: str, new: str) -> list[Email]:
     """Queue a notice to the old and to the new address; neither shows the other. Inactive people get none."""
     emails: list[Email] = []
     if not user.is_active:
@@ -41,7 +41,6 @@ def address_changed(user: AbstractBaseUser, *, old: str, new: str, language: str
                 EmailKind.ADDRESS_CHANGED,
                 [address],
                 user_key=accounts.key_of(user),
-                language=language,
                 context={"changed_at": timezone.now().isoformat(), "old": is_old},
             )
     return emails

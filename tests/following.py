@@ -12,9 +12,10 @@ from django.db import OperationalError, connection, models
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from recovery import outbox, timelines
-from recovery.models import AuditEvent, Email, EmailEvent, ResetToken
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
 from tests.factories import PASSWORD
@@ -133,6 +134,12 @@ def notice() -> Email:
     return email
 
 
+def notices(number: int, kind: str = EmailKind.PASSWORD_CHANGED) -> list[Email]:
+    """Many of them, each to a reader of its own."""
+    context = {"username": "amelie", "changed_at": "2026-11-21T09:00Z"}
+    return outbox.queue(kind, [f"reader{n}@{kind}.example.com" for n in range(number)], context=context)
+
+
 def story(email: Email) -> list[str]:
     """What happened to the mail, in words, as its timeline tells it."""
     return [step.what for step in timelines.of_email(Email.objects.get(pk=email.pk))]
@@ -143,5 +150,19 @@ def happened(email: Email, kind: str, **facts: Any) -> EmailEvent:
     return EmailEvent.objects.create(email=email, kind=kind, **facts)
 
 
+def wait_of(email: Email) -> float:
+    """Seconds from its last event to its next try. Both were written in one moment, so load does not show."""
+    email.refresh_from_db()
+    assert email.next_try_at
+    return (email.next_try_at - email.events.latest("id").occurred_at).total_seconds()
+
+
 def make_due(email: Email) -> None:
     Email.objects.filter(pk=email.pk).update(next_try_at=Now())
+
+
+def everything_is_due() -> None:
+    """As if the wait of every row were over."""
+    past = timezone.now() - timedelta(seconds=1)
+    ResetRequest.objects.update(next_try_at=past)
+    Email.objects.update(next_try_at=past)

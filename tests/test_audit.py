@@ -106,9 +106,7 @@ def sending_by_staff(user: Any, link: str) -> Any:
 
 def correcting(user: Any, link: str) -> Any:
     actor = StaffFactory.create()
-    return lambda: resets.address_changed(
-        user, old="old@example.com", new=user.email, actor=actor, reason="typo", origin=Origin()
-    )
+    return lambda: resets.address_changed(user, old="old@example.com", new=user.email, actor=actor, reason="typo")
 
 
 def purging(user: Any, link: str) -> Any:

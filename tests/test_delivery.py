@@ -1,8 +1,6 @@
 """How mail leaves: claimed once, sent once, tried again under the same name, noted by whoever holds it."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import DataError, connections
+from django.db import DataError
 from django.utils import timezone
 
 from recovery import delivery, outbox, resets, sweep, tokens
@@ -19,7 +17,20 @@ from recovery.reasons import EmailState, EmailVerb, EventKind, TokenState
 from recovery.signals import email_changed_state
 from tests.asking import ask, asked, browser, links, work
 from tests.factories import StaffFactory, UserFactory
-from tests.following import failing, held_back, let_pass, make_due, notice, opened, provider, story, templates, works
+from tests.following import (
+    failing,
+    held_back,
+    let_pass,
+    make_due,
+    notice,
+    opened,
+    provider,
+    story,
+    templates,
+    wait_of,
+    works,
+)
+from tests.together import at_once
 from tests.ways_out import forget_trouble, raising, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,18 +58,10 @@ def test_a_mail_leaves_once_however_often_a_worker_is_woken() -> None:
 
 
 def test_of_many_workers_woken_at_once_one_sends(settings: Any) -> None:
-    email, ready = notice(), threading.Barrier(8)
+    email = notice()
     Counting.taken.clear()
-
-    def deliver(_: int) -> str | None:
-        ready.wait(timeout=60)
-        try:
-            return delivery.deliver(email.pk)
-        finally:
-            connections.close_all()
-
-    with provider(f"{__name__}.Counting", settings), ThreadPoolExecutor(8) as workers:
-        answers = list(workers.map(deliver, range(8)))
+    with provider(f"{__name__}.Counting", settings):
+        answers = at_once(*[lambda: delivery.deliver(email.pk)] * 8)
     assert sorted(filter(None, answers)) == [EmailState.HANDED_OVER]
     assert len(Counting.taken) == 1
     assert story(email).count("sending") == 1
@@ -152,10 +155,9 @@ def test_waits_grow_are_spread_and_never_pass_five_minutes(settings: Any) -> Non
             make_due(email)
             forget_trouble()
             assert delivery.deliver(email.pk) == EmailState.DEFERRED
-            email.refresh_from_db()
-            waits.append((email.next_try_at - timezone.now()).total_seconds())
+            waits.append(wait_of(email))
     ceilings = [min(10 * 2**number, 300) for number in range(len(waits))]
-    assert all(wait <= ceiling for wait, ceiling in zip(waits, ceilings, strict=True))
+    assert all(wait <= ceiling + 0.1 for wait, ceiling in zip(waits, ceilings, strict=True))
     assert len(set(waits)) == len(waits)
 
 

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from recovery import delivery, level, outbox, resets, suppressions, tokens
 from recovery.models import Email, ResetToken, moves
-from recovery.origin import Origin
 from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb, MailLevel
 from tests.asking import ask, asked, browser, links, set_password
 from tests.factories import StaffFactory, UserFactory
@@ -51,9 +50,7 @@ def address_changed(user: Any) -> None:
 
 def corrected_by_staff(user: Any) -> None:
     address_changed(user)
-    resets.address_changed(
-        user, old="", new=user.email, actor=StaffFactory.create(), reason="typo", origin=Origin()
-    )  # fmt: skip
+    resets.address_changed(user, old="", new=user.email, actor=StaffFactory.create(), reason="typo")
 
 
 def unverified(user: Any) -> None:
@@ -124,25 +121,23 @@ def test_a_mail_for_two_accounts_leaves_with_the_link_that_still_works(settings:
     assert works(link, second)
 
 
-def refused_recipient(settings: Any) -> Email:
+def delivered_by(backend: str, settings: Any) -> Email:
     email = notice()
-    with provider("tests.backends.Refusing", settings):
+    with provider(backend, settings):
         delivery.deliver(email.pk)
     return email
+
+
+def refused_recipient(settings: Any) -> Email:
+    return delivered_by("tests.backends.Refusing", settings)
 
 
 def unreachable(settings: Any) -> Email:
-    email = notice()
-    with provider("tests.backends.Unreachable", settings):
-        delivery.deliver(email.pk)
-    return email
+    return delivered_by("tests.backends.Unreachable", settings)
 
 
 def no_such_route(settings: Any) -> Email:
-    email = notice()
-    with provider("nowhere.Backend", settings):
-        delivery.deliver(email.pk)
-    return email
+    return delivered_by("nowhere.Backend", settings)
 
 
 def broken_template(settings: Any) -> Email:

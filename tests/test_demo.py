@@ -57,7 +57,7 @@ def given_database(django_db_setup: None, django_db_blocker: pytest.FixtureReque
 def once(given: dict[str, str], *options: str) -> tuple[int, str, list[list[str]]]:
     """Exit code, all that was printed, and the names of each timeline's moments."""
     line = [sys.executable, str(MANAGE), "demo", "--once", *options]
-    done = subprocess.run(line, env=environment(**given), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(line, env=environment(**given), capture_output=True, text=True, timeout=300, check=False)
     tales = re.split(r"^A bounce$", done.stdout, flags=re.MULTILINE)
     return done.returncode, done.stdout + done.stderr, [[name for name, _ in MOMENT.findall(tale)] for tale in tales]
 
@@ -115,8 +115,18 @@ class Demo:
         assert len(self.ports) == 2, self.printed
 
     def read_to_the_end(self) -> str:
-        self.printed += self.process.communicate(timeout=30)[0]
+        self.printed += self.process.communicate(timeout=120)[0]
         return self.printed
+
+    def wait_until_it_heard(self) -> None:
+        """From the first signal on it ignores all others, and its servers end one after the other."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        all_of_it, deadline = len(self.alive()), time.monotonic() + 60
+        while len(self.alive()) == all_of_it and time.monotonic() < deadline:
+            [ignored] = re.findall(r"^SigIgn:\s*(\w+)$", status.read_text(), re.MULTILINE)
+            if int(ignored, 16) >> (signal.SIGINT - 1) & 1:
+                return
+            time.sleep(0.01)
 
     def alive(self) -> dict[int, str]:
         """Its processes by id. A zombie's environment is empty: it is dead, only not yet buried."""
@@ -129,7 +139,7 @@ class Demo:
 
     def left_behind(self) -> list[str]:
         """What still lives, listens or lies about once there was time to clear up."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while (left := self._left()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return left
@@ -163,21 +173,21 @@ class TestEnding:
         assert all(is_open(port) for port in demo.ports)
         assert any("celery" in line for line in demo.alive().values())
         demo.process.send_signal(number)
-        assert demo.process.wait(30) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+        assert demo.process.wait(120) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
         assert demo.left_behind() == []
 
     def test_ctrl_c_reaches_everybody_in_the_terminal_and_twice_changes_nothing(self, demo: Demo) -> None:
         demo.wait_until_usable()
-        for _ in range(2):
-            os.killpg(demo.process.pid, signal.SIGINT)
-            time.sleep(0.1)
+        os.killpg(demo.process.pid, signal.SIGINT)
+        demo.wait_until_it_heard()
+        os.killpg(demo.process.pid, signal.SIGINT)
         assert "Traceback" not in demo.read_to_the_end()
         assert demo.process.returncode == 0
         assert demo.left_behind() == []
 
     @pytest.mark.parametrize("seconds", [0.9, 1.8])
     def test_a_kill_while_it_starts_leaves_nothing_either(self, demo: Demo, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # at whatever moment of its start this is
         demo.process.kill()
         assert demo.left_behind() == []
 

@@ -16,7 +16,7 @@ from recovery.delivery import doubts
 from recovery.models import Email
 from recovery.reasons import EmailReason, EmailState, EmailVerb, EventKind
 from tests.factories import StaffFactory
-from tests.following import let_pass, notice, story
+from tests.following import let_pass, notice, story, wait_of
 from tests.reporting import report
 from tests.routes.mails import POSTMARK
 from tests.ways_out import forget_trouble, raising, routes, told
@@ -87,11 +87,9 @@ def test_a_mail_that_its_provider_has_not_is_sent_and_its_doubt_is_over(provider
 def test_nobody_is_asked_within_the_first_minute(provider: Provider) -> None:
     """A provider's search lags: what it took a moment ago it does not find yet."""
     email = lost(provider)
-    let_pass(timedelta(seconds=59))
+    assert wait_of(email) > 59
+    let_pass(timedelta(seconds=30))
     assert sweep.sweep().tried == 0
-    email.refresh_from_db()
-    assert email.next_try_at
-    assert email.next_try_at > timezone.now()
 
 
 def test_while_its_provider_does_not_say_a_mail_waits_and_is_repeated_at_the_last_moment(provider: Provider) -> None:

@@ -6,24 +6,20 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import DataError, OperationalError, connection, connections
+from django.db import connections
 from django.utils import timezone
 
-from recovery import delivery, outbox, resets, sweep
+from recovery import delivery, resets, sweep
 from recovery.delivery.pace import Pace
 from recovery.models import Email, EmailEvent, moves
-from recovery.reasons import EmailKind, EmailState, EventKind
+from recovery.reasons import EmailState, EventKind
+from recovery.routes import circuits
 from tests.asking import ask, asked, browser, statements
 from tests.factories import UserFactory
-from tests.following import failing, let_pass, notice, story
+from tests.following import let_pass, notice, notices, story
 from tests.ways_out import LOCMEM, forget_trouble, raising, routes, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def notices(number: int, kind: str = EmailKind.PASSWORD_CHANGED) -> list[Email]:
-    context = {"username": "amelie", "changed_at": "2026-11-21T09:00Z"}
-    return outbox.queue(kind, [f"reader{n}@{kind}.example.com" for n in range(number)], context=context)
 
 
 def states() -> set[str]:
@@ -98,11 +94,12 @@ def test_the_claim_is_committed_before_the_mail_leaves(settings: Any) -> None:
 
 
 def test_a_batch_costs_a_few_statements_and_commits_however_many_mails_it_has(settings: Any) -> None:
-    notices(60)
+    """Once it is known how fast they leave; the first of them may come back one by one."""
+    notices(300)
     with told(settings, CONNECTIONS=20), statements() as found:
         delivery.drain()
-    assert len(found.texts) / 60 < 2.5
-    assert found.commits / 60 < 0.3
+    assert len(found.texts) / 300 < 2.5
+    assert found.commits / 300 < 0.3
 
 
 def test_what_is_more_urgent_overtakes_what_was_queued_before(settings: Any) -> None:
@@ -160,71 +157,6 @@ def test_a_mail_of_another_drain_is_never_taken(settings: Any) -> None:
     assert set(Email.objects.values_list("attempt_count", flat=True)) == {1}
 
 
-def test_one_mail_whose_outcome_the_database_does_not_take_keeps_no_other_waiting(settings: Any) -> None:
-    emails = notices(6)
-    key = emails[3].pk.hex if connection.vendor == "sqlite" else str(emails[3].pk)
-
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "from_states" in sql and key in str(params):
-            raise DataError("a number too large")
-        return execute(sql, params, many, context)
-
-    with told(settings, CONNECTIONS=1) as given, connection.execute_wrapper(refuse):
-        delivery.drain()
-    assert len(given) == 6
-    assert Email.objects.filter(state=EmailState.HANDED_OVER).count() == 5
-    assert Email.objects.get(pk=emails[3].pk).state == EmailState.SENDING
-
-
-def test_a_note_outlives_a_database_that_is_away_for_a_moment(settings: Any) -> None:
-    email, away = notice(), iter([True, True])
-
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "from_states" in sql and next(away, False):
-            raise OperationalError("the server went away")
-        return execute(sql, params, many, context)
-
-    with told(settings) as given, connection.execute_wrapper(refuse):
-        assert delivery.deliver(email.pk) == EmailState.HANDED_OVER
-    assert len(given) == 1
-    assert delivery.deliver(email.pk) is None
-
-
-def test_a_drain_that_breaks_off_notes_what_has_left_and_gives_back_the_rest(settings: Any) -> None:
-    notices(40)
-    claims = 0
-
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal claims
-        claims += "attempt_count + 1" in sql
-        if claims > 3 and "attempt_count + 1" in sql:
-            raise OperationalError("the server went away")
-        return execute(sql, params, many, context)
-
-    with told(settings, CONNECTIONS=4) as given, connection.execute_wrapper(refuse), pytest.raises(OperationalError):
-        delivery.drain()
-    assert given
-    left = Email.objects.filter(state=EmailState.HANDED_OVER).count()
-    assert left == len(given)
-    assert not Email.objects.filter(state=EmailState.SENDING).exists()
-
-
-def test_a_mail_whose_sender_breaks_in_a_way_that_nobody_foresaw_is_doubtful_and_holds_nothing_up(
-    settings: Any,
-) -> None:
-    emails = notices(6)
-
-    def then(message: Any) -> None:
-        if message.to == [emails[2].recipient]:
-            raise SystemExit
-
-    with told(settings, then, CONNECTIONS=2):
-        delivery.drain()
-    emails[2].refresh_from_db()
-    assert emails[2].state == EmailState.UNKNOWN
-    assert Email.objects.filter(state=EmailState.HANDED_OVER).count() == 5
-
-
 def test_several_mails_are_delivered_by_name_and_no_others(settings: Any) -> None:
     emails = notices(9)
     with told(settings, CONNECTIONS=3) as given:
@@ -234,7 +166,8 @@ def test_several_mails_are_delivered_by_name_and_no_others(settings: Any) -> Non
     assert delivery.deliver_each([]) == {}
 
 
-def test_an_outage_costs_a_handful_of_calls_and_no_mail(settings: Any) -> None:
+def test_an_outage_costs_a_handful_of_calls_and_no_mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuits, "FIRST_PAUSE", 60.0)  # longer than this test takes: no trial is due in it
     notices(200)
     with told(settings, raising(ConnectionRefusedError()), CONNECTIONS=4) as given:
         for _ in range(5):
@@ -287,13 +220,6 @@ def test_a_mail_whose_lease_could_end_while_its_provider_is_spoken_to_is_given_b
     assert late  # claimed before, and given back before anything was sent after that minute
     assert len(given) == 30
     assert set(Email.objects.values_list("state", "attempt_count")) == {(EmailState.HANDED_OVER, 1)}
-
-
-def test_a_drain_without_the_database_ends_and_says_so(settings: Any) -> None:
-    notices(3)
-    with failing(r"attempt_count \+ 1"), pytest.raises(OperationalError):
-        delivery.drain()
-    assert states() == {EmailState.QUEUED}
 
 
 def test_two_routes_of_different_width_share_the_work_of_a_failover(settings: Any) -> None:

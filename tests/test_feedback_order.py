@@ -1,9 +1,9 @@
 """Reports in any order, told any number of times, before the note of the hand-over or all at once: one end."""
 
 import random
-import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ from recovery.reasons import EVENT_STATE, STATE_RANK, EmailState
 from recovery.routes import METADATA_KEY
 from tests.following import story
 from tests.reporting import AT, ESP, PROVIDERS_WORDS, facts, queued, report, told
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -193,23 +194,7 @@ def test_without_an_event_id_what_differs_in_content_is_another_report(other: di
 def test_many_at_once_with_the_same_reports_have_one_effect() -> None:
     emails = queued(*[f"reader{n}@library.example" for n in range(40)])
     reports = [report(email, kind) for email in emails for kind in ("delivered", "bounced")]
-    barrier, faults, stored = threading.Barrier(8), list[Exception](), list[int]()
-
-    def tell(seed: int) -> None:
-        mine = random.Random(seed).sample(reports, len(reports))
-        barrier.wait()
-        try:
-            stored.append(feedback.ingest(mine).stored)
-        except Exception as error:  # noqa: BLE001 - the test tells which
-            faults.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=tell, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not faults
-    assert sorted(stored) == [0] * 7 + [80]
+    shuffled = [random.Random(seed).sample(reports, len(reports)) for seed in range(8)]
+    told = at_once(*[partial(feedback.ingest, mine) for mine in shuffled])
+    assert sorted(one.stored for one in told) == [0] * 7 + [80]
     assert set(Email.objects.values_list("state", flat=True)) == {EmailState.BOUNCED}

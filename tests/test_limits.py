@@ -1,17 +1,18 @@
 """Counting tries: windows, several keys at once, and tries at the same time."""
 
-import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from recovery import limits
 from recovery.models import LimitCounter
 from tests.asking import statements
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -134,47 +135,20 @@ def test_counters_whose_window_ended_are_purged_and_no_others() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_tries_at_the_same_moment_are_all_counted() -> None:
-    together = threading.Barrier(12)
-    counts: list[int] = []
-
-    def one() -> None:
-        together.wait()
-        try:
-            counts.append(limits.take({"address": "ada", "source": "192.0.2.1"})[0]["address"].count)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(counts) == list(range(1, 13))
+    taken = at_once(*[lambda: limits.take({"address": "ada", "source": "192.0.2.1"})] * 12)
+    assert sorted(one[0]["address"].count for one in taken) == list(range(1, 13))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_sources_and_addresses_that_cross_at_the_same_moment_never_wait_in_a_circle() -> None:
     """In one order, address before source, nobody ever waits for somebody who waits for him."""
-    together = threading.Barrier(12)
-    failures: list[Exception] = []
 
     def several(number: int) -> None:
-        together.wait()
-        try:
-            for step in range(4):
-                address = f"somebody{(number + step) % 3}"
-                with transaction.atomic():
-                    limits.take({"address": address, "source": f"192.0.2.{number % 2}"}, within="source")
-        except Exception as failure:  # noqa: BLE001 - told below, in the test's own thread
-            failures.append(failure)
-        finally:
-            connection.close()
+        for step in range(4):
+            address = f"somebody{(number + step) % 3}"
+            with transaction.atomic():
+                limits.take({"address": address, "source": f"192.0.2.{number % 2}"}, within="source")
 
-    threads = [threading.Thread(target=several, args=(number,)) for number in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once(*[partial(several, number) for number in range(12)])
     counts = dict(LimitCounter.objects.values_list("key", "count"))
     assert {counts[limits.counter_key("source", f"192.0.2.{number}")] for number in (0, 1)} == {24}

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.policy import Compat32
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 import recovery
 from recovery import outbox, rendering, tokens
@@ -300,12 +297,3 @@ def test_the_message_survives_the_mail_library_with_both_parts_and_no_more_recip
     assert sent["Bcc"] is None
     assert sent["List-Unsubscribe"] is None
     assert sent["Auto-Submitted"] == "auto-generated"
-
-
-@given(value=st.text('aB7 ,;<@=?"é\t', max_size=90))
-@example(value="")
-@example(value="a" * 71)
-@example(value="a " * 40)
-def test_a_short_header_leaves_as_the_standard_library_would_write_it(value: str) -> None:
-    plain = Compat32(linesep="\r\n")
-    assert rendering.HEADERS.clone(linesep="\r\n").fold_binary("Subject", value) == plain.fold_binary("Subject", value)

@@ -78,7 +78,7 @@ def test_a_notice_speaks_the_language_of_the_request() -> None:
 
 def test_of_a_changed_address_the_old_and_the_new_one_are_told_and_neither_of_the_other() -> None:
     user = UserFactory.create(email="new@example.com")
-    emails = notices.address_changed(user, old="old@example.org", new="new@example.com", language="")
+    emails = notices.address_changed(user, old="old@example.org", new="new@example.com")
     first, second = sent(emails)
     assert (first.to, second.to) == (["old@example.org"], ["new@example.com"])
     assert not any("new@example.com" in text for text in texts(first))
@@ -88,6 +88,6 @@ def test_of_a_changed_address_the_old_and_the_new_one_are_told_and_neither_of_th
 
 @pytest.mark.parametrize(("old", "new", "told"), [("", "new@example.com", 1), ("old@example.org", "", 1), ("", "", 0)])
 def test_an_address_that_is_none_is_not_mailed(old: str, new: str, told: int) -> None:
-    emails = notices.address_changed(UserFactory.create(), old=old, new=new, language="")
+    emails = notices.address_changed(UserFactory.create(), old=old, new=new)
     assert len(emails) == told
     assert {email.kind for email in emails} <= {EmailKind.ADDRESS_CHANGED}

@@ -171,13 +171,13 @@ def test_a_parent_that_ends_leaves_no_process_no_port_and_no_folder(parent: "sub
 
 
 def test_a_server_that_dies_early_is_told_with_its_last_words() -> None:
-    server = servers._mind("Doomed", "", [sys.executable, "-c", "print('no room at the inn'); raise SystemExit(3)"])
+    server = servers.mind("Doomed", "", [sys.executable, "-c", "print('no room at the inn'); raise SystemExit(3)"])
     with pytest.raises(servers.ServerDied, match=r"Doomed ended by itself\.\nno room at the inn"):
         server.wait_until(lambda: False)
 
 
 def test_a_server_that_never_answers_is_stopped() -> None:
-    server = servers._mind("Mute", "", [sys.executable, "-c", "import time; time.sleep(60)"])
+    server = servers.mind("Mute", "", [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(servers.ServerDied, match=r"Mute did not answer within 1 seconds"):
         server.wait_until(lambda: False, seconds=1)
     assert not server.is_alive

@@ -18,17 +18,12 @@ def changed(user: Any) -> bool:
     return accounts.replace_password(user, old_hash=OLD, password=NEW)
 
 
-def test_who_is_hidden_by_the_sites_manager_is_nobody_and_gets_no_password(settings: Any) -> None:
-    settings.AUTH_USER_MODEL = "people.Librarian"
-    gone = Librarian(email="gone@example.com", password=OLD, has_left=True)
-    gone.save()
-    assert accounts.by_key(str(gone.pk)) is None
-    assert not changed(gone)
-
-
-def test_who_is_hidden_by_the_sites_queryset_is_nobody_and_gets_no_password(settings: Any) -> None:
-    settings.AUTH_USER_MODEL = "people.Guest"
-    gone = Guest(email="gone@example.com", password=OLD, is_gone=True)
+@pytest.mark.parametrize(
+    ("model", "hidden"), [(Librarian, "has_left"), (Guest, "is_gone")], ids=["by its manager", "by its queryset"]
+)
+def test_who_is_hidden_by_the_site_is_nobody_and_gets_no_password(settings: Any, model: Any, hidden: str) -> None:
+    settings.AUTH_USER_MODEL = model._meta.label
+    gone = model(email="gone@example.com", password=OLD, **{hidden: True})
     gone.save()
     assert accounts.by_key(str(gone.pk)) is None
     assert not changed(gone)

@@ -1,6 +1,5 @@
 """The site's other mail is in the log, obeys the level, and leaves whatever our own rows stumble over."""
 
-import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -9,88 +8,28 @@ import django
 import pytest
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import EmailMessage, get_connection, mail_admins, send_mail
-from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail import get_connection, mail_admins, send_mail
 from django.core.mail.backends.locmem import EmailBackend as Locmem
 from django.db import connection, transaction
 
 from example_project import provider as providers
 from example_project.provider import Provider
 from recovery import feedback, level, site_mail, sweep
-from recovery.models import Email, EmailEvent
-from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind, MailLevel, TryOutcome
+from recovery.models import Email
+from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind, MailLevel
 from tests.attacks.test_secrets import tables
 from tests.factories import StaffFactory, UserFactory
 from tests.following import failing, let_pass, mailed_link, story
 from tests.reporting import report
+from tests.wrapping import SECRET, Counting, invite, log, told, wrap
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SECRET = "The code of the back door is 4711."
-WRAPPER = "recovery.contrib.mail.EmailBackend"
-
-
-class Counting(Locmem):
-    """Says how often it was opened and closed."""
-
-    opened = closed = 0
-
-    def open(self) -> bool:
-        type(self).opened += 1
-        return True
-
-    def close(self) -> None:
-        type(self).closed += 1
-
-
-class Failing(BaseEmailBackend):
-    """Raises what a test gave it for every recipient of that name; the others get their mail."""
-
-    errors: dict[str, Exception] = {}
-
-    def send_messages(self, email_messages: Any) -> int:
-        for message in email_messages:
-            for name, error in self.errors.items():
-                if message.to[0].startswith(name):
-                    raise error
-        return Locmem().send_messages(email_messages)
-
-
-class Nothing(BaseEmailBackend):
-    """Keeps an own list of addresses that it does not mail, and says so by a count alone."""
-
-    def send_messages(self, email_messages: Any) -> int:
-        return 0
-
-
-def wrap(settings: Any, backend: str, **options: Any) -> None:
-    """The site's mail goes through the wrapper, and leaves by this backend."""
-    path = backend if "." in backend else f"{__name__}.{backend}"
-    settings.RECOVERY = {**settings.RECOVERY, "SITE_MAIL": {"BACKEND": path, "OPTIONS": options}}
-    if django.VERSION >= (6, 1):
-        settings.MAILERS = {"default": {"BACKEND": WRAPPER}}
-    else:
-        settings.EMAIL_BACKEND = WRAPPER
 
 
 @pytest.fixture(autouse=True)
 def wrapped(settings: Any) -> None:
-    wrap(settings, "Counting")
+    wrap(settings, Counting)
     Counting.opened = Counting.closed = 0
-
-
-def invite(*to: str, **more: Any) -> EmailMessage:
-    return EmailMessage("An invitation", SECRET, "Library <desk@library.example>", list(to), **more)
-
-
-def log() -> list[tuple[str, str, str]]:
-    """Recipient, state and reason of the site's other mail, in order."""
-    rows = Email.objects.filter(kind=EmailKind.SITE).order_by("recipient")
-    return list(rows.values_list("recipient", "state", "reason"))
-
-
-def told(email: Email) -> list[tuple[str, str]]:
-    return list(EmailEvent.objects.filter(email=email).order_by("id").values_list("kind", "detail"))
 
 
 def test_each_recipient_is_in_the_log_with_the_subject_and_no_text() -> None:
@@ -143,78 +82,6 @@ def test_our_own_mail_does_not_go_through_it_and_leaves_at_the_level_system() ->
     assert mailed_link(UserFactory.create())
     assert set(Email.objects.values_list("kind", "state")) == {(EmailKind.RESET, EmailState.HANDED_OVER)}
     assert len(mail.outbox) == 1
-
-
-FAULTS: dict[str, tuple[Exception, str, str]] = {
-    "recipient": (
-        smtplib.SMTPRecipientsRefused({"ada@example.com": (550, b"5.1.1 No such user")}),
-        EmailState.FAILED,
-        EmailReason.PROVIDER_REFUSED_RECIPIENT,
-    ),
-    "us": (
-        smtplib.SMTPAuthenticationError(535, b"5.7.8 Bad credentials"),
-        EmailState.FAILED,
-        EmailReason.PROVIDER_REFUSED_US,
-    ),
-    "down": (ConnectionRefusedError(111, "Connection refused"), EmailState.FAILED, EmailReason.PROVIDER_DOWN),
-    "lost": (TimeoutError("timed out"), EmailState.UNKNOWN, EmailReason.NO_CLEAR_ANSWER),
-    "malformed": (ValueError("Header values can't contain newlines"), EmailState.FAILED, EmailReason.RENDER_ERROR),
-    "echo": (smtplib.SMTPDataError(554, SECRET.encode()), EmailState.FAILED, EmailReason.PROVIDER_REFUSED_MAIL),
-}
-
-
-@pytest.fixture
-def fails(settings: Any) -> Iterator[dict[str, Exception]]:
-    wrap(settings, "Failing")
-    yield Failing.errors
-    Failing.errors.clear()
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_error_is_noted_without_its_text_and_raised_as_it_was(fault: str, fails: dict[str, Exception]) -> None:
-    error, state, reason = FAULTS[fault]
-    fails["ada"] = error
-    with pytest.raises(type(error)) as raised:
-        invite("ada@example.com").send()
-    assert raised.value is error
-    assert log() == [("ada@example.com", state, reason)]
-    email = Email.objects.get()
-    assert type(error).__name__ in told(email)[-1][1]
-    assert SECRET not in tables()
-    if state == EmailState.UNKNOWN:
-        assert email.next_try_at is None, "we have no text to try it again with"
-
-
-def test_every_outcome_of_a_try_ends_a_mail_somewhere() -> None:
-    assert set(site_mail.ENDS) == set(TryOutcome)
-
-
-def test_of_several_messages_the_error_of_one_ends_the_call_and_the_log_says_which_were_not_tried(
-    fails: dict[str, Exception],
-) -> None:
-    fails["bob"] = ConnectionRefusedError(111, "Connection refused")
-    messages = [invite(f"{name}@example.com") for name in ("ada", "bob", "eve")]
-    with pytest.raises(ConnectionRefusedError):
-        get_connection().send_messages(messages)
-    assert [(name.split("@")[0], state) for name, state, _ in log()] == [
-        ("ada", EmailState.HANDED_OVER),
-        ("bob", EmailState.FAILED),
-        ("eve", EmailState.FAILED),
-    ]
-    assert "not tried" in told(Email.objects.get(recipient="eve@example.com"))[-1][1]
-
-
-def test_silent_errors_stay_silent_and_the_others_leave(fails: dict[str, Exception]) -> None:
-    fails["bob"] = ConnectionRefusedError(111, "Connection refused")
-    messages = [invite(f"{name}@example.com") for name in ("ada", "bob", "eve")]
-    assert get_connection(fail_silently=True).send_messages(messages) == 2
-    assert [state for _, state, _ in log()] == [EmailState.HANDED_OVER, EmailState.FAILED, EmailState.HANDED_OVER]
-
-
-def test_a_backend_that_says_it_sent_nothing_has_refused(settings: Any) -> None:
-    wrap(settings, "Nothing")
-    assert invite("ada@example.com").send() == 0
-    assert log() == [("ada@example.com", EmailState.FAILED, EmailReason.PROVIDER_REFUSED_RECIPIENT)]
 
 
 def test_a_connection_that_the_site_holds_open_is_used_for_all_its_mail() -> None:

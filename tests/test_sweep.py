@@ -34,9 +34,9 @@ def test_a_request_whose_worker_died_while_deciding_is_decided_by_another_after_
         resets.fulfil(asked().pk)
     assert (asked().outcome, asked().attempt_count) == (Outcome.RECEIVED, 1)
     assert not Email.objects.exists()
-    let_pass(timedelta(seconds=55))
+    let_pass(timedelta(seconds=40))
     assert sweep.sweep().decided == 0
-    let_pass(timedelta(seconds=6))
+    let_pass(timedelta(seconds=21))
     assert sweep.sweep().decided == 1
     assert len(mail.outbox) == 1
 

@@ -43,6 +43,7 @@ class Callbacks:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
+        self._reporting = False
         self._thread = threading.Thread(target=self._run, name="provider-callbacks", daemon=True)
         self._thread.start()
 
@@ -54,6 +55,11 @@ class Callbacks:
 
     def now(self, message: Message, record: Record, recipient: str) -> None:
         self._put(0, _Due(message, record, recipient))
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until nothing is planned any more, not even another try; False if that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue and not self._reporting, seconds)
 
     def stop(self) -> None:
         with self._changed:
@@ -69,6 +75,9 @@ class Callbacks:
     def _run(self) -> None:
         while (due := self._next()) is not None:
             self._report(due)
+            with self._changed:
+                self._reporting = False
+                self._changed.notify_all()
 
     def _next(self) -> _Due | None:
         """The next event whose time has come; None once stopped."""
@@ -79,6 +88,7 @@ class Callbacks:
                 elif (wait := self._queue[0][0] - time.monotonic()) > 0:
                     self._changed.wait(wait)
                 else:
+                    self._reporting = True
                     return heapq.heappop(self._queue)[2]
         return None
 

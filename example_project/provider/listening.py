@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,7 +18,7 @@ class Listener(ThreadingHTTPServer):
     provider: Any
 
     def __init__(self, port: int, listener: socket.socket | None, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, Any] = {}
         self._listener = listener
         super().__init__((HOST, port), handler)
 
@@ -30,12 +31,25 @@ class Listener(ThreadingHTTPServer):
             self.server_address = self._listener.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self._open[request] = client_address
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
         super().shutdown_request(request)
+        self._open.pop(request, None)
+
+    def is_left_alone(self, seconds: float) -> bool:
+        """Wait until the last caller is gone and all that it said was taken; False if that takes longer."""
+        deadline = time.monotonic() + seconds
+        with socket.create_connection((HOST, self.server_address[1])) as last:  # behind all who wait to be let in
+            own = last.getsockname()
+            while not any(address == own for address in list(self._open.values())):
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.005)
+        while self._open and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return not self._open
 
     def hang_up(self) -> None:
         """Ends the kept-alive connections too: a sender's pool must not go on talking to a provider that is dead."""

@@ -99,6 +99,10 @@ class Provider:
             runs = self._fault.name == "flap" and int((time.monotonic() - self._since) / self._fault.seconds) % 2
             return OK if runs else self._fault
 
+    def is_left_alone(self, seconds: float = 30) -> bool:
+        """Wait until nobody talks to it any more, not even what a caller who died had said; False if that lasts."""
+        return self._server.is_left_alone(seconds)
+
     def stop(self) -> None:
         """Closes the port; callers that hang are let go. Calling it twice does nothing more."""
         if self.stopped.is_set():

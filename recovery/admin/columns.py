@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
 from recovery.admin.viewers import Viewer
+
+
+def worded(mood: str, word: Any, meaning: Any) -> SafeString:
+    """A state's word in the colour of its mood (good, open or bad), and what it means."""
+    return format_html(
+        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>', mood, word, meaning
+    )
 
 
 class Columns:

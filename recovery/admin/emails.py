@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import routes, timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
-from recovery.admin.columns import Columns
+from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
@@ -70,12 +70,8 @@ def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
 def state_of(email: Email) -> SafeString:
     """The state's word, its meaning, and the reason if there is one."""
     meaning = [email.get_state_display(), email.get_reason_display() if email.reason else ""]
-    return format_html(
-        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>',
-        _MOOD.get(EmailState(email.state), "open"),
-        email.state.replace("_", " "),
-        "; ".join(text for text in meaning if text),
-    )
+    mood = _MOOD.get(EmailState(email.state), "open")
+    return worded(mood, email.state.replace("_", " "), "; ".join(text for text in meaning if text))
 
 
 def accounts_of(email: Email) -> set[str]:

@@ -8,14 +8,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import level, outbox
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
-from recovery.admin.columns import Columns
+from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
@@ -60,12 +59,7 @@ class LevelForm(ReasonForm):
 
 def word_of(now: MailLevel) -> Any:
     """The level's word and its meaning."""
-    return format_html(
-        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>',
-        _MOODS[now],
-        now.value,
-        now.label,
-    )
+    return worded(_MOODS[now], now.value, now.label)
 
 
 class LevelColumns(Columns):

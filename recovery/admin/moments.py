@@ -1,6 +1,6 @@
 """Moments and spans as a page of the admin shows them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +13,7 @@ def shown(moment: datetime | None) -> str | SafeString:
     """In the viewer's zone and with its name, UTC in the title, and how long ago; a dash for none."""
     if moment is None:
         return "–"
-    local, utc = timezone.localtime(moment), moment.astimezone(timezone.get_fixed_timezone(0))
+    local, utc = timezone.localtime(moment), moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet recovery-ago">{}</span>',
         utc.isoformat(),

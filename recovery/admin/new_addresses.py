@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 from recovery import accounts, resets
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonField
-from recovery.origin import Origin
 
 WHY = "recovery_reason"
 
@@ -64,9 +63,7 @@ class NewAddressMixin(_Admin):
         new = str(getattr(obj, field) or "") if field else ""
         if change and old != new:
             reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
-            resets.address_changed(
-                obj, old=old, new=new, actor=actor_of(request), reason=reason, origin=Origin.of(request)
-            )
+            resets.address_changed(obj, old=old, new=new, actor=actor_of(request), reason=reason)
 
 
 def _with_reason(options: Any, address: str) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
-from recovery.admin.columns import Columns
+from recovery.admin.columns import Columns, worded
 from recovery.admin.emails import meant, state_of, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.steps import rows_of
@@ -165,7 +164,4 @@ class ResetRequestAdmin(ReadOnlyAdmin):
 
 def _word(outcome: str, meaning: str) -> Any:
     mood = "open" if outcome == Outcome.RECEIVED else "good" if outcome in _GOOD else "bad"
-    text = outcome.replace("_", " ")
-    return format_html(
-        '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>', mood, text, meaning
-    )
+    return worded(mood, outcome.replace("_", " "), meaning)

@@ -10,14 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
-from recovery.admin.columns import Columns
+from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
@@ -39,11 +38,6 @@ class SwitchForm(ReasonForm):
     to = forms.ChoiceField(choices=[(OFF, OFF), (ON, ON)], widget=forms.HiddenInput)
 
 
-def configured(name: str) -> routes.Route | None:
-    """The route of this name in the settings; None where they have it no more."""
-    return next((route for route in routes.all_routes() if route.name == name), None)
-
-
 class RouteColumns(Columns):
     """What a row shows of a route."""
 
@@ -53,21 +47,19 @@ class RouteColumns(Columns):
 
     @admin.display(description=_("state"))
     def state(self, row: RouteState) -> Any:
-        if configured(row.name) is None:
+        if routes.named(row.name) is None:
             mood, word, said = "open", gettext("not in the settings"), ""
         elif row.switched_off:
             mood, word, said = "bad", gettext("switched off"), self.viewer.text(row.switch_reason)
         else:
             mood, word = WORDS[Circuit(row.circuit)][0], str(WORDS[Circuit(row.circuit)][1])
             said = str(row.get_reason_display()) if row.reason else ""
-        return format_html(
-            '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>', mood, word, said
-        )
+        return worded(mood, word, said)
 
     @admin.display(description=_("takes"))
     def takes(self, row: RouteState) -> str:
         """Kinds of mail that the settings give it."""
-        route = configured(row.name)
+        route = routes.named(row.name)
         if route is None:
             return "–"
         kinds = [label for kind, label in EmailKind.choices if kind in route.kinds]

@@ -19,13 +19,12 @@ from recovery.conf import conf
 from recovery.models import Email
 from recovery.models.primary import atomic
 from recovery.reasons import EmailKind, EmailReason, TryOutcome
-from recovery.routes import Tried, configured
+from recovery.routes import Tried, answers, configured
 
 logger = logging.getLogger(__name__)
 
 ROUTE: Final = "site"  # what the log calls the way out of the site's other mail
-_REFUSED: Final = frozenset({"rejected", "invalid", "failed"})  # anymail's words for one recipient
-_TAKEN: Final = frozenset({"sent", "queued"})
+_TAKEN: Final = frozenset({"sent", "queued"})  # anymail's words for one recipient
 
 Told = list[tuple[Email, Tried]]
 
@@ -99,7 +98,7 @@ class EmailBackend(BaseEmailBackend):
             taken = TryOutcome.REFUSED_RECIPIENT if count == 0 else TryOutcome.ACCEPTED
             return Tried(taken, ROUTE, esp=esp)
         message_id = own.message_id if isinstance(own.message_id, str) else ""
-        if own.status in _REFUSED:
+        if own.status in answers.REFUSED_WORDS:
             return Tried(TryOutcome.REFUSED_RECIPIENT, ROUTE, esp=esp, detail=f"answered {own.status}")
         is_clear = own.status in _TAKEN and bool(message_id)
         outcome = TryOutcome.ACCEPTED if is_clear else TryOutcome.AMBIGUOUS

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                             ("email.released", "mail was released by staff"),
                             ("route.switched_off", "route was switched off by staff"),
                             ("route.switched_on", "route was switched on by staff"),
-                            ("circuit.opened", "route failed and is not used for now"),
+                            ("circuit.opened", "route failed and is out of use"),
                             ("circuit.closed", "route works again"),
                             ("level.changed", "mail level was changed by staff"),
                             ("address.suppressed", "address must not be mailed any more"),

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db import models
 from django.db.models.functions import Now
@@ -116,8 +116,3 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.user_key})" if self.user_key else str(self.outcome)
-
-    @property
-    def closed_gate(self) -> dict[str, Any] | None:
-        """The gate that decided, or None when all were open."""
-        return next((gate for gate in self.gates if not gate["open"]), None)

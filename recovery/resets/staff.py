@@ -58,9 +58,7 @@ def send_by_staff(
     return request
 
 
-def address_changed(
-    user: AbstractBaseUser, *, old: str, new: str, actor: AbstractBaseUser, reason: str, origin: Origin
-) -> int:
+def address_changed(user: AbstractBaseUser, *, old: str, new: str, actor: AbstractBaseUser, reason: str) -> int:
     """Follow up an address that staff changed: open links die, both addresses are told, the trail has it.
 
     Runs in the caller's transaction if there is one, so that it holds with the change or not at all.
@@ -69,7 +67,7 @@ def address_changed(
     user_key = accounts.key_of(user)
     with atomic(ResetRequest):
         ended = tokens.revoke(user_key)
-        emails = notices.address_changed(user, old=old, new=new, language="")
+        emails = notices.address_changed(user, old=old, new=new)
         audit.record(
             Action.ADDRESS_CHANGED,
             actor_key=accounts.key_of(actor),

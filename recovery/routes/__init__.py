@@ -8,7 +8,7 @@ from recovery.routes.answers import classify
 from recovery.routes.asking import Answer, Asked, ask, can_be_asked
 from recovery.routes.choosing import Reach, plan, reach, states
 from recovery.routes.circuits import answered, may_probe, register, switch
-from recovery.routes.configured import Route, all_routes, honours_key, key_life, of
+from recovery.routes.configured import Route, all_routes, honours_key, key_life, named, of
 from recovery.routes.sending import METADATA_KEY, PATIENCE, Line
 from recovery.routes.tried import Tried
 
@@ -29,6 +29,7 @@ __all__ = [
     "honours_key",
     "key_life",
     "may_probe",
+    "named",
     "of",
     "plan",
     "reach",

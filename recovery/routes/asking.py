@@ -1,5 +1,6 @@
 """Asking a provider whether it has a mail whose answer was lost. Only where its search finds mail by our own id."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,8 @@ import requests
 from recovery.routes import configured
 from recovery.routes.configured import Route
 from recovery.routes.sending import METADATA_KEY
+
+logger = logging.getLogger(__name__)
 
 PATIENCE: Final = (3, 5)  # seconds to connect, and for the answer
 
@@ -42,11 +45,10 @@ def ask(name: str, *, email_id: UUID, recipient: str) -> Asked:
     """Ask; never raises. A search lags by seconds: believe HAS_NOT only of a try that is a minute old."""
     route = configured.named(name)
     try:
-        if route is not None:
-            esp = configured.esp_of(route)
-            return ASKERS[esp](route, email_id, recipient)
-    except Exception:  # noqa: BLE001 - foreign code, a network, and an answer of any shape
-        return Asked(Answer.SILENT)
+        if route is not None and (asker := ASKERS.get(configured.esp_of(route))):
+            return asker(route, email_id, recipient)
+    except Exception as error:  # noqa: BLE001 - foreign code, a network, and an answer of any shape
+        logger.warning("route %s: could not be asked about email %s (%s)", name, email_id, type(error).__name__)
     return Asked(Answer.SILENT)
 
 

@@ -1,4 +1,4 @@
-"""The pages of routes and of the mail level, and the line that says on every page what keeps mail from leaving."""
+"""The pages of routes and of the mail level."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,29 +9,21 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from recovery import accounts, level, outbox, routes
-from recovery.models import AuditEvent, Email, Heartbeat, LevelSwitch, RouteState
+from recovery import accounts, level, outbox
+from recovery.models import AuditEvent, Email, LevelSwitch, RouteState
 from recovery.reasons import Action, Circuit, EmailKind, EmailReason, EmailState, MailLevel
-from tests.admin.pages import PAGES, SCRIPT, listed, reset_for, row_of
-from tests.admin.posting import REASON, RIGHTS, asking_page_of, posted, said
-from tests.admin.staff import staff, superuser, viewer
+from tests.admin.pages import SCRIPT, listed
+from tests.admin.posting import REASON, posted, said
+from tests.admin.staff import staff, superuser
 from tests.factories import StaffFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_routes")]
 
 ROUTE_RIGHTS = ("recovery.view_routestate", "recovery.switch_route")
 LEVEL_RIGHTS = ("recovery.view_levelswitch", "recovery.change_level")
 ROUTES = listed("routestate")
 LEVELS = listed("levelswitch")
 CHANGE_LEVEL = listed("levelswitch", "change-level/")
-LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
-
-
-@pytest.fixture(autouse=True)
-def _two_routes(settings: Any) -> None:
-    ways = [{"NAME": name, "BACKEND": LOCMEM} for name in ("relay", "main_1")]
-    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": ways}
-    routes.register()
 
 
 def switching(name: str) -> str:
@@ -177,10 +169,12 @@ def test_a_change_that_makes_no_sense_is_refused(data: dict[str, str], field: st
 
 # Both
 
+
 ACTS = {
     "route": (switching("relay"), ROUTE_RIGHTS, {"to": "off"}),
     "level": (CHANGE_LEVEL, LEVEL_RIGHTS, {"level": "none"}),
 }
+
 each_act = pytest.mark.parametrize("act", ACTS)
 
 
@@ -280,51 +274,3 @@ def test_these_lists_need_as_many_statements_for_fifty_rows_as_for_nine() -> Non
                 client.get(path)
             counts.append(len(statements))
     assert counts[:2] == counts[2:]
-
-
-# The line on every page
-
-
-def told_at(client: Client, path: str) -> list[str]:
-    return [str(line) for line in client.get(path).context["recovery_status"]]
-
-
-@pytest.mark.parametrize("page", [*PAGES, "routestate", "levelswitch"])
-def test_every_page_says_what_keeps_mail_from_leaving(page: str, ada: Any) -> None:
-    request = reset_for(ada)
-    client = viewer("recovery.view_routestate", "recovery.view_levelswitch")
-    own = row_of(page, request) if page in PAGES else RouteState(name="relay")
-    assert told_at(client, listed(page)) == []
-    level.switch(MailLevel.NONE, actor=StaffFactory(), reason=REASON)
-    routes.switch("relay", on=False, actor=StaffFactory(), reason="relay swallows mail")
-    down = {"circuit": Circuit.OPEN, "reason": EmailReason.PROVIDER_DOWN}
-    RouteState.objects.filter(name="main_1").update(**down)
-    pk = LevelSwitch.objects.get().pk if page == "levelswitch" else own.pk
-    for path in (listed(page), listed(page, f"{pk}/change/")):
-        of_level, off, open_ = told_at(client, path)
-        assert of_level == '<a href="/admin/recovery/levelswitch/">Mail level</a> “none”: no mail leaves.'
-        assert off.endswith("“relay”: switched off; relay swallows mail.")
-        assert open_.endswith("“main_1”: not in use: it failed; the provider could not be reached or had an error.")
-        assert of_level in client.get(path).content.decode()
-
-
-def test_whoever_sends_a_link_is_told_that_no_mail_leaves(ada: Any) -> None:
-    level.switch(MailLevel.NONE, actor=StaffFactory(), reason=REASON)
-    [line] = told_at(staff(*RIGHTS), asking_page_of(ada))
-    assert line == "Mail level “none”: no mail leaves."
-
-
-def test_links_of_the_line_appear_only_where_they_may_be_opened() -> None:
-    level.switch(MailLevel.NONE, actor=StaffFactory(), reason=REASON)
-    [line] = told_at(staff("recovery.view_email"), listed("email"))
-    assert line == "Mail level “none”: no mail leaves."
-
-
-def test_dead_parts_are_told_to_whoever_may_see_signs_of_life() -> None:
-    Heartbeat.objects.create(name="sweep", part="sweep", beat_at=Now())
-    Heartbeat.objects.create(name="worker:one@host", part="worker", beat_at=Now() - timedelta(minutes=5))
-    assert told_at(staff("recovery.view_email"), listed("email")) == []
-    client = staff("recovery.view_email", "recovery.view_heartbeat")
-    assert told_at(client, listed("email")) == ["Worker one@host: no sign of life for 5\xa0minutes."]
-    Heartbeat.objects.update(beat_at=Now())
-    assert told_at(client, listed("email")) == []

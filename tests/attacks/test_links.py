@@ -10,7 +10,6 @@ from allauth.account.models import EmailAddress
 
 from recovery import accounts, outbox, resets, tokens
 from recovery.models import AuditEvent, Email, ResetToken
-from recovery.origin import Origin
 from recovery.reasons import Action, EmailKind, Refusal, TokenState
 from tests.asking import NEW_PASSWORD, ask, asked, browser, follow, set_password
 from tests.factories import StaffFactory, UserFactory
@@ -136,9 +135,7 @@ def drop_verified(user: Any) -> None:
 
 
 def correct_by_staff(user: Any) -> None:
-    resets.address_changed(
-        user, old=user.email, new="right@example.com", actor=StaffFactory.create(), reason="typo", origin=Origin()
-    )
+    resets.address_changed(user, old=user.email, new="right@example.com", actor=StaffFactory.create(), reason="typo")
 
 
 CHANGES: dict[Callable[[Any], None], str] = {

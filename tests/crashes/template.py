@@ -65,10 +65,15 @@ def sweep(order: dict[str, Any]) -> None:
 
 
 def loop(order: dict[str, Any]) -> None:
-    """``recovery_sweep --loop`` that hears TERM after so many seconds."""
+    """``recovery_sweep --loop`` that hears TERM after so many seconds, and not before it listens."""
     from django.core.management import call_command
 
-    threading.Timer(order["seconds"], os.kill, [os.getpid(), signal.SIGTERM]).start()
+    def tell_to_end() -> None:
+        while signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Timer(order["seconds"], tell_to_end).start()
     call_command("recovery_sweep", loop=True, interval=order.get("interval", 0.2), stdout=sys.stderr)
 
 
@@ -123,7 +128,7 @@ def roll_back(order: dict[str, Any]) -> None:
             outbox.ring(emails)
             raise Failed
     except Failed:
-        assert bell.settle()
+        assert bell.settle(60)
 
 
 DUTIES = {each.__name__: each for each in (sweep, loop, deliver, ask, ask_many, roll_back)}

@@ -19,10 +19,13 @@ KILLS = 10
 def kill(site: Site, workers: Workers, point: Point, kills: int) -> Judged:
     """Workers die one after the other at this point, with the queue full; the next takes over when the lease ends."""
     drawn = random.Random(f"{point} {site.kind.name}")
+    # Answers that come together are noted together: as many at most as there are connections.
+    most = 2 if point == Point.CLAIMED else min(6, LOAD // site.kind.connections)
     site.provider.mode("slow", seconds=0.01)
     for _ in range(kills):
         site.fill(LOAD)
-        workers.killed(point, drawn.randint(1, 2 if point == Point.CLAIMED else 6))
+        workers.killed(point, drawn.randint(1, most))
+        assert site.provider.is_left_alone(), "what it said before it died is heard before anybody takes over"
         site.end_leases()
     if point == Point.COMMITTED:
         workers.run("deliver", ids=[str(pk) for pk in Email.objects.values_list("pk", flat=True)])

@@ -42,12 +42,13 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhooks/postmark/"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def wait(self, count: int) -> list[dict[str, Any]]:
-        wait_until(lambda: len(self.bodies) >= count)
+    def all_from(self, provider: Provider) -> list[dict[str, Any]]:
+        """What came, once the provider has nothing more to tell."""
+        assert provider.callbacks.settle(30)
         return self.bodies
 
 
-def wait_until(question: Callable[[], object], seconds: float = 5) -> None:
+def wait_until(question: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < deadline, "it did not happen"
@@ -70,7 +71,7 @@ def provider(receiver: Receiver) -> Iterator[Provider]:
 
 
 def backend(provider: Provider, **options: Any) -> EmailBackend:
-    return EmailBackend(**{"server_token": provider.token, "api_url": provider.url, "timeout": 5, **options})
+    return EmailBackend(**{"server_token": provider.token, "api_url": provider.url, "timeout": 30, **options})
 
 
 def mail(*to: str, **attributes: Any) -> EmailMultiAlternatives:

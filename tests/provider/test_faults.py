@@ -42,7 +42,7 @@ def test_hang_accepts_and_keeps_the_caller_waiting(provider: Provider) -> None:
     provider.mode("hang")
     with pytest.raises(exceptions.Timeout):
         backend(provider, timeout=0.2).send_messages([mail("ada@example.org")])
-    assert len(provider.ledger.messages) == 1
+    assert len(provider.ledger.wait_for("ada@example.org")) == 1
 
 
 @pytest.mark.parametrize("name", ["garbage", "no_id"])
@@ -92,7 +92,7 @@ def test_hold_accepts_and_answers_when_it_is_told_to_let_go(provider: Provider) 
 def test_flap_fails_in_every_other_run(provider: Provider) -> None:
     provider.mode("flap", seconds=0.2)
     answers = set()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while answers != {"taken", "refused"} and time.monotonic() < deadline:
         try:
             backend(provider).send_messages([mail("ada@example.org")])

@@ -24,7 +24,7 @@ def send(provider: Provider, *to: str, key: str = "", **attributes: Any) -> str:
 def search(provider: Provider, token: str = "", **query: str) -> requests.Response:
     headers = {"X-Postmark-Server-Token": token or provider.token}
     url = f"{provider.url}messages/outbound"
-    return requests.get(url, params={"count": 1, "offset": 0, **query}, headers=headers, timeout=5)
+    return requests.get(url, params={"count": 1, "offset": 0, **query}, headers=headers, timeout=30)
 
 
 def test_a_provider_that_honours_keys_makes_one_mail_of_two_calls(provider: Provider) -> None:

@@ -36,7 +36,7 @@ class Script:
         self.let_go = threading.Event()
 
     def route(self, **options: Any) -> Route:
-        spec = {"BACKEND": BACKEND, "OPTIONS": {"host": "127.0.0.1", "port": self.port, "timeout": 5, **options}}
+        spec = {"BACKEND": BACKEND, "OPTIONS": {"host": "127.0.0.1", "port": self.port, "timeout": 20, **options}}
         return Route(name=f"smtp {self.port}", spec=spec)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from example_project import provider as providers
 from example_project.provider import Provider
 from recovery import routes
 from recovery.models.primary import new_key
@@ -17,20 +16,13 @@ from recovery.routes import Answer, Asked, Line
 from tests.routes import mails
 
 
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    provider = providers.start(webhooks=False)
-    yield provider
-    provider.stop()
-
-
 def named(settings: Any, **spec: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "postmark", "BACKEND": mails.POSTMARK, **spec}]}
 
 
-def at(settings: Any, provider: Provider, **spec: Any) -> Line:
+def at(settings: Any, provider: Provider, patience: float = 20, **spec: Any) -> Line:
     """A line by the one route of the settings, to the provider."""
-    named(settings, **{**mails.to(provider, OPTIONS={"timeout": 0.5}).spec, **spec})
+    named(settings, **{**mails.to(provider, OPTIONS={"timeout": patience}).spec, **spec})
     [route] = routes.all_routes()
     return Line(route)
 
@@ -44,9 +36,10 @@ def asked(key: Any, recipient: str = "ada@example.org", route: str = "postmark")
 def test_a_mail_whose_answer_was_lost_is_found_with_its_id(settings: Any, provider: Provider, fault: str) -> None:
     key = new_key()
     provider.mode(fault, times=1)
-    with closing(at(settings, provider)) as line:
+    with closing(at(settings, provider, patience=0.5 if fault == "hang" else 20)) as line:
         line.send(mails.message("Ada@example.org"), key=str(key), kind="reset")
-    [arrived] = provider.ledger.messages
+    [arrived] = provider.ledger.wait_for("ada@example.org")
+    at(settings, provider)
     assert asked(key) == Asked(Answer.HAS, "postmark", arrived.id)
 
 
@@ -73,7 +66,9 @@ def test_somebody_elses_mail_under_our_id_is_no_answer(settings: Any, provider: 
 
 
 @pytest.mark.parametrize("how", ["unaskable", "wrong key", "gone", "unknown route", "cannot be asked"])
-def test_a_provider_that_does_not_say_is_silent(settings: Any, provider: Provider, how: str) -> None:
+def test_a_provider_that_does_not_say_is_silent(
+    settings: Any, provider: Provider, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     at(settings, provider)
     match how:
         case "unaskable":
@@ -85,6 +80,7 @@ def test_a_provider_that_does_not_say_is_silent(settings: Any, provider: Provide
         case "cannot be asked":
             named(settings, BACKEND="tests.backends.Unreachable")
     assert asked(new_key(), route="another" if how == "unknown route" else "postmark") == Asked(Answer.SILENT)
+    assert ("(ConnectionError)" in caplog.text) == (how == "gone"), "what was raised is told by its name alone"
 
 
 @contextmanager

@@ -103,7 +103,8 @@ def test_mail_that_was_on_its_way_when_it_opened_neither_lengthens_the_pause_nor
     assert (after.probe_at, after.opening_count, after.circuit) == (before.probe_at, 1, Circuit.OPEN)
 
 
-def test_one_mail_at_a_time_may_try_it_and_only_when_it_is_due(route: Route) -> None:
+def test_one_mail_at_a_time_may_try_it_and_only_when_it_is_due(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuits, "FIRST_PAUSE", 60.0)  # longer than this test takes
     tell(route, TryOutcome.DOWN, times=3)
     assert not probed(route)
     until_due(route)

@@ -53,7 +53,7 @@ def test_each_end_of_a_talk_is_told_apart(replies: dict[str, str], outcome: TryO
 @pytest.mark.attack(93)
 @pytest.mark.parametrize(("step", "outcome"), [("DATA", TryOutcome.DOWN), ("BODY", TryOutcome.AMBIGUOUS)])
 def test_a_server_that_falls_silent_has_the_mail_only_if_its_end_was_sent(step: str, outcome: TryOutcome) -> None:
-    with mail_server(**{step: HANG}) as server, closing(Line(server.route(timeout=0.2))) as line:
+    with mail_server(**{step: HANG}) as server, closing(Line(server.route(timeout=2))) as line:
         assert sent(line).outcome == outcome
 
 

@@ -1,10 +1,6 @@
 """Routes that staff switch off and on, and many workers at one circuit."""
 
-import threading
-from typing import Any
-
 import pytest
-from django.db import connections
 
 from recovery import routes
 from recovery.models import AuditEvent
@@ -13,6 +9,7 @@ from recovery.routes import Route
 from tests.factories import StaffFactory
 from tests.following import trail
 from tests.routes.telling import probed, row, tell, until_due
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -64,23 +61,8 @@ class TestSwitching:
 
 @pytest.mark.django_db(transaction=True)
 class TestWorkersAtOnce:
-    def run(self, job: Any) -> list[Any]:
-        start, results = threading.Barrier(8), list[Any]()
-
-        def work() -> None:
-            start.wait()
-            results.append(job())
-            connections.close_all()
-
-        workers = [threading.Thread(target=work) for _ in range(8)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return results
-
     def test_eight_who_see_a_new_route_fail_count_eight(self, route: Route) -> None:
-        answers = self.run(lambda: tell(route, TryOutcome.DOWN))
+        answers = at_once(*[lambda: tell(route, TryOutcome.DOWN)] * 8)
         assert row(route).failure_count == 8
         assert sorted(answers) == [Circuit.CLOSED] * 2 + [Circuit.OPEN] * 6
         assert len(trail(Action.CIRCUIT_OPENED)) == 1
@@ -88,4 +70,4 @@ class TestWorkersAtOnce:
     def test_of_eight_who_would_try_it_one_may(self, route: Route) -> None:
         tell(route, TryOutcome.DOWN, times=3)
         until_due(route)
-        assert sorted(self.run(lambda: probed(route))) == [False] * 7 + [True]
+        assert sorted(at_once(*[lambda: probed(route)] * 8)) == [False] * 7 + [True]

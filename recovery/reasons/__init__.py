@@ -1,0 +1,38 @@
+"""The closed vocabularies: every "why" and every state, one line of meaning each.
+
+Code, columns, admin filters, metric labels and documentation use these words and no others. Nothing in here
+imports anything else of this app; who may write which word is decided by the room that owns the row.
+"""
+
+from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
+from recovery.reasons.requests import Gate, Kind, Outcome
+from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
+from recovery.reasons.signs import Alarm, Part
+from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
+from recovery.reasons.trail import Action
+
+__all__ = [
+    "EVENT_STATE",
+    "MOVES",
+    "SHOWN_REFUSALS",
+    "STAFF_VERBS",
+    "STATE_RANK",
+    "Action",
+    "Alarm",
+    "Circuit",
+    "EmailKind",
+    "EmailReason",
+    "EmailState",
+    "EmailVerb",
+    "EventKind",
+    "Gate",
+    "Kind",
+    "MailLevel",
+    "Outcome",
+    "Part",
+    "Refusal",
+    "TokenState",
+    "TryOutcome",
+    "Verdict",
+]

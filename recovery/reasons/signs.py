@@ -1,0 +1,25 @@
+"""What gives a sign of life, and what somebody must look at."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Part(TextChoices):
+    """What has a heartbeat."""
+
+    BEAT = "beat", _("clock that starts the periodic tasks")
+    SWEEP = "sweep", _("sweep that finds what was left lying")
+    WORKER = "worker", _("worker")
+    ROUTE = "route", _("way out for mail")
+    QUEUE = "queue", _("mail that waits")
+
+
+class Alarm(TextChoices):
+    """What somebody must look at now."""
+
+    CIRCUIT_OPEN = "circuit_open", _("a route failed and is out of use")
+    REFUSED_US = "refused_us", _("a provider refuses our key, sender or quota")
+    NO_ROUTE = "no_route", _("no route is left; mail waits")
+    TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")
+    RENDER_ERROR = "render_error", _("a mail could not be rendered")
+    POISON = "poison", _("a mail was set aside after too many tries")
