@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import DatabaseError, models
+from django.db import Error, models
 from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Max, OuterRef, Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest, Now
@@ -63,7 +63,7 @@ def beat(part: Part, name: str = "") -> None:
             if not Heartbeat.objects.filter(stale, name=key).update(beat_at=Now()):
                 first = Heartbeat(name=key, part=part, beat_at=Now())
                 Heartbeat.objects.bulk_create([first], ignore_conflicts=True)
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("heartbeats: no sign of life of %s (%s)", key, type(error).__name__)
 
 
@@ -73,7 +73,7 @@ def gone(part: Part, name: str = "") -> bool:
     try:
         with atomic(Heartbeat):
             return bool(Heartbeat.objects.filter(name=key).delete()[0])
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("heartbeats: %s ended and could not say so (%s)", key, type(error).__name__)
         return False
 
@@ -89,7 +89,7 @@ def health() -> Health:
         parts = [*_signs(), *_routes()]
         queues = {"email": _mail(), "request": _requests()}
         held = level.current().value
-    except DatabaseError as error:
+    except Error as error:
         dead = PartHealth("database", "", healthy=False, age_seconds=None, said=type(error).__name__)
         return Health(healthy=False, parts=[dead], level="", waiting=0, oldest_seconds=0.0)
     parts += [_waiting(name, age) for name, (_, age) in queues.items()]

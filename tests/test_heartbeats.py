@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from recovery import delivery, heartbeats, level, retention, tasks
 from recovery.models import Email, Heartbeat, RouteState
@@ -112,10 +112,13 @@ def test_a_sign_of_a_clock_that_was_ahead_is_written_over() -> None:
 
 
 @pytest.mark.parametrize("verb", [heartbeats.beat, heartbeats.gone])
-def test_a_database_that_refuses_a_sign_stops_nobody(verb: Any, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [OperationalError("the disk is full"), InterfaceError("connection already closed")])
+def test_a_database_that_refuses_a_sign_stops_nobody(
+    verb: Any, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     heartbeats.beat(Part.WORKER, "celery@one")
     let_pass(MINUTE)
-    with failing("recovery_heartbeat") as refused:
+    with failing("recovery_heartbeat", error) as refused:
         verb(Part.WORKER, "celery@one")
     assert refused
     assert "celery@one" in caplog.text

@@ -2,9 +2,11 @@
 
 import smtplib
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.locmem import EmailBackend as Locmem
@@ -36,6 +38,15 @@ class Nothing(BaseEmailBackend):
 
     def send_messages(self, email_messages: Any) -> int:
         return 0
+
+
+class Puzzling(BaseEmailBackend):
+    """Has sent it, and says so in a shape that nobody knows."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        for message in email_messages:
+            message.anymail_status = SimpleNamespace(recipients={message.to[0]: object()})
+        return Locmem().send_messages(email_messages)
 
 
 FAULTS: dict[str, tuple[Exception, str, str]] = {
@@ -108,3 +119,10 @@ def test_a_backend_that_says_it_sent_nothing_has_refused(settings: Any) -> None:
     wrap(settings, Nothing)
     assert invite("ada@example.com").send() == 0
     assert log() == [("ada@example.com", EmailState.FAILED, EmailReason.PROVIDER_REFUSED_RECIPIENT)]
+
+
+def test_an_answer_that_cannot_be_read_is_no_error_of_a_mail_that_left(settings: Any) -> None:
+    wrap(settings, Puzzling)
+    assert invite("ada@example.com").send() == 1
+    assert len(mail.outbox) == 1
+    assert log() == [("ada@example.com", EmailState.UNKNOWN, EmailReason.NO_CLEAR_ANSWER)]

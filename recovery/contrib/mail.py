@@ -85,8 +85,14 @@ class EmailBackend(BaseEmailBackend):
                 raise
             told += [(email, _failed(error)) for email in emails]
             return 0
-        told += [(email, self._answer(message, email, count)) for email in emails]
+        told += [(email, self._said_of(message, email, count)) for email in emails]
         return 1 if count is None else count
+
+    def _said_of(self, message: EmailMessage, email: Email, count: int | None) -> Tried:
+        try:
+            return self._answer(message, email, count)
+        except Exception as error:  # noqa: BLE001 - the mail has left; whatever its class made of the answer is foreign
+            return Tried(TryOutcome.AMBIGUOUS, ROUTE, detail=type(error).__name__)
 
     def _answer(self, message: EmailMessage, email: Email, count: int | None) -> Tried:
         """What the wrapped backend says of one recipient: anymail each one's own word, the others one for all."""
