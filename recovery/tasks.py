@@ -2,19 +2,26 @@
 
 And the keeper: a thread of each worker process that says that the worker lives, and sweeps when nobody else has. So
 workers go on while beat is dead, and while the broker is.
+
+Tasks work in threads of our own, whose database connections live as long as CONN_MAX_AGE says. Celery closes those of
+its own threads around every task, and a new one takes PostgreSQL longer than all that a mail needs.
 """
 
+import contextvars
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import lru_cache, wraps
 from typing import Any, Final
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from recovery import bell, delivery, heartbeats, resets, retention
 from recovery import sweep as sweeping
@@ -25,15 +32,48 @@ logger = logging.getLogger(__name__)
 SLICE: Final = 2.0  # seconds of draining, after which whatever is more urgent gets its turn
 ROUND: Final = 15.0  # seconds between two looks of a keeper
 PATIENCE: Final = timedelta(seconds=30)  # without a sweep: two of beat's were missed
+MOST_AT_ONCE: Final = 256  # tasks of one process; a pool of processes has one
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    """Those of this process: one that waits is used before another is made."""
+    return ThreadPoolExecutor(MOST_AT_ONCE, "recovery-task")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+def _connected(work: Callable[..., None]) -> Callable[..., None]:
+    """Work in a thread that keeps its connections; where no worker runs it as a task, right here."""
+
+    @wraps(work)
+    def run(*args: Any) -> None:
+        is_task = getattr(current_task, "name", "") == f"recovery.{work.__name__}"
+        if is_task and not current_task.request.is_eager:
+            _threads().submit(contextvars.copy_context().run, tidily, *args).result()
+        else:
+            work(*args)
+
+    def tidily(*args: Any) -> None:
+        close_old_connections()
+        try:
+            work(*args)
+        finally:
+            close_old_connections()
+
+    return run
 
 
 @shared_task(name="recovery.fulfil_reset", ignore_result=True)
+@_connected
 def fulfil_reset(*request_ids: str) -> None:
     """Decide requests, one after the other, and deliver their mail."""
     _each(resets.fulfil, request_ids)
 
 
 @shared_task(name="recovery.send_email", ignore_result=True)
+@_connected
 def send_email(*email_ids: str) -> None:
     """Deliver these mails; without ids whatever is due, the urgent first, for a slice of time."""
     if email_ids:
@@ -45,6 +85,7 @@ def send_email(*email_ids: str) -> None:
 
 
 @shared_task(name="recovery.sweep", ignore_result=True)
+@_connected
 def sweep(by: str = "") -> None:
     """Take on what a lost ring or a dead worker left. ``by``: who keeps the time, if that is "beat"."""
     if by == Part.BEAT:
@@ -53,6 +94,7 @@ def sweep(by: str = "") -> None:
 
 
 @shared_task(name="recovery.purge", ignore_result=True)
+@_connected
 def purge() -> None:
     """End what is past its time."""
     retention.purge()

@@ -12,10 +12,11 @@ import psutil
 import pytest
 from celery.concurrency import prefork
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready
+from django.db import connection
 from django.db.models.functions import Now
 
 from example_project import servers
-from recovery import heartbeats, tasks
+from recovery import bell, heartbeats, tasks
 from recovery.models import Email, Heartbeat
 from recovery.reasons import EmailState, Part
 from tests.conftest import database_url
@@ -77,6 +78,32 @@ def test_a_worker_sweeps_by_itself_says_that_it_lives_and_takes_its_leave(start:
     assert name.startswith("worker:recovery-")
     end_by_itself(worker)
     assert workers() == []
+
+
+def sessions() -> set[int]:
+    """Of workers, at the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_worker_keeps_its_connection_from_one_mail_to_the_next(
+    start: Start, pool: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    worker, used = start(CELERY_WORKER_POOL=pool, DATABASE_URL=f"{database_url()}?conn_max_age=600"), []
+    worker.wait_until(lambda: heartbeats.health().healthy)  # its keeper has nothing more to do for a while
+    for _ in range(2):
+        email = notice()
+        bell.ring("recovery.send_email", email.pk)
+        worker.wait_until(has_left(email))
+        used.append(sessions())
+    assert used[0] & used[1]
 
 
 @pytest.mark.slow

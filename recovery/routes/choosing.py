@@ -1,6 +1,6 @@
 """Which routes a mail may take now, by what all workers know of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -44,14 +44,14 @@ def states() -> dict[str, RouteState]:
 
 def reach() -> Reach:
     """Which mail has a way out now. Alarms where none has."""
-    known = states()
+    known, routes = states(), configured.all_routes()
     plans = {
-        (audience, str(kind)): plan(kind, audience, known)
+        (audience, str(kind)): plan(kind, audience, known, among=routes)
         for audience, kind in product([DOORS, *conf.AUDIENCES], sorted(configured.KINDS))
     }
     open_ways = {route.name: route for ways in plans.values() for route in ways}
     if not open_ways:
-        alarms.sound(Alarm.NO_ROUTE, ", ".join(route.name for route in configured.all_routes()))
+        alarms.sound(Alarm.NO_ROUTE, ", ".join(route.name for route in routes))
     trials = [route for route in open_ways.values() if not _is_in_use(route, known)]
     return Reach(
         none=not open_ways,
@@ -61,14 +61,16 @@ def reach() -> Reach:
     )
 
 
-def plan(kind: str, audience: str, states: Mapping[str, RouteState]) -> list[Route]:
+def plan(
+    kind: str, audience: str, states: Mapping[str, RouteState], *, among: Sequence[Route] | None = None
+) -> list[Route]:
     """The routes to try now, in this order: those in use, and at most one that is to be tried with one mail.
 
     That one comes first, since whoever gets the trial (``may_probe``) must make it; for all others it is not there.
     A spare route that failed without a clear answer is not tried while another is in use: that would make a mail
     doubtful every minute for nothing.
     """
-    ways = configured.of(kind, audience)
+    ways = configured.of(kind, audience, among)
     in_use = [route for route in ways if _is_in_use(route, states)]
     trials = [route for route in ways if route not in in_use and _is_due(states[route.name])]
     if in_use:

@@ -1,6 +1,6 @@
 """The ways out that the settings name, read when used, and the mail backend of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -38,9 +38,9 @@ def all_routes() -> list[Route]:
     return [_route(position, spec) for position, spec in enumerate(conf.ROUTES or [{}])]
 
 
-def of(email_kind: str, audience: str) -> list[Route]:
-    """Where mail of this kind may leave for this audience, the first choice first."""
-    routes = [route for route in all_routes() if email_kind in route.kinds]
+def of(email_kind: str, audience: str, among: Sequence[Route] | None = None) -> list[Route]:
+    """Where mail of this kind may leave for this audience, the first choice first; ``among`` all routes, if known."""
+    routes = [route for route in (all_routes() if among is None else among) if email_kind in route.kinds]
     wanted = conf.AUDIENCES.get(audience, {}).get("ROUTES")
     if wanted is None:
         return routes
