@@ -48,17 +48,17 @@ def _connected(work: Callable[..., None]) -> Callable[..., None]:
     """Work in a thread that keeps its connections; where no worker runs it as a task, right here."""
 
     @wraps(work)
-    def run(*args: Any) -> None:
+    def run(*args: Any, **more: Any) -> None:
         is_task = getattr(current_task, "name", "") == f"recovery.{work.__name__}"
         if is_task and not current_task.request.is_eager:
-            _threads().submit(contextvars.copy_context().run, tidily, *args).result()
+            _threads().submit(contextvars.copy_context().run, tidily, *args, **more).result()
         else:
-            work(*args)
+            work(*args, **more)
 
-    def tidily(*args: Any) -> None:
+    def tidily(*args: Any, **more: Any) -> None:
         close_old_connections()
         try:
-            work(*args)
+            work(*args, **more)
         finally:
             close_old_connections()
 
