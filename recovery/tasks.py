@@ -13,7 +13,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import lru_cache, wraps
 from typing import Any, Final
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 SLICE: Final = 2.0  # seconds of draining, after which whatever is more urgent gets its turn
 ROUND: Final = 15.0  # seconds between two looks of a keeper
 PATIENCE: Final = timedelta(seconds=30)  # without a sweep: two of beat's were missed
+LONGEST_END: Final = 45.0  # seconds that a provider may take over a mail
 MOST_AT_ONCE: Final = 256  # tasks of one process; a pool of processes has one
 
 
@@ -44,6 +45,15 @@ def _threads() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
+def _finished(work: Future[None]) -> None:
+    """Wait for it. Cold shutdown and time limits are raised here: what is being sent is noted before they end us."""
+    try:
+        work.result()
+    except BaseException:
+        wait([work], timeout=LONGEST_END)
+        raise
+
+
 def _connected(work: Callable[..., None]) -> Callable[..., None]:
     """Work in a thread that keeps its connections; where no worker runs it as a task, right here."""
 
@@ -51,12 +61,15 @@ def _connected(work: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **more: Any) -> None:
         is_task = getattr(current_task, "name", "") == f"recovery.{work.__name__}"
         if is_task and not current_task.request.is_eager:
-            _threads().submit(contextvars.copy_context().run, tidily, *args, **more).result()
+            _finished(_threads().submit(contextvars.copy_context().run, tidily, *args, **more))
         else:
             work(*args, **more)
 
     def tidily(*args: Any, **more: Any) -> None:
         close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None and not connection.is_usable():
+                connection.close()  # its server was restarted meanwhile
         try:
             work(*args, **more)
         finally:

@@ -128,6 +128,7 @@ def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, 
     handed_over_at = min(handed_over, default=email.handed_over_at or not_before)
     said = email.get_kind_display() if say_which else ""
     now = max(not_before, email.queued_at)
+    label = _("claimed by a worker") if email.kind != EmailKind.SITE else _("sent by the site itself")
     placed = [(now, Step(email.queued_at, "queued", str(EventKind.QUEUED.label), said, Party.US, email=email))]
     if email.kind == EmailKind.SITE or _was_held(email, events):
         placed.clear()
@@ -137,18 +138,21 @@ def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, 
         if claimed_at:
             # Clocks count milliseconds on some databases: what ended before it does not come after it.
             now = max(claimed_at, now + TICK)
-            placed.append((now, Step(claimed_at, "sending", _("claimed by a worker"), said, Party.US, email=email)))
+            placed.append((now, Step(claimed_at, "sending", label, said, Party.US, email=email)))
 
+    last = email.claimed_at if email.claimed_at not in {event.claimed_at for event in events} else None
     for event in sorted(events, key=lambda event: event.pk):
         step = _happened(event, email, steered.get(event.pk), say_which=say_which)
         if _said_by(event) == Party.PROVIDER:
             placed.append((max(event.occurred_at, handed_over_at), step))
             continue
+        if last and last < event.occurred_at:  # a report overtook the note of that try
+            take(last)
+            last = None
         take(event.claimed_at)
         now = max(event.occurred_at, now)
         placed.append((now, step))
-    if email.claimed_at not in {event.claimed_at for event in events}:
-        take(email.claimed_at)
+    take(last)
     return placed
 
 

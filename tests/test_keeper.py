@@ -1,6 +1,7 @@
 """Real workers without beat: each says that it lives, sweeps when nobody else does, and takes its leave."""
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -104,6 +105,49 @@ def test_a_worker_keeps_its_connection_from_one_mail_to_the_next(
         worker.wait_until(has_left(email))
         used.append(sessions())
     assert used[0] & used[1]
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_a_connection_that_the_server_cut_costs_no_ring(
+    start: Start, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    worker = start(DATABASE_URL=f"{database_url()}?conn_max_age=600")
+    worker.wait_until(lambda: heartbeats.health().healthy)
+    for _ in range(2):
+        email = notice()
+        bell.ring("recovery.send_email", email.pk)
+        worker.wait_until(has_left(email))
+        assert email.pk in Email.objects.filter(attempt_count=1).values_list("pk", flat=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [list(sessions())])
+    assert "OperationalError" not in worker.log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGQUIT, signal.SIGTERM], ids=["cold", "warm"])
+def test_what_is_being_sent_is_noted_before_a_worker_ends(
+    start: Start, end: signal.Signals, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its provider has the mail and takes its time to say so."""
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    worker = start(
+        DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+        CRASHES_ROUTES=json.dumps([{"NAME": "slow", "BACKEND": "tests.backends.AnswersOnceTold"}]),
+        TESTS_FOLDER=str(tmp_path),
+    )
+    worker.wait_until(lambda: heartbeats.health().healthy)
+    email = notice()
+    bell.ring("recovery.send_email", email.pk)
+    worker.wait_until((tmp_path / "accepted").exists)
+    assert worker.process
+    [celery] = psutil.Process(worker.process.pid).children()
+    celery.send_signal(end)
+    (tmp_path / "answer").touch()
+    worker.process.wait(120)
+    email.refresh_from_db()
+    assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 1)
 
 
 @pytest.mark.slow

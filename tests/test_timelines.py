@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend as Locmem
 from django.test import Client
+from django.utils import timezone
 
-from recovery import delivery, outbox, resets, sweep, timelines
+from recovery import delivery, feedback, outbox, resets, sweep, timelines
 from recovery.accounts import key_of
 from recovery.models import Email, EmailEvent, ResetRequest, moves
 from recovery.models.primary import atomic
@@ -17,7 +19,8 @@ from recovery.reasons import EmailKind, EmailReason, EmailVerb, EventKind, Kind
 from recovery.timelines import Party
 from tests.asking import ask, asked, browser, links, set_password, statements, work
 from tests.factories import StaffFactory, UserFactory
-from tests.following import held_back, let_pass, mailed_link, make_due, notice, opened
+from tests.following import held_back, let_pass, mailed_link, make_due, notice, opened, story
+from tests.wrapping import invite, wrap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,6 +126,24 @@ def test_a_mail_whose_worker_died_says_so_and_goes_on() -> None:
     assert words(steps) == ["queued", "sending", "freed", "sending", "handed_over"]
     assert steps[2].detail == EmailReason.WORKER_DIED.label
     assert {step.by for step in steps} == {Party.US}
+
+
+def test_a_try_whose_note_a_report_overtook_stands_before_what_came_later() -> None:
+    email = notice()
+    with atomic(Email):
+        moves.claim(owner=uuid4(), ids=[email.pk], lease=timedelta(minutes=1))
+    told = {"esp": "postmark", "recipient": email.recipient, "occurred_at": timezone.now()}
+    feedback.ingest([feedback.Report(email_id=email.pk, kind=EventKind.REJECTED, event_id="1", **told)])
+    email.refresh_from_db()
+    assert outbox.steer(email, EmailVerb.RETRY, actor=StaffFactory.create(), reason="she called")
+    assert [word for word in story(email) if word != "rejected"] == ["queued", "sending", "retried"]
+
+
+def test_mail_that_the_site_sent_itself_was_claimed_by_no_worker(settings: Any) -> None:
+    wrap(settings, Locmem)
+    invite("ada@example.com").send()
+    [sending, _handed_over] = timelines.of_email(Email.objects.get())
+    assert (sending.what, sending.label) == ("sending", "sent by the site itself")
 
 
 def test_what_staff_did_with_a_mail_is_told_once_with_who_and_why() -> None:

@@ -173,7 +173,11 @@ class Drain:
                 self.out += 1
             else:
                 self.pool = self.pool or ThreadPoolExecutor(self.ways.most, "recovery-sender")
-                self.pool.submit(self._send, held)
+                try:
+                    self.pool.submit(self._send, held)
+                except BaseException:
+                    self.stock.append(held)  # no thread can be started any more: it goes back with the others
+                    raise
                 self.out += 1
 
     def _prepared(self, held: Held) -> Move | None:

@@ -92,7 +92,8 @@ class Notes:
         return claimed
 
     def _has_left(self, each: Move, kind: EmailKind) -> bool:
-        return each.verb == EmailVerb.HAND_OVER and self.held[each.email_id].kind == kind
+        email = self.held.get(each.email_id)
+        return each.verb == EmailVerb.HAND_OVER and email is not None and email.kind == kind
 
     def _is_single(self, told: Sequence[Move], claim: Claim | None, resets: Sequence[Email]) -> bool:
         """Whether it is one statement: that is a transaction by itself, and on PostgreSQL two round trips fewer."""
