@@ -145,6 +145,16 @@ EVENT_STATE: dict[str, str] = {
 """What a provider's event says of the mail's state; kinds that are absent say nothing of it."""
 
 
+class BounceClass(TextChoices):
+    """What a failure or complaint means for the address."""
+
+    HARD = "hard", _("the address itself is dead")
+    SOFT = "soft", _("it may work later")
+    UNDETERMINED = "undetermined", _("it failed, and what came back does not say why")
+    POLICY = "policy", _("refused for who we are or what we sent, not for the address")
+    COMPLAINT = "complaint", _("the person reported it as spam")
+
+
 class EmailVerb(TextChoices):
     """What moves a mail from one state to the next."""
 

@@ -1,6 +1,7 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.audit import AuditEvent
+from recovery.models.bounces import Bounce
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
@@ -12,6 +13,7 @@ from recovery.models.tokens import ResetToken
 
 __all__ = [
     "AuditEvent",
+    "Bounce",
     "Decision",
     "Email",
     "EmailEvent",
