@@ -15,7 +15,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
+    "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
+    "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
@@ -25,6 +27,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "POST_RESET_LOGIN": False,
     "REQUEST_LIMITS": {
         "address": (5, timedelta(hours=1)),
+        "backup_address": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
@@ -73,9 +76,19 @@ class Conf:
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
+    def BACKUP_WAIT(self) -> timedelta:
+        """How long after its confirmation a backup address gets no reset link."""
+        return cast(timedelta, self._read("BACKUP_WAIT"))
+
+    @property
     def BASE_URL(self) -> str:
         """Where this site lives; every link in a mail starts with it, never with the request's host."""
         return cast(str, self._read("BASE_URL"))
+
+    @property
+    def CASE_TARGETS(self) -> Sequence[Mapping[str, Any]]:
+        """Where support cases are told, beside the admin: TARGET, a dotted path, NAME, and what the target needs."""
+        return cast(Sequence[Mapping[str, Any]], self._read("CASE_TARGETS"))
 
     @property
     def CHANGE_PASSWORD_URL(self) -> str:

@@ -33,6 +33,7 @@ class Outcome(TextChoices):
     EXPIRED = "expired", _("not decided before it was too late to be of use")
     COMPLETED = "completed", _("a new password was set")
     LEVEL_BLOCKED = "level_blocked", _("the mail level lets no mail out")
+    ESCALATED = "escalated", _("no mail reached the person; support has a case")
 
 
 class EmailKind(TextChoices):
@@ -43,6 +44,9 @@ class EmailKind(TextChoices):
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
     ADDRESS_CHANGED = "address_changed", _("address was changed")
+    BACKUP_CODE = "backup_code", _("code that proves a backup address")
+    BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
+    SUPPORT_CASE = "support_case", _("support case, to the support team")
     SITE = "site", _("other mail of the site")
 
 
@@ -253,6 +257,56 @@ class Alarm(TextChoices):
     TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")
     RENDER_ERROR = "render_error", _("a mail could not be rendered")
     POISON = "poison", _("a mail was set aside after too many tries")
+    CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
+
+
+class CaseReason(TextChoices):
+    """Why a support case was opened."""
+
+    BOUNCED_NO_BACKUP = "bounced_no_backup", _("the mail came back, and there is no backup address to try")
+    BACKUP_BOUNCED = "backup_bounced", _("the mail to the backup address failed, too")
+    UNDELIVERABLE = "undeliverable", _("the mail could not be sent in time, and there is no backup address to try")
+    REPEATED_SOFT = "repeated_soft", _("the mailbox is full or busy, and there is no backup address to try")
+
+
+class CaseEnd(TextChoices):
+    """Why a support case was closed."""
+
+    COMPLETED = "completed", _("the person set a new password")
+    STAFF = "staff", _("closed by staff")
+
+
+class CaseNews(TextChoices):
+    """What the support team is told of a case."""
+
+    OPENED = "opened", _("opened")
+    CLOSED = "closed", _("closed")
+
+
+class TellingState(TextChoices):
+    """Where one piece of news of a case is, on its way to one target."""
+
+    WAITING = "waiting", _("waiting for its next try")
+    TOLD = "told", _("the target has it")
+    GIVEN_UP = "given_up", _("refused, or tried for too long")
+
+
+class BackupRefusal(TextChoices):
+    """Why a backup address was not added, confirmed or removed."""
+
+    WRONG_PASSWORD = "wrong_password", _("the password was wrong")
+    TOO_OFTEN = "too_often", _("too many tries within the hour")
+    TOO_MANY = "too_many", _("the account has as many as it may have")
+    OWN_ADDRESS = "own_address", _("it is an address of the account itself")
+    ALREADY_THERE = "already_there", _("it is a backup address of the account already")
+
+
+class BackupState(TextChoices):
+    """Where a backup address is."""
+
+    UNCONFIRMED = "unconfirmed", _("its code was not typed yet")
+    WAITING = "waiting", _("confirmed, not usable before its waiting time is over")
+    USABLE = "usable", _("reset links may go there")
 
 
 class TokenState(TextChoices):
@@ -325,3 +379,12 @@ class Action(TextChoices):
     LEVEL_CHANGED = "level.changed", _("mail level was changed by staff")
     SUPPRESSED = "address.suppressed", _("address must not be mailed any more")
     SUPPRESSION_LIFTED = "address.released", _("address may be mailed again")
+    BACKUP_ADDED = "backup.added", _("backup address was added")
+    BACKUP_CONFIRMED = "backup.confirmed", _("backup address was confirmed")
+    BACKUP_REMOVED = "backup.removed", _("backup address was removed")
+    BACKUP_REFUSED = "backup.refused", _("change of a backup address was refused")
+    BACKUP_MAILED = "backup.mailed", _("a fresh link went to the backup address")
+    CASE_OPENED = "case.opened", _("support case was opened")
+    CASE_ASSIGNED = "case.assigned", _("support case was assigned")
+    CASE_NOTED = "case.noted", _("note was added to a support case")
+    CASE_CLOSED = "case.closed", _("support case was closed")

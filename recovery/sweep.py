@@ -16,10 +16,10 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import delivery, feedback, heartbeats, resets, routes, site_mail
+from recovery import cases, delivery, feedback, heartbeats, resets, routes, site_mail
 from recovery.addresses import normalise
 from recovery.conf import conf
-from recovery.models import Email, EmailEvent, ResetRequest, moves
+from recovery.models import CaseTelling, Email, EmailEvent, ResetRequest, moves
 from recovery.models.batches import unmatched_events
 from recovery.reasons import EmailState, Part
 
@@ -33,7 +33,8 @@ SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweep
 @dataclass(frozen=True, slots=True)
 class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
-    late, tried; how many reports were matched. ``left``: mail that is due waits for the next sweep."""
+    late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
+    there were at telling a case. ``left``: mail that is due waits for the next sweep."""
 
     decided: int
     expired: int
@@ -41,10 +42,15 @@ class Swept:
     late: int
     tried: int
     matched: int
+    followed_up: int
+    told: int
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("decided", "expired", "freed", "late", "tried", "matched")}
+        return {
+            name: getattr(self, name)
+            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told")
+        }
 
 
 def sweep(stop: Event | None = None) -> Swept:
@@ -58,6 +64,9 @@ def sweep(stop: Event | None = None) -> Swept:
     decided = _decide_due(BATCH)
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
+    followed_up = sum(_one(resets.follow_up, pk) for pk in resets.lost())
+    cases.close_late()
+    told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
         decided=decided,
@@ -66,6 +75,8 @@ def sweep(stop: Event | None = None) -> Swept:
         late=len(late),
         tried=drained.tried,
         matched=matched,
+        followed_up=followed_up,
+        told=told,
         left=drained.left,
     )
 
@@ -81,10 +92,10 @@ def _decide_due(most: int) -> int:
     return sum(_one(resets.decide, pk) for pk in list(requests))
 
 
-def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
+def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
     """One item; what it alone stumbles over must not keep the others waiting. Without the database all would."""
     try:
-        return take_on(pk) is not None
+        return take_on(pk) not in (None, False)
     except (InterfaceError, OperationalError):
         raise
     except Exception:
@@ -106,6 +117,8 @@ def outlook() -> Swept:
         late=late.count(),
         tried=due.count() + freed,
         matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
+        followed_up=len(resets.lost()),
+        told=CaseTelling.objects.due().count(),
     )
 
 

@@ -3,19 +3,23 @@
 from django.contrib import admin
 
 from recovery.admin.audit import AuditEventAdmin
+from recovery.admin.backups import BackupAddressAdmin
+from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.requests import ResetRequestAdmin
 from recovery.admin.routes import RouteStateAdmin
 from recovery.admin.users import UserRecoveryMixin
-from recovery.models import AuditEvent, Email, LevelSwitch, ResetRequest, RouteState
+from recovery.models import AuditEvent, BackupAddress, Email, LevelSwitch, ResetRequest, RouteState, SupportCase
 
 __all__ = [
     "AuditEventAdmin",
+    "BackupAddressAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
     "ResetRequestAdmin",
     "RouteStateAdmin",
+    "SupportCaseAdmin",
     "UserRecoveryMixin",
 ]
 
@@ -24,3 +28,5 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(SupportCase, SupportCaseAdmin)
+admin.site.register(BackupAddress, BackupAddressAdmin)

@@ -1,7 +1,9 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.audit import AuditEvent
+from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce
+from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
@@ -13,7 +15,10 @@ from recovery.models.tokens import ResetToken
 
 __all__ = [
     "AuditEvent",
+    "BackupAddress",
     "Bounce",
+    "CaseNote",
+    "CaseTelling",
     "Decision",
     "Email",
     "EmailEvent",
@@ -23,5 +28,6 @@ __all__ = [
     "ResetRequest",
     "ResetToken",
     "RouteState",
+    "SupportCase",
     "Suppression",
 ]
