@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from recovery import audit, heartbeats, limits, tokens
 from recovery.conf import conf
-from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
+from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken, SupportCase
 from recovery.models.primary import atomic
 from recovery.reasons import Action, Outcome, TokenState
 
@@ -25,6 +25,7 @@ class Purged:
     heartbeats: int
     emails: int
     requests: int
+    cases: int
     trail: int
 
     def as_dict(self) -> dict[str, int]:
@@ -39,6 +40,7 @@ def purge() -> Purged:
         heartbeats=heartbeats.purge(),
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
+        cases=_cases_before(_before("requests")),
         trail=_trail_before(_before("audit")),
     )
 
@@ -52,6 +54,7 @@ def outlook() -> Purged:
         heartbeats=heartbeats.purgeable().count(),
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
+        cases=_old_cases(requests).count() if requests else 0,
         trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,
     )
 
@@ -73,6 +76,15 @@ def _old_requests(moment: datetime) -> "models.QuerySet[ResetRequest]":
     return decided.filter(requested_at__lt=moment).exclude(pk__in=live.values("request")).order_by()
 
 
+def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
+    """Cases that were closed before ``moment``; an open one stays, however old."""
+    return SupportCase.objects.filter(closed_at__lt=moment)
+
+
+def _cases_before(moment: datetime | None) -> int:
+    return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
 def _emails_before(moment: datetime | None) -> int:
     gone = 0
     while moment and (keys := list(_old_emails(moment).values_list("pk", flat=True)[:BATCH])):
@@ -92,6 +104,7 @@ def _requests_before(moment: datetime | None) -> int:
             Decision.objects.filter(request__in=keys)._raw_delete(router.db_for_write(Decision))
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
+            SupportCase.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

@@ -82,7 +82,12 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         _dict_of(_is_door),
         f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, the others are texts",
     ),
+    "BACKUP_WAIT": _DURATION,
     "BASE_URL": _TEXT,
+    "CASE_TARGETS": (
+        _is_list_of(lambda entry: isinstance(entry, Mapping) and _is(str)(entry.get("TARGET"))),
+        "a list of dicts, each with TARGET, a dotted path",
+    ),
     "CHANGE_PASSWORD_URL": _TEXT,
     "COOLDOWN": _DURATION,
     "FROM_EMAIL": _TEXT_OR_NONE,

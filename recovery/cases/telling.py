@@ -21,6 +21,7 @@ from recovery import alarms, bell
 from recovery.cases import wording
 from recovery.cases.targets import Answer
 from recovery.conf import conf
+from recovery.exceptions import RecoveryError
 from recovery.models import CaseTelling, SupportCase
 from recovery.models.insertion import insert
 from recovery.reasons import Alarm, CaseNews, TellingState
@@ -111,7 +112,8 @@ def _answer(telling: CaseTelling) -> Answer:
         answer: Answer = target.module.send(words, target.options)
     except Exception as error:  # noqa: BLE001 - whatever a target's code does, the case stays and is tried again
         logger.warning("case %s: %s failed (%s)", telling.case_id, target.name, type(error).__name__)
-        return Answer(detail=type(error).__name__)
+        says = str(error) if isinstance(error, RecoveryError) else type(error).__name__
+        return Answer(ours=isinstance(error, RecoveryError), detail=says)
     return answer
 
 

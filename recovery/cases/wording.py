@@ -64,6 +64,7 @@ def of(case: SupportCase, news: CaseNews, *, attempt: int = 1) -> Words:
                 "reason": case.reason,
                 "reference": reference,
                 "account": case.user_key,
+                "name": name,
                 "opened_at": _moment(case.opened_at),
                 "closed_at": _moment(case.closed_at) if case.closed_at else None,
                 "end": case.end,
