@@ -172,6 +172,10 @@ RECOVERY = {
     "WEBHOOKS": {"postmark": {}} if POSTMARK_SERVER_TOKEN else {},
 }
 
+# Where support hears of people whom no mail reaches.
+if case_mail := env.str("CASE_MAIL_TO", default=""):
+    RECOVERY["CASE_TARGETS"] = [{"TARGET": "recovery.cases.targets.email", "TO": case_mail}]
+
 # Where `manage.py demo` shows the mail that it sent; the home page links there.
 INBOX_URL = env.str("INBOX_URL", default="")
 

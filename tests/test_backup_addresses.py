@@ -71,6 +71,14 @@ def test_a_session_cannot_guess_the_password_here(user: Any) -> None:
     assert not BackupAddress.objects.exists()
 
 
+def test_new_codes_are_not_sent_without_end(user: Any) -> None:
+    client = signed_in(user)
+    page = added(client, SPARE).url
+    answers = [client.post(page, {"again": "1"}) for _ in range(10)]
+    assert [answer.context["was_sent"] for answer in answers] == [*[True] * 9, False]
+    assert "too often" in answers[-1].content.decode()
+
+
 def test_a_code_can_be_tried_five_times(user: Any) -> None:
     client = signed_in(user)
     page = added(client, SPARE).url

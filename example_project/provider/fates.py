@@ -34,6 +34,7 @@ class Fate:
     meaning: str
     steps: tuple[Step, ...] = ()
     refused: bool = False
+    once: bool = False  # whoever writes a second time is delivered to
 
 
 DELIVERED = Fate("delivered", "Delivered at once.", (Step(0.2, Record.DELIVERY),))
@@ -43,6 +44,12 @@ CHOSEN = {
     for fate in (
         Fate("bounce+hard", "Comes back for good: no such mailbox (550 5.1.1).", (Step(0.3, Record.HARD_BOUNCE),)),
         Fate("bounce+soft", "Comes back this time: the mailbox is full (452 4.2.2).", (Step(0.3, Record.SOFT_BOUNCE),)),
+        Fate(
+            "full",
+            "Comes back the first time: the mailbox is full (452 4.2.2). Then there is room.",
+            (Step(0.3, Record.SOFT_BOUNCE),),
+            once=True,
+        ),
         Fate("slow", "Accepted at once, delivered after some seconds.", (Step(6.0, Record.DELIVERY),)),
         Fate(
             "defer",

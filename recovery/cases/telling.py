@@ -6,6 +6,7 @@ length, ``Retry-After`` is honoured and capped. Each try has the same key, so th
 
 import logging
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,10 +76,10 @@ def queue(case: SupportCase, news: CaseNews) -> None:
         bell.ring("recovery.tell_case")
 
 
-def tell_due() -> int:
-    """Tell what is due; returns how many tries there were."""
-    due = list(CaseTelling.objects.due().values_list("pk", flat=True)[:BATCH])
-    return sum(tell(pk) for pk in due)
+def tell_due(*, seconds: float = 10.0) -> int:
+    """Tell what is due, beginning none after so many seconds; returns how many tries there were."""
+    due, until = list(CaseTelling.objects.due().values_list("pk", flat=True)[:BATCH]), time.monotonic() + seconds
+    return sum(tell(pk) for pk in due if time.monotonic() < until)
 
 
 def tell(telling_id: UUID) -> bool:

@@ -28,20 +28,24 @@ BATCH: Final = 200
 
 
 def follow_up(email_id: UUID) -> bool:
-    """Climb for each account whose link this mail carried, once; then deliver what was queued. False: nothing was due.
+    """Climb, and deliver what was queued; False: nothing was due. Commits as ``climb`` does, and then each delivery."""
+    emails = climb(email_id)
+    for each in emails or ():
+        if each.state == EmailState.QUEUED:
+            delivery.deliver(each.pk)
+    return emails is not None
 
-    One commit for the mail, then those of each delivery. Whoever got in meanwhile, or has a newer link on its way,
-    needs nothing; inactive accounts get nothing.
+
+def climb(email_id: UUID) -> list[Email] | None:
+    """Take the next rung for each account whose link this mail carried, once, for a caller that drains the queue
+    anyway; what was queued, None where nothing was due. One commit.
+
+    Whoever got in meanwhile, or has a newer link on its way, needs nothing; inactive accounts get nothing.
     """
     with atomic(Email):
         if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
-            return False
-        email = Email.objects.select_related("request").get(pk=email_id)
-        emails = _climb(email)
-    for each in emails:
-        if each.state == EmailState.QUEUED:
-            delivery.deliver(each.pk)
-    return True
+            return None
+        return _climb(Email.objects.select_related("request").get(pk=email_id))
 
 
 def lost() -> Sequence[UUID]:

@@ -8,7 +8,7 @@ import pytest
 from django.core import mail
 from django.template import Context, Template
 
-from recovery import outbox, resets, suppressions, sweep
+from recovery import outbox, resets, suppressions, sweep, timelines
 from recovery.models import AuditEvent, Email, ResetRequest, ResetToken, SupportCase
 from recovery.reasons import Action, CaseEnd, CaseReason, EmailKind, EmailReason, EmailState, EmailVerb, Outcome
 from tests.asking import ask, asked, browser, set_password, work
@@ -52,6 +52,8 @@ def test_a_bounce_brings_a_fresh_link_to_the_backup_address_and_the_person_in(us
 def test_staff_read_in_the_timeline_that_it_went_to_the_backup_address(user: Any) -> None:
     with_backup(user)
     fails(asks(user))
+    steps = [step.what for step in timelines.of_request(asked())]
+    assert steps.index("bounced") < steps.index("backup_mailed")
     [line] = AuditEvent.objects.filter(action=Action.BACKUP_MAILED)
     assert (line.request_id, line.email_id) == (asked().pk, newest_reset().pk)
 
@@ -99,6 +101,7 @@ def test_without_a_backup_address_support_gets_one_case_which_closes_itself(user
     [case] = SupportCase.objects.all()
     assert (case.reason, case.user_key, case.request) == (CaseReason.BOUNCED_NO_BACKUP, str(user.pk), asked())
     assert asked().outcome == Outcome.ESCALATED
+    assert "case_opened" in [step.what for step in timelines.of_request(asked())]
     let_pass(timedelta(minutes=2))
     fails(asks(user))
     case.refresh_from_db()
