@@ -31,6 +31,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {"emails": timedelta(days=400), "requests": timedelta(days=400), "audit": None},
+    "RETURN_PATH_DOMAIN": None,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -121,6 +122,12 @@ class Conf:
     def RETENTION(self) -> Mapping[str, timedelta | None]:
         """How long emails, requests and the trail are kept; None keeps for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
+
+    @property
+    def RETURN_PATH_DOMAIN(self) -> str | None:
+        """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
+        None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
+        return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:
