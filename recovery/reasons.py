@@ -155,6 +155,22 @@ class BounceClass(TextChoices):
     COMPLAINT = "complaint", _("the person reported it as spam")
 
 
+class SuppressionReason(TextChoices):
+    """Why an address must not be mailed now."""
+
+    BOUNCED = "bounced", _("mail to it came back for good")
+    COMPLAINED = "complained", _("the person reported mail of this kind as spam")
+    STAFF = "staff", _("staff stopped it")
+
+
+class Lift(TextChoices):
+    """What ended a suppression before its time."""
+
+    DELIVERY = "delivery", _("mail arrived there again")
+    ADDRESS_CHANGE = "address_change", _("it was made the address of an account anew")
+    STAFF = "staff", _("staff lifted it")
+
+
 class EmailVerb(TextChoices):
     """What moves a mail from one state to the next."""
 
@@ -242,6 +258,7 @@ class Part(TextChoices):
     WORKER = "worker", _("worker")
     ROUTE = "route", _("way out for mail")
     QUEUE = "queue", _("mail that waits")
+    WEBHOOK = "webhook", _("provider that reports back")
 
 
 class Alarm(TextChoices):
@@ -253,6 +270,7 @@ class Alarm(TextChoices):
     TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")
     RENDER_ERROR = "render_error", _("a mail could not be rendered")
     POISON = "poison", _("a mail was set aside after too many tries")
+    WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
 
 
 class TokenState(TextChoices):
@@ -325,3 +343,5 @@ class Action(TextChoices):
     LEVEL_CHANGED = "level.changed", _("mail level was changed by staff")
     SUPPRESSED = "address.suppressed", _("address must not be mailed any more")
     SUPPRESSION_LIFTED = "address.released", _("address may be mailed again")
+    PROVIDER_LIFT_ASKED = "address.release_asked", _("provider was asked to take an address off its list")
+    PROVIDER_LIFTED = "address.release_tried", _("what the provider made of it")

@@ -92,6 +92,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
         lambda value: value is None or (_dict_of(_is(str, Promise))(value) and {"NAME", "URL"} <= set(value)),
@@ -121,7 +122,11 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "the number of proxies in front of the site, 0 or more",
     ),
     "UNKNOWN_ACCOUNT_MAIL": _SWITCH,
-    "WEBHOOKS": (_dict_of(_is(Mapping)), "a dict with a dict for each provider"),
+    "WEBHOOKS": (
+        _dict_of(lambda each: _is(Mapping)(each) and _is_list_of(_is(str))(each.get("TOPICS", ()))),
+        "a dict with a dict for each provider; TOPICS is a list of texts",
+    ),
+    "WEBHOOK_SILENCE": _DURATION,
 }
 
 
@@ -140,6 +145,10 @@ def strange_keys() -> Iterator[tuple[str, str, Collection[str]]]:
     found: list[tuple[str, Mapping[str, Any], Collection[str]]] = [
         *((f"[{name!r}]", sound(name), DEFAULTS[name]) for name in sorted(MERGED)),
         ("['WEBHOOKS']", sound("WEBHOOKS"), webhooks.PROVIDERS),
+        *(
+            (f"['WEBHOOKS'][{esp!r}]", given, ("TOPICS",) if esp == "amazon_ses" else ())
+            for esp, given in sound("WEBHOOKS").items()
+        ),
         ("['NO_PASSWORD_SIGN_IN']", sound("NO_PASSWORD_SIGN_IN") or {}, ("NAME", "URL")),
         ("['SITE_MAIL']", sound("SITE_MAIL") or {}, SITE_MAIL_KEYS),
         *((f"['AUDIENCES'][{name!r}]", door, DOOR_KEYS) for name, door in sound("AUDIENCES").items()),

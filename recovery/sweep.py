@@ -14,13 +14,10 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from recovery import delivery, feedback, heartbeats, resets, routes, site_mail
-from recovery.addresses import normalise
+from recovery import delivery, feedback, heartbeats, news, resets, routes, site_mail
 from recovery.conf import conf
-from recovery.models import Email, EmailEvent, ResetRequest, moves
-from recovery.models.batches import unmatched_events
+from recovery.models import Email, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -58,6 +55,7 @@ def sweep(stop: Event | None = None) -> Swept:
     decided = _decide_due(BATCH)
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
+    news.look()
     heartbeats.beat(Part.SWEEP)
     return Swept(
         decided=decided,
@@ -105,7 +103,7 @@ def outlook() -> Swept:
         freed=freed,
         late=late.count(),
         tried=due.count() + freed,
-        matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
+        matched=feedback.waiting(),
     )
 
 
@@ -113,8 +111,3 @@ def _late() -> "QuerySet[Email]":
     """Past its time and surely never sent."""
     waiting = Email.objects.filter(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None)
     return waiting.filter(doubt_count=0, send_by__lte=Now())
-
-
-def _has_email(event: EmailEvent) -> bool:
-    same = Email.objects.filter(esp=event.esp, esp_message_id=event.esp_message_id)
-    return same.filter(recipient_key=normalise(event.recipient)).exists()
