@@ -54,6 +54,7 @@ PEOPLE = (
     ),
     Person("lewis", "full@example.org", "has a full mailbox and no backup address", "Lewis", "Carroll"),
     Person("joan", "defer@example.org", "has a mail server that asks to come back later", "Joan", "Clarke"),
+    Person("greta", "optout@example.org", "has opted out of marketing, here and at the provider", "Greta", "Garbo"),
     Person("groucho", "complaint@example.org", "reports mail as spam", "Groucho", "Marx"),
     Person("mary", "slow@example.org", "has a provider that takes its time", "Mary", "Jackson"),
     Person("harpo", "silent@example.org", "has mail swallowed without a word", "Harpo", "Marx"),

@@ -22,6 +22,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
     "POST_RESET_LOGIN": False,
@@ -33,7 +34,13 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "staff": (20, timedelta(hours=1)),
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
-    "RETENTION": {"emails": timedelta(days=400), "requests": timedelta(days=400), "audit": None},
+    "RETENTION": {
+        "raw_events": timedelta(days=30),
+        "emails": timedelta(days=400),
+        "requests": timedelta(days=400),
+        "audit": None,
+    },
+    "RETURN_PATH_DOMAIN": None,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -43,6 +50,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRUSTED_PROXIES": 0,
     "UNKNOWN_ACCOUNT_MAIL": False,
     "WEBHOOKS": {},
+    "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
 MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
 
@@ -111,6 +119,12 @@ class Conf:
         return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
+    def MARKETING_STREAMS(self) -> Sequence[str]:
+        """Names of the provider's streams, categories or tags that carry marketing: what comes back about those never
+        stops recovery mail."""
+        return cast(Sequence[str], self._read("MARKETING_STREAMS"))
+
+    @property
     def MAY_ACT_ON(self) -> str | None:
         """Dotted path of (actor, user) -> bool: whom a member of staff reaches."""
         return cast("str | None", self._read("MAY_ACT_ON"))
@@ -132,8 +146,14 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long emails, requests and the trail are kept; None keeps for good."""
+        """How long what providers posted (raw_events), emails, requests and the trail are kept; None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
+
+    @property
+    def RETURN_PATH_DOMAIN(self) -> str | None:
+        """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
+        None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
+        return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:
@@ -179,8 +199,14 @@ class Conf:
 
     @property
     def WEBHOOKS(self) -> Mapping[str, Mapping[str, Any]]:
-        """Providers that must be able to report back; a missing secret is then an error."""
+        """Providers that must be able to report back; a missing secret is then an error. Of amazon_ses, TOPICS lists
+        the topics that are heard, and their signatures are checked."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("WEBHOOKS"))
+
+    @property
+    def WEBHOOK_SILENCE(self) -> timedelta:
+        """How long after mail left by a provider of WEBHOOKS its silence is an alarm."""
+        return cast(timedelta, self._read("WEBHOOK_SILENCE"))
 
 
 conf: Final = Conf()

@@ -159,6 +159,22 @@ class BounceClass(TextChoices):
     COMPLAINT = "complaint", _("the person reported it as spam")
 
 
+class SuppressionReason(TextChoices):
+    """Why an address must not be mailed now."""
+
+    BOUNCED = "bounced", _("mail to it came back for good")
+    COMPLAINED = "complained", _("the person reported mail of this kind as spam")
+    STAFF = "staff", _("staff stopped it")
+
+
+class Lift(TextChoices):
+    """What ended a suppression before its time."""
+
+    DELIVERY = "delivery", _("mail arrived there again")
+    ADDRESS_CHANGE = "address_change", _("it was made the address of an account anew")
+    STAFF = "staff", _("staff lifted it")
+
+
 class EmailVerb(TextChoices):
     """What moves a mail from one state to the next."""
 
@@ -246,6 +262,7 @@ class Part(TextChoices):
     WORKER = "worker", _("worker")
     ROUTE = "route", _("way out for mail")
     QUEUE = "queue", _("mail that waits")
+    WEBHOOK = "webhook", _("provider that reports back")
 
 
 class Alarm(TextChoices):
@@ -258,6 +275,7 @@ class Alarm(TextChoices):
     RENDER_ERROR = "render_error", _("a mail could not be rendered")
     POISON = "poison", _("a mail was set aside after too many tries")
     CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
+    WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
 
 
 class CaseReason(TextChoices):
@@ -388,3 +406,5 @@ class Action(TextChoices):
     CASE_ASSIGNED = "case.assigned", _("support case was assigned")
     CASE_NOTED = "case.noted", _("note was added to a support case")
     CASE_CLOSED = "case.closed", _("support case was closed")
+    PROVIDER_LIFT_ASKED = "address.release_asked", _("provider was asked to take an address off its list")
+    PROVIDER_LIFTED = "address.release_tried", _("what the provider made of it")

@@ -14,13 +14,10 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from recovery import cases, delivery, feedback, heartbeats, resets, routes, site_mail
-from recovery.addresses import normalise
+from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
 from recovery.conf import conf
-from recovery.models import CaseTelling, Email, EmailEvent, ResetRequest, moves
-from recovery.models.batches import unmatched_events
+from recovery.models import CaseTelling, Email, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -65,6 +62,7 @@ def sweep(stop: Event | None = None) -> Swept:
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
+    news.look()
     cases.close_late()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
@@ -116,7 +114,7 @@ def outlook() -> Swept:
         freed=freed,
         late=late.count(),
         tried=due.count() + freed,
-        matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
+        matched=feedback.waiting(),
         followed_up=len(resets.lost()),
         told=CaseTelling.objects.due().count(),
     )
@@ -126,8 +124,3 @@ def _late() -> "QuerySet[Email]":
     """Past its time and surely never sent."""
     waiting = Email.objects.filter(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None)
     return waiting.filter(doubt_count=0, send_by__lte=Now())
-
-
-def _has_email(event: EmailEvent) -> bool:
-    same = Email.objects.filter(esp=event.esp, esp_message_id=event.esp_message_id)
-    return same.filter(recipient_key=normalise(event.recipient)).exists()

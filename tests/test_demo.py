@@ -30,6 +30,7 @@ TITLES = (
     "A full mailbox without backup address, a case, its end",
     "A failure that passes",
     "A complaint",
+    "Opted out of marketing, and in again",
 )
 has_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="Reads other processes from /proc.")
 pytestmark = [
@@ -77,6 +78,7 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
         [*SENDING, "bounced", "case opened", "sent again", "opened", "completed", "case closed"],
         [*SENDING, "deferred", "delivered"],
         [*SENDING, "delivered", "complained"],
+        [*SENDING, "delivered", "opened", "completed"],
     ], printed
     assert code == 0, printed
     seconds = [float(value) for _, value in MOMENT.findall(printed)]
@@ -87,7 +89,7 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
 
 def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_database: dict[str, str]) -> None:
     code, printed, timelines = once(given_database, "--without-webhooks")
-    assert timelines == [[*SENDING, "opened", "completed"], *[SENDING] * 4], printed
+    assert timelines == [[*SENDING, "opened", "completed"], *[SENDING] * 4, [*SENDING, "opened", "completed"]], printed
     assert code == 1
     assert "delivered" in printed.splitlines()[-1]
 

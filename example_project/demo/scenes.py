@@ -1,20 +1,26 @@
 """What may go wrong with a mail, and what follows by itself: over real HTTP and read from the rows, as in ``story``."""
 
+import os
 from collections.abc import Callable
+from typing import Final
 
+import requests
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from example_project import seeds
 from example_project.demo.story import Moment, Story, StoryFailed, opened, sending, wait_for
 from example_project.demo.visitor import Visitor
+from recovery import suppressions
 from recovery.accounts import key_of
 from recovery.models import Email, ResetRequest, SupportCase, Suppression
-from recovery.reasons import CaseEnd, EmailKind, EventKind
+from recovery.reasons import CaseEnd, EmailKind, EventKind, SuppressionReason
+
+INACTIVE: Final = 406  # Postmark: this recipient gets no mail of this stream
 
 
 class Scenes:
-    """Four tales of one story's stage."""
+    """Five tales of one story's stage."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -26,6 +32,7 @@ class Scenes:
             ("A full mailbox without backup address, a case, its end", self.case),
             ("A failure that passes", self.passing),
             ("A complaint", self.complaint),
+            ("Opted out of marketing, and in again", self.opted_out),
         ]
 
     def backup(self) -> list[Moment]:
@@ -90,6 +97,31 @@ class Scenes:
         moments.append(self._event(request, EventKind.COMPLAINED))
         self._is_left_alone(groucho)
         return moments
+
+    def opted_out(self) -> list[Moment]:
+        """Greta wants no marketing, here and at the provider; the reset comes all the same."""
+        greta = _person("greta")
+        suppressions.add(greta.address, reason=SuppressionReason.COMPLAINED, source="newsletter", kind=EmailKind.SITE)
+        if self._newsletter_to(greta.address) != INACTIVE:
+            raise StoryFailed("The provider took a newsletter to somebody who has unsubscribed.")
+        self.story.say("The provider refuses the newsletter to her.")
+        visitor, request = self._mailed(greta)
+        moments = [*self._sent(request), self._event(request, EventKind.DELIVERED)]
+        self.story.set_password(visitor, self.story.mail_to(greta.address))
+        request.refresh_from_db()
+        return [*moments, opened(request), Moment("completed", request.completed_at)]
+
+    def _newsletter_to(self, address: str) -> int:
+        """What the provider answers to marketing: its error code, 0 for none."""
+        mail = {"From": "news@example.org", "To": address, "Subject": "News", "TextBody": "New books.",
+                "MessageStream": "broadcast"}  # fmt: skip
+        answer = requests.post(
+            f"{self.story.stage.plan.provider_url}email",
+            json=mail,
+            headers={"X-Postmark-Server-Token": os.environ["POSTMARK_SERVER_TOKEN"]},
+            timeout=10,
+        )
+        return int(answer.json()["ErrorCode"])
 
     def _mailed(self, person: seeds.Person) -> tuple[Visitor, ResetRequest]:
         visitor, request = self.story.ask(person.address)

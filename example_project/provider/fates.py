@@ -35,6 +35,7 @@ class Fate:
     steps: tuple[Step, ...] = ()
     refused: bool = False
     once: bool = False  # whoever writes a second time is delivered to
+    no_marketing: bool = False  # unsubscribed from every stream but the transactional one
 
 
 DELIVERED = Fate("delivered", "Delivered at once.", (Step(0.2, Record.DELIVERY),))
@@ -60,6 +61,12 @@ CHOSEN = {
             "complaint",
             "Delivered, then reported as spam by the person.",
             (Step(0.2, Record.DELIVERY), Step(3.0, Record.SPAM_COMPLAINT)),
+        ),
+        Fate(
+            "optout",
+            "Unsubscribed from marketing: the provider refuses it, and delivers what is transactional.",
+            (Step(0.2, Record.DELIVERY),),
+            no_marketing=True,
         ),
         Fate("silent", "Accepted, and then nothing is heard of it again."),
         Fate("reject", "Refused by the provider: an inactive recipient (error 406).", refused=True),

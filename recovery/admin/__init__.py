@@ -7,19 +7,33 @@ from recovery.admin.backups import BackupAddressAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
+from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
 from recovery.admin.routes import RouteStateAdmin
+from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
-from recovery.models import AuditEvent, BackupAddress, Email, LevelSwitch, ResetRequest, RouteState, SupportCase
+from recovery.models import (
+    AuditEvent,
+    BackupAddress,
+    Email,
+    LevelSwitch,
+    RawEvent,
+    ResetRequest,
+    RouteState,
+    SupportCase,
+    Suppression,
+)
 
 __all__ = [
     "AuditEventAdmin",
     "BackupAddressAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
+    "RawEventAdmin",
     "ResetRequestAdmin",
     "RouteStateAdmin",
     "SupportCaseAdmin",
+    "SuppressionAdmin",
     "UserRecoveryMixin",
 ]
 
@@ -30,3 +44,5 @@ admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
+admin.site.register(Suppression, SuppressionAdmin)
+admin.site.register(RawEvent, RawEventAdmin)

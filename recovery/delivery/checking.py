@@ -41,7 +41,7 @@ class Facts:
     level: MailLevel
     links: Mapping[UUID | None, Sequence[ResetToken]]
     people: Mapping[str, AbstractBaseUser]
-    suppressed: Mapping[str, str]
+    suppressed: Mapping[str, Mapping[str, str]]
 
 
 def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]]:
@@ -76,7 +76,7 @@ def _facts(emails: Sequence[Email], at: datetime) -> Facts:
         level=level.current(),
         links=links,
         people=accounts.by_keys(filter(None, keys)),
-        suppressed=suppressions.of(email.recipient_key for email in emails),
+        suppressed=suppressions.held(email.recipient_key for email in emails),
     )
 
 
@@ -113,7 +113,7 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
         return EmailVerb.FAIL, EmailReason.POISON
     if reason := level.holds(email.kind, facts.level):
         return EmailVerb.WITHHOLD, reason
-    if email.recipient_key in facts.suppressed:
+    if email.kind in facts.suppressed.get(email.recipient_key, ()):
         return EmailVerb.WITHHOLD, EmailReason.SUPPRESSED
     if email.kind == EmailKind.RESET:
         return _of_links(held, facts)

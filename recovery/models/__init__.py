@@ -8,6 +8,7 @@ from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
+from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
@@ -25,6 +26,7 @@ __all__ = [
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "RawEvent",
     "ResetRequest",
     "ResetToken",
     "RouteState",

@@ -149,7 +149,7 @@ def test_several_backup_addresses_are_tried_one_after_the_other(user: Any) -> No
 
 def test_the_next_request_of_a_suppressed_address_goes_to_the_backup(user: Any) -> None:
     with_backup(user)
-    suppressions.add(user.email, reason="hard", source="postmark")
+    suppressions.add(user.email, reason="bounced", source="postmark")
     ask(browser(), user.email)
     work()
     sweep.sweep()
@@ -160,7 +160,7 @@ def test_the_next_request_of_a_suppressed_address_goes_to_the_backup(user: Any) 
 
 
 def test_or_makes_a_case_and_says_so_to_staff(user: Any) -> None:
-    suppressions.add(user.email, reason="hard", source="postmark")
+    suppressions.add(user.email, reason="bounced", source="postmark")
     ask(browser(), user.email)
     work()
     sweep.sweep()
@@ -195,7 +195,7 @@ def test_a_backup_address_that_is_not_fit_gets_nothing(user: Any, backup: str) -
         if backup == "removed":
             signed_in(user).post(f"{BACKUPS}{row.pk}/remove/", {"password": "correct horse battery staple"})
         if backup == "suppressed":
-            suppressions.add(SPARE, reason="hard", source="postmark")
+            suppressions.add(SPARE, reason="bounced", source="postmark")
     fails(asks(user))
     assert bodies_to(SPARE) == []
     assert SupportCase.objects.count() == 1
