@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 from django.utils import timezone
 
 from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
-from tests.factories import PASSWORD
 
 
 def at_forgot(window: Window) -> None:
@@ -85,11 +85,10 @@ def at_forgotten(window: Window) -> None:
 
 
 def signed_in(window: Window, path: str) -> None:
-    window.open(f"/accounts/login/?next={path}")
-    window.page.get_by_label("Username").fill("amelie")
-    window.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    with window.page.expect_navigation():
-        window.page.locator("button[type=submit], input[type=submit]").first.click()
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="amelie"))
+    window.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": window.base}])
+    window.open(path)
 
 
 def at_backup_addresses(window: Window) -> None:
