@@ -90,7 +90,11 @@ def remove_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
             _tell(form, refused)
         else:
             return redirect("recovery:backup_addresses")
-    return render(request, "recovery/remove_backup_address.html", {"form": form, "backup": backup, **_site(request)})
+    return render(
+        request,
+        "recovery/remove_backup_address.html",
+        {"form": form, "backup": backup, "user": request.user, **_site(request)},
+    )
 
 
 def _own(request: HttpRequest, key: UUID) -> BackupAddress:
