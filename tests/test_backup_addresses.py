@@ -7,8 +7,8 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from recovery.models import AuditEvent, BackupAddress, Email
-from recovery.reasons import Action, BackupState, EmailKind, EmailReason, EmailState
+from recovery.models import AuditEvent, BackupAddress, Email, ResetToken
+from recovery.reasons import Action, BackupState, EmailKind, EmailReason, EmailState, TokenState
 from tests.asking import browser
 from tests.factories import PASSWORD, UserFactory
 from tests.following import let_pass
@@ -183,6 +183,7 @@ def test_a_link_at_a_backup_address_dies_with_its_removal(user: Any) -> None:
     fails(asks(user))
     [link] = re.findall(r"https://library.example(/recovery/reset/\S+)", bodies_to(SPARE)[-1])
     signed_in(user).post(f"{BACKUPS}{backup.pk}/remove/", {"password": PASSWORD})
+    assert ResetToken.objects.get(address=SPARE).state == TokenState.REVOKED
     client = browser()
     page = client.get(client.get(link).url)
     assert page.context["reason"] == "invalid"
