@@ -10,6 +10,11 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
+
+from recovery.accounts import key_of
+from recovery.conf import conf
+from recovery.models import BackupAddress
 
 PASSWORD = "open sesame 1001"  # noqa: S105
 
@@ -28,6 +33,7 @@ class Person:
     is_staff: bool = False
     is_superuser: bool = False
     rights: tuple[str, ...] = ()
+    backup: str = ""
 
 
 PEOPLE = (
@@ -38,7 +44,18 @@ PEOPLE = (
     ),
     Person("marie", "curie@example.org", "shares an address with pierre", "Marie", "Curie"),
     Person("pierre", "curie@example.org", "shares an address with marie", "Pierre", "Curie"),
-    Person("edgar", "bounce+hard@example.org", "has an address that bounces", "Edgar", "Codd"),
+    Person(
+        "edgar",
+        "bounce+hard@example.org",
+        "has an address that bounces, and a backup address",
+        "Edgar",
+        "Codd",
+        backup="edgar.at.home@example.org",
+    ),
+    Person("lewis", "full@example.org", "has a full mailbox and no backup address", "Lewis", "Carroll"),
+    Person("joan", "defer@example.org", "has a mail server that asks to come back later", "Joan", "Clarke"),
+    Person("greta", "optout@example.org", "has opted out of marketing, here and at the provider", "Greta", "Garbo"),
+    Person("groucho", "complaint@example.org", "reports mail as spam", "Groucho", "Marx"),
     Person("mary", "slow@example.org", "has a provider that takes its time", "Mary", "Jackson"),
     Person("harpo", "silent@example.org", "has mail swallowed without a word", "Harpo", "Marx"),
     Person("admin", "admin@example.org", "staff with all rights", is_staff=True, is_superuser=True),
@@ -78,6 +95,16 @@ def plant() -> None:
             },
         )
         user.user_permissions.set(_permissions(person.rights))
+        if person.backup:
+            BackupAddress.objects.update_or_create(
+                user_key=key_of(user),
+                address_key=person.backup,
+                defaults={
+                    "address": person.backup,
+                    "code_until": timezone.now(),
+                    "confirmed_at": timezone.now() - conf.BACKUP_WAIT,
+                },
+            )
 
 
 def _permissions(names: tuple[str, ...]) -> list[Permission]:

@@ -164,11 +164,14 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Account recovery
 
+CASE_MAIL_TO = env.str("CASE_MAIL_TO", default="")  # where support hears of people whom no mail reaches
+
 RECOVERY = {
     "BASE_URL": env.str("RECOVERY_BASE_URL", default="http://127.0.0.1:8000" if DEBUG else env.NOTSET),
     "SITE_NAME": "Riverside Library",
     "SUPPORT_CONTACT": "help@riverside-library.example",
     "NO_PASSWORD_SIGN_IN": {"NAME": "the city card", "URL": "https://card.riverside.example/"},
+    "CASE_TARGETS": [{"TARGET": "recovery.cases.targets.email", "TO": CASE_MAIL_TO}] if CASE_MAIL_TO else [],
     "WEBHOOKS": {"postmark": {}} if POSTMARK_SERVER_TOKEN else {},
 }
 

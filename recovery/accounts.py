@@ -53,6 +53,13 @@ class Account:
     def verified_addresses(self) -> list[str]:
         return [address.text for address in self.addresses if address.verified]
 
+    @property
+    def public_name(self) -> str:
+        """The user name, where it tells no address: what a mail to a backup address may say."""
+        name = self.user.get_username()
+        own = {normalise(address.text) for address in self.addresses}
+        return "" if "@" in name or normalise(name) in own else name
+
 
 def find(identifier: str = "", *, user: AbstractBaseUser | None = None) -> list[Account]:
     """The accounts that ``identifier`` means, or the one of ``user``. What ``ACCOUNTS`` replaces.

@@ -1,4 +1,5 @@
-"""Registers the tasks and the system checks. Web processes know the tasks, so eager mode works there too."""
+"""Registers the tasks, the system checks and the receiver of anymail's events. Web processes know the tasks, so eager
+mode works there too."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -10,4 +11,8 @@ class RecoveryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from recovery import checks, tasks  # noqa: F401
+        from anymail.signals import tracking
+
+        from recovery import checks, tasks, webhooks  # noqa: F401
+
+        tracking.connect(webhooks.tracked, dispatch_uid="recovery")

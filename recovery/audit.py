@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from recovery.models import AuditEvent, Email, ResetRequest
+from recovery.models.batches import Statement, insert_new
 from recovery.models.insertion import insert
 
 _Facts = ParamSpec("_Facts")
@@ -67,3 +68,9 @@ def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> Non
     events = [AuditEvent(action=action, user_key=user_key, request_id=request) for user_key, request in subjects]
     if events:
         insert(*events)
+
+
+def statement_of(events: Sequence[AuditEvent]) -> Statement:
+    """Any number of rows that ``event`` made, to be written together with what they record."""
+    names = [field.name for field in AuditEvent._meta.concrete_fields]
+    return insert_new(AuditEvent, names, [[getattr(event, name) for name in names] for event in events])

@@ -15,22 +15,32 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
+    "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
+    "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
     "POST_RESET_LOGIN": False,
     "REQUEST_LIMITS": {
         "address": (5, timedelta(hours=1)),
+        "backup_address": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
-    "RETENTION": {"emails": timedelta(days=400), "requests": timedelta(days=400), "audit": None},
+    "RETENTION": {
+        "raw_events": timedelta(days=30),
+        "emails": timedelta(days=400),
+        "requests": timedelta(days=400),
+        "audit": None,
+    },
+    "RETURN_PATH_DOMAIN": None,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -40,6 +50,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRUSTED_PROXIES": 0,
     "UNKNOWN_ACCOUNT_MAIL": False,
     "WEBHOOKS": {},
+    "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
 MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
 
@@ -73,9 +84,19 @@ class Conf:
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
+    def BACKUP_WAIT(self) -> timedelta:
+        """How long after its confirmation a backup address gets no reset link."""
+        return cast(timedelta, self._read("BACKUP_WAIT"))
+
+    @property
     def BASE_URL(self) -> str:
         """Where this site lives; every link in a mail starts with it, never with the request's host."""
         return cast(str, self._read("BASE_URL"))
+
+    @property
+    def CASE_TARGETS(self) -> Sequence[Mapping[str, Any]]:
+        """Where support cases are told, beside the admin: TARGET, a dotted path, NAME, and what the target needs."""
+        return cast(Sequence[Mapping[str, Any]], self._read("CASE_TARGETS"))
 
     @property
     def CHANGE_PASSWORD_URL(self) -> str:
@@ -96,6 +117,12 @@ class Conf:
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def MARKETING_STREAMS(self) -> Sequence[str]:
+        """Names of the provider's streams, categories or tags that carry marketing: what comes back about those never
+        stops recovery mail."""
+        return cast(Sequence[str], self._read("MARKETING_STREAMS"))
 
     @property
     def MAY_ACT_ON(self) -> str | None:
@@ -119,8 +146,14 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long emails, requests and the trail are kept; None keeps for good."""
+        """How long what providers posted (raw_events), emails, requests and the trail are kept; None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
+
+    @property
+    def RETURN_PATH_DOMAIN(self) -> str | None:
+        """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
+        None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
+        return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:
@@ -166,8 +199,14 @@ class Conf:
 
     @property
     def WEBHOOKS(self) -> Mapping[str, Mapping[str, Any]]:
-        """Providers that must be able to report back; a missing secret is then an error."""
+        """Providers that must be able to report back; a missing secret is then an error. Of amazon_ses, TOPICS lists
+        the topics that are heard, and their signatures are checked."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("WEBHOOKS"))
+
+    @property
+    def WEBHOOK_SILENCE(self) -> timedelta:
+        """How long after mail left by a provider of WEBHOOKS its silence is an alarm."""
+        return cast(timedelta, self._read("WEBHOOK_SILENCE"))
 
 
 conf: Final = Conf()

@@ -1,6 +1,6 @@
-"""The two cookies of the pages: "this browser asked" and, for one link's path, the link's secret.
+"""The cookies of the pages: "this browser asked"; for one link's path, the link's secret; "your main address failed".
 
-Neither costs a session row. The secret rests in the person's browser alone, for thirty minutes.
+None costs a session row. The secret rests in the person's browser alone, for thirty minutes.
 """
 
 import time
@@ -20,6 +20,8 @@ VERIFIER: Final = "recovery_token"  # Django's error reports hide cookies; other
 SALT: Final = "recovery.asked"
 VERIFIER_SECONDS: Final = 30 * 60
 ASKED_SECONDS: Final = 60 * 60
+UNREACHED: Final = "recovery_unreached"
+UNREACHED_SECONDS: Final = 10 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,19 @@ def read_verifier(request: HttpRequest) -> str:
 
 def drop_verifier(response: HttpResponse, selector: str) -> None:
     response.delete_cookie(VERIFIER, path=_path(selector), samesite="Lax")
+
+
+def keep_unreached(response: HttpResponse, *, path: str, secure: bool) -> None:
+    """Let the page at ``path`` tell this browser that mail to the main address failed."""
+    _set(response, UNREACHED, signing.dumps(UNREACHED, salt=UNREACHED), path, UNREACHED_SECONDS, secure=secure)
+
+
+def read_unreached(request: HttpRequest) -> bool:
+    try:
+        told = signing.loads(request.COOKIES.get(UNREACHED, ""), salt=UNREACHED, max_age=UNREACHED_SECONDS)
+    except signing.BadSignature:
+        return False
+    return bool(told == UNREACHED)
 
 
 def _path(selector: str) -> str:

@@ -20,6 +20,14 @@ class LinkRefused(RecoveryError):
         self.why = why
 
 
+class BackupRefused(RecoveryError):
+    """The backup address was not changed; ``why`` is a word of ``reasons.BackupRefusal``."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"backup address refused: {why}")
+        self.why = why
+
+
 class SecretLost(RecoveryError):
     """No key in SECRET_KEY or SECRET_KEY_FALLBACKS derives this link's secret any more."""
 

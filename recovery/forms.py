@@ -1,4 +1,4 @@
-"""The two forms people fill in. They judge the typed text alone; whose account it is, is asked elsewhere."""
+"""The forms people fill in. They judge the typed text alone; whose account it is, is asked elsewhere."""
 
 from html import escape
 from typing import Any, cast
@@ -36,6 +36,10 @@ class TextInput(Written, forms.TextInput):
 
 class PasswordInput(Written, forms.PasswordInput):
     """A password, never written back."""
+
+
+class EmailInput(Written, forms.EmailInput):
+    """One address."""
 
 
 class HiddenInput(Written, forms.HiddenInput):
@@ -145,3 +149,45 @@ class NewPasswordForm(OneFocusForm):
     def error_codes(self) -> list[str]:
         """The validators' codes, for the trail: never the text, which may quote what was typed."""
         return sorted({error.code or "invalid" for errors in self.errors.as_data().values() for error in errors})
+
+
+class CurrentPasswordForm(OneFocusForm):
+    """The password again, for a change that a session alone must not make."""
+
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        error_messages={"required": _("Type the password with which you sign in.")},
+        widget=PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class BackupAddressForm(CurrentPasswordForm):
+    """An address to add, and the password again."""
+
+    address = forms.EmailField(
+        label=_("Backup address"),
+        max_length=MAX_LENGTH,
+        error_messages={
+            "required": _("Type the address that you want to add."),
+            "invalid": _("That is no email address. Check it and try again."),
+        },
+        widget=EmailInput(
+            attrs={
+                "autocomplete": "email", "autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"
+            }
+        ),
+    )  # fmt: skip
+    field_order = ("address", "password")
+
+
+class CodeForm(OneFocusForm):
+    """The code of the mail."""
+
+    code = TypedField(
+        label=_("Code"),
+        max_length=32,
+        error_messages={"required": _("Type the code of the mail.")},
+        widget=TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )

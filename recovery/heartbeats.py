@@ -13,8 +13,9 @@ from django.db import Error, models
 from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Max, OuterRef, Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest, Now
+from django.utils import timezone
 
-from recovery import level
+from recovery import level, silence
 from recovery.conf import conf
 from recovery.models import Email, Heartbeat, ResetRequest, RouteState
 from recovery.models.primary import atomic
@@ -86,7 +87,7 @@ def silent(part: Part, *, longer_than: timedelta) -> bool:
 def health() -> Health:
     """How everything is. Reads only; a database that cannot be read is red itself."""
     try:
-        parts = [*_signs(), *_routes()]
+        parts = [*_signs(), *_routes(), *_webhooks()]
         queues = {"email": _mail(), "request": _requests()}
         held = level.current().value
     except Error as error:
@@ -160,6 +161,22 @@ def _route(name: str, row: Any, *, none_left: bool) -> PartHealth:
     if row.circuit == Circuit.CLOSED:
         return PartHealth(part, name, healthy=True, age_seconds=age, said="in use")
     return PartHealth(part, name, healthy=False, age_seconds=age, said=f"circuit {row.circuit}: {row.reason}")
+
+
+def _webhooks() -> list[PartHealth]:
+    """The providers that must report back."""
+    return [_webhook(each) for each in silence.heard()]
+
+
+def _webhook(heard: silence.Heard) -> PartHealth:
+    now = timezone.now()
+    age = _seconds(now - heard.last_at) if heard.last_at else None
+    if heard.waits_since is None:
+        said = "no report yet, and none is missed" if age is None else f"last report {age:.0f} s ago"
+        return PartHealth(Part.WEBHOOK.value, heard.esp, healthy=True, age_seconds=age, said=said)
+    waits = _seconds(now - heard.waits_since)
+    said = f"it has had mail of ours for {waits:.0f} s and says nothing"
+    return PartHealth(Part.WEBHOOK.value, heard.esp, healthy=False, age_seconds=age, said=said)
 
 
 def _mail() -> tuple[int, timedelta]:

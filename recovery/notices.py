@@ -6,26 +6,58 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from recovery import accounts, outbox
-from recovery.models import Email, ResetRequest
+from recovery.models import BackupAddress, Email, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import EmailKind
 
 
-def password_changed(user: AbstractBaseUser, *, request: ResetRequest, origin: Origin) -> list[Email]:
-    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6), for ``outbox.write``."""
-    return outbox.compose(
-        EmailKind.PASSWORD_CHANGED,
+def password_changed(
+    user: AbstractBaseUser, *, request: ResetRequest, origin: Origin, backups: Sequence[str] = ()
+) -> list[Email]:
+    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to those of its
+    ``backups``, for ``outbox.write``. What goes to a backup address does not tell the main one."""
+    account = accounts.of_user(user)
+    copies = ((account.verified_addresses, user.get_username()), (backups, account.public_name))
+    return [
+        email
+        for addresses, username in copies
+        for email in outbox.compose(
+            EmailKind.PASSWORD_CHANGED,
+            addresses,
+            user_key=account.key,
+            request=request,
+            audience=request.audience,
+            language=request.language,
+            context={
+                "username": username,
+                "changed_at": timezone.now().isoformat(),
+                "browser": origin.browser,
+                "asked_at": None,
+            },
+        )
+    ]
+
+
+def backup_code(backup: BackupAddress, *, origin: Origin) -> list[Email]:
+    """Queue the mail with the code that proves ``backup``; it leaves while the code works."""
+    return outbox.queue(
+        EmailKind.BACKUP_CODE,
+        [backup.address],
+        send_by=backup.code_until,
+        user_key=backup.user_key,
+        language=origin.language,
+        context={"backup": str(backup.pk), "code_salt": backup.code_salt},
+    )
+
+
+def backup_changed(user: AbstractBaseUser, *, removed: bool, origin: Origin) -> list[Email]:
+    """Queue a notice to every verified address that a backup address was added or removed; it does not name it."""
+    return outbox.queue(
+        EmailKind.BACKUP_CHANGED,
         accounts.of_user(user).verified_addresses,
         user_key=accounts.key_of(user),
-        request=request,
-        audience=request.audience,
-        language=request.language,
-        context={
-            "username": user.get_username(),
-            "changed_at": timezone.now().isoformat(),
-            "browser": origin.browser,
-            "asked_at": None,
-        },
+        language=origin.language,
+        context={"changed_at": timezone.now().isoformat(), "removed": removed, "browser": origin.browser},
     )
 
 

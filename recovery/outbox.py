@@ -20,7 +20,13 @@ from recovery.models.primary import atomic
 from recovery.reasons import STAFF_VERBS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
 
 NOTICE_SEND_BY: Final = timedelta(hours=24)  # a notice of a change is still news the next day
-PRIORITY: Final[Mapping[str, int]] = {EmailKind.RESET: 0, EmailKind.NO_PASSWORD: 0, EmailKind.UNKNOWN_ACCOUNT: 2}
+PRIORITY: Final[Mapping[str, int]] = {
+    EmailKind.RESET: 0,
+    EmailKind.NO_PASSWORD: 0,
+    EmailKind.BACKUP_CODE: 0,
+    EmailKind.SUPPORT_CASE: 0,
+    EmailKind.UNKNOWN_ACCOUNT: 2,
+}
 NOTICE_PRIORITY: Final = 1
 BATCH: Final = 500  # mails that are released by one statement
 

@@ -8,7 +8,7 @@ from functools import cache, wraps
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import converters, register_converter, reverse
@@ -56,6 +56,11 @@ def page(view: View) -> View:
         return response
 
     return login_not_required(transaction.non_atomic_requests(with_headers))
+
+
+def account_page(view: View) -> View:
+    """As ``page``, for somebody who is signed in; everybody else is led to the site's sign-in and back."""
+    return page(login_required(view))
 
 
 class Secret(str):

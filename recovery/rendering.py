@@ -18,9 +18,9 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences, tokens
+from recovery import audiences, codes, tokens
 from recovery.conf import conf
-from recovery.models import Email, ResetToken
+from recovery.models import BackupAddress, Email, ResetToken
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
 from recovery.reasons import EmailKind, Kind
@@ -132,12 +132,26 @@ def _context(
         names = email.context.get("usernames", {})
         facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
+        facts["to_backup"] = bool(email.context.get("to_backup"))
         facts["links"] = []
         for link in links:
             verifier = tokens.verifier_of(link)
             url = audience.link("reset", selector=link.selector, verifier=verifier)
             facts["links"].append({"url": url, "username": names.get(link.user_key, "")})
+    if email.kind == EmailKind.BACKUP_CHANGED:
+        facts["backup_addresses_url"] = audience.link("backup_addresses")
+    if email.kind == EmailKind.BACKUP_CODE:
+        facts["code"] = code_of(email)
+        facts["life"] = life_in_words(codes.LIFE)
     return facts
+
+
+@sensitive_variables()
+def code_of(email: Email) -> str:
+    """The code that this mail brings; "" where a newer one was asked for, or its address is gone."""
+    wanted = BackupAddress.objects.filter(pk=email.context["backup"], code_salt=email.context["code_salt"])
+    backup = wanted.first()
+    return codes.of(backup) if backup else ""
 
 
 def _local(moment: datetime) -> datetime:

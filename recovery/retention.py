@@ -9,7 +9,17 @@ from django.utils import timezone
 
 from recovery import audit, heartbeats, limits, tokens
 from recovery.conf import conf
-from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
+from recovery.models import (
+    AuditEvent,
+    Bounce,
+    Decision,
+    Email,
+    EmailEvent,
+    RawEvent,
+    ResetRequest,
+    ResetToken,
+    SupportCase,
+)
 from recovery.models.primary import atomic
 from recovery.reasons import Action, Outcome, TokenState
 
@@ -23,8 +33,10 @@ class Purged:
     links: int
     counters: int
     heartbeats: int
+    raw_events: int
     emails: int
     requests: int
+    cases: int
     trail: int
 
     def as_dict(self) -> dict[str, int]:
@@ -37,8 +49,10 @@ def purge() -> Purged:
         links=tokens.purge(),
         counters=limits.purge(),
         heartbeats=heartbeats.purge(),
+        raw_events=_raw_before(_before("raw_events")),
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
+        cases=_cases_before(_before("requests")),
         trail=_trail_before(_before("audit")),
     )
 
@@ -50,8 +64,10 @@ def outlook() -> Purged:
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
         heartbeats=heartbeats.purgeable().count(),
+        raw_events=_old_raw(_before("raw_events")).count() if _before("raw_events") else 0,
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
+        cases=_old_cases(requests).count() if requests else 0,
         trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,
     )
 
@@ -73,15 +89,45 @@ def _old_requests(moment: datetime) -> "models.QuerySet[ResetRequest]":
     return decided.filter(requested_at__lt=moment).exclude(pk__in=live.values("request")).order_by()
 
 
+def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
+    """Cases that were closed before ``moment``; an open one stays, however old."""
+    return SupportCase.objects.filter(closed_at__lt=moment)
+
+
+def _cases_before(moment: datetime | None) -> int:
+    return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
+def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
+    """In the order in which they came, which is that of their keys."""
+    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers()).order_by()
+
+
+def _providers() -> list[str]:
+    return list(RawEvent.objects.order_by("esp").values_list("esp", flat=True).distinct())
+
+
+def _raw_before(moment: datetime | None) -> int:
+    gone = 0
+    while moment and (keys := list(_old_raw(moment).values_list("pk", flat=True)[:BATCH])):
+        gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
+    if moment:
+        # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
+        old = EmailEvent.objects.filter(email=None, recorded_at__lt=moment)
+        while keys := list(old.values_list("pk", flat=True)[:BATCH]):
+            Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
+            gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+    return gone
+
+
 def _emails_before(moment: datetime | None) -> int:
     gone = 0
     while moment and (keys := list(_old_emails(moment).values_list("pk", flat=True)[:BATCH])):
         with atomic(Email):
+            Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
-    if moment:
-        EmailEvent.objects.filter(email=None, recorded_at__lt=moment).delete()
     return gone
 
 
@@ -92,6 +138,7 @@ def _requests_before(moment: datetime | None) -> int:
             Decision.objects.filter(request__in=keys)._raw_delete(router.db_for_write(Decision))
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
+            SupportCase.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

@@ -1,5 +1,6 @@
 """What each setting must look like: type by type, and which keys a dict inside may have. Told by ``checks``."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
+DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
 
 Is = Callable[[Any], bool]
 
@@ -82,7 +84,12 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         _dict_of(_is_door),
         f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, the others are texts",
     ),
+    "BACKUP_WAIT": _DURATION,
     "BASE_URL": _TEXT,
+    "CASE_TARGETS": (
+        _is_list_of(lambda entry: isinstance(entry, Mapping) and _is(str)(entry.get("TARGET"))),
+        "a list of dicts, each with TARGET, a dotted path",
+    ),
     "CHANGE_PASSWORD_URL": _TEXT,
     "COOLDOWN": _DURATION,
     "FROM_EMAIL": _TEXT_OR_NONE,
@@ -90,6 +97,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
         lambda value: value is None or (_dict_of(_is(str, Promise))(value) and {"NAME", "URL"} <= set(value)),
@@ -98,6 +106,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "POST_RESET_LOGIN": _SWITCH,
     "REQUEST_LIMITS": (_dict_of(_is_limit), "a dict; each limit is a number and a timedelta"),
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
+    "RETURN_PATH_DOMAIN": (
+        lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
+        "the name of a domain, without @, or None",
+    ),
     "ROUTES": (
         _is_list_of(_is_route),
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",
@@ -115,7 +127,11 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "the number of proxies in front of the site, 0 or more",
     ),
     "UNKNOWN_ACCOUNT_MAIL": _SWITCH,
-    "WEBHOOKS": (_dict_of(_is(Mapping)), "a dict with a dict for each provider"),
+    "WEBHOOKS": (
+        _dict_of(lambda each: _is(Mapping)(each) and _is_list_of(_is(str))(each.get("TOPICS", ()))),
+        "a dict with a dict for each provider; TOPICS is a list of texts",
+    ),
+    "WEBHOOK_SILENCE": _DURATION,
 }
 
 
@@ -134,6 +150,10 @@ def strange_keys() -> Iterator[tuple[str, str, Collection[str]]]:
     found: list[tuple[str, Mapping[str, Any], Collection[str]]] = [
         *((f"[{name!r}]", sound(name), DEFAULTS[name]) for name in sorted(MERGED)),
         ("['WEBHOOKS']", sound("WEBHOOKS"), webhooks.PROVIDERS),
+        *(
+            (f"['WEBHOOKS'][{esp!r}]", given, ("TOPICS",) if esp == "amazon_ses" else ())
+            for esp, given in sound("WEBHOOKS").items()
+        ),
         ("['NO_PASSWORD_SIGN_IN']", sound("NO_PASSWORD_SIGN_IN") or {}, ("NAME", "URL")),
         ("['SITE_MAIL']", sound("SITE_MAIL") or {}, SITE_MAIL_KEYS),
         *((f"['AUDIENCES'][{name!r}]", door, DOOR_KEYS) for name, door in sound("AUDIENCES").items()),

@@ -1,24 +1,53 @@
-"""Addresses that must not be mailed now. Asked right before a mail leaves, so that all routes share the answer."""
+"""Addresses that must not be mailed now. Asked right before a mail leaves, so that all routes share the answer.
 
-from collections.abc import Iterable
-from datetime import datetime
+Only mail that came back for good and complaints put an address here, each for a time that grows; a policy refusal,
+which is our fault, and a marketing opt-out never do.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
-from recovery.models import Suppression
+from recovery.models import AuditEvent, Bounce, Suppression, moves
+from recovery.models.batches import Statement, insert_new, run
 from recovery.models.insertion import insert
-from recovery.models.moves import sql
+from recovery.models.moves import Ban, Known, sql
 from recovery.models.primary import atomic
 from recovery.models.rows import columns, read
-from recovery.reasons import Action
+from recovery.reasons import Action, BounceClass, EmailKind, Lift, SuppressionReason
+
+TERMS: Final[Mapping[str, Sequence[timedelta]]] = {
+    SuppressionReason.BOUNCED: (timedelta(days=7), timedelta(days=30), timedelta(days=90), timedelta(days=365)),
+    SuppressionReason.COMPLAINED: (timedelta(days=30), timedelta(days=365)),
+}
+"""How long the first time, the second and so on; the last holds for all further ones. One true hard bounce must not
+silence a person for ever."""
+MEMORY: Final = timedelta(days=730)  # after which an earlier one counts no more
+
+_REASONS: Final = {
+    BounceClass.HARD: SuppressionReason.BOUNCED,
+    BounceClass.COMPLAINT: SuppressionReason.COMPLAINED,
+}
 
 
-def of(address_keys: Iterable[str]) -> dict[str, str]:
-    """Which of these must not be mailed now, and why: key -> reason, the newest one's. One statement, none for none."""
+def of(address_keys: Iterable[str], *, kind: str = EmailKind.RESET) -> dict[str, str]:
+    """Which of these must not get mail of this kind now, and why: key -> reason, the newest one's. One statement, none
+    for none."""
+    keys = sorted(set(address_keys))
+    return {key: found[kind] for key, found in held(keys).items() if kind in found}
+
+
+def held(address_keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Which kinds of mail these addresses must not get now: key -> kind -> reason, the newest one's. One statement,
+    none for none."""
     keys = sorted(set(address_keys))
     if not keys:
         return {}
@@ -27,22 +56,142 @@ def of(address_keys: Iterable[str]) -> dict[str, str]:
         f" WHERE address_key IN ({', '.join(['%s'] * len(keys))}) AND lifted_at IS NULL"
         f" AND (until IS NULL OR until > {sql.now()}) ORDER BY since, id"
     )
-    return {row.address_key: row.reason for row in read(Suppression, live, keys)}
+    found: dict[str, dict[str, str]] = {}
+    for row in read(Suppression, live, keys):
+        found.setdefault(row.address_key, {}).update(dict.fromkeys(_stopped(row.kind), row.reason))
+    return found
 
 
-def add(address: str, *, reason: str, source: str, until: datetime | None = None) -> Suppression:
+def add(address: str, *, reason: str, source: str, until: datetime | None = None, kind: str = "") -> Suppression:
     """Mail nobody at this address until then, or until it is lifted. The trail names the row, not the address."""
-    row = Suppression(address_key=normalise(address)[:254], reason=reason[:32], source=source[:40], until=until)
+    row = Suppression(
+        address_key=normalise(address)[:254], kind=kind, reason=reason[:32], source=source[:40], until=until
+    )
     with atomic(Suppression):
-        insert(row)
-        audit.record(Action.SUPPRESSED, suppression=str(row.pk), why=row.reason, source=row.source)
+        insert(row, _noted(row))
     return row
 
 
-def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> None:
-    """Let mail go to this address again. One that was lifted already stays as it is."""
+def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> bool:
+    """Let mail go to this address again. One that was lifted already stays as it is: False."""
+    live = Suppression.objects.filter(pk=suppression.pk, lifted_at=None)
     with atomic(Suppression):
-        live = Suppression.objects.filter(pk=suppression.pk, lifted_at=None)
         lifted_by = key_of(actor)
-        if live.update(lifted_at=Now(), lifted_by=lifted_by, lift_reason=reason[:500]):
-            audit.record(Action.SUPPRESSION_LIFTED, actor_key=lifted_by, reason=reason, suppression=str(suppression.pk))
+        if not live.update(lifted_at=Now(), lift=Lift.STAFF, lifted_by=lifted_by, lift_reason=reason[:500]):
+            return False
+        _record_lifted(suppression.pk, Lift.STAFF, actor_key=lifted_by, reason=reason)
+    return True
+
+
+def address_changed(address: str, *, actor_key: str = "") -> int:
+    """Somebody made it the address of an account anew: what is known of it is old. Returns how many were lifted."""
+    live = Suppression.objects.filter(Q(until=None) | Q(until__gt=Now()), address_key=normalise(address)[:254])
+    lifted = 0
+    with atomic(Suppression):
+        for pk in list(
+            live.filter(lifted_at=None).exclude(reason=SuppressionReason.STAFF).values_list("pk", flat=True)
+        ):
+            if Suppression.objects.filter(pk=pk, lifted_at=None).update(lifted_at=Now(), lift=Lift.ADDRESS_CHANGE):
+                _record_lifted(pk, Lift.ADDRESS_CHANGE, actor_key=actor_key)
+                lifted += 1
+    return lifted
+
+
+def impose(bounces: Sequence[Bounce]) -> None:
+    """Stop mail to the addresses of these, as far as their classes do, in the caller's transaction.
+
+    A bounce of no mail of ours stops nothing. At most three statements for any number.
+    """
+    ours = {bounce.email_id for bounce in bounces if bounce.email_id and bounce.bounce_class in _REASONS}
+    if ours:
+        run(Suppression, statements_of(bounces, moves.hold(ours), delivered={}))
+
+
+def statements_of(
+    bounces: Sequence[Bounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, datetime]
+) -> list[Statement]:
+    """What these bounces and deliveries (address, when) make of the list, to be run with what they follow from.
+
+    Told in any order they come to one end: a bounce older than the last delivery to its address stops nothing, and a
+    delivery younger than it lifts it.
+    """
+    bans = {email.recipient_key: email.bans for email in emails.values()}
+    rows, noted = [], []
+    for bounce in bounces:
+        email = emails.get(bounce.email_id)
+        if email and (row := _imposed(bounce, email, bans[email.recipient_key], delivered)):
+            bans[email.recipient_key] = [*bans[email.recipient_key], _as_ban(row)]
+            rows.append(row)
+            noted.append(_noted(row))
+    for key, moment in delivered.items():
+        for ban in bans.get(key, ()):
+            if ban.reason == SuppressionReason.BOUNCED and ban.since < moment and ban.id not in {r.pk for r in rows}:
+                rows.append(_lifted(key, ban))
+                noted.append(audit.event(Action.SUPPRESSION_LIFTED, suppression=str(ban.id), by=Lift.DELIVERY.value))
+    return [_written(rows), audit.statement_of(noted)] if rows else []
+
+
+def _imposed(
+    bounce: Bounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, datetime]
+) -> Suppression | None:
+    reason, at = _REASONS.get(BounceClass(bounce.bounce_class)), bounce.occurred_at
+    if reason is None:
+        return None
+    arrived = max(filter(None, [email.last_delivered_at, delivered.get(email.recipient_key)]), default=None)
+    if reason == SuppressionReason.BOUNCED and arrived and arrived > at:
+        return None
+    # A complaint is about mail of that kind; a newsletter's bounce is no word about recovery mail.
+    is_of_site = email.kind == EmailKind.SITE
+    kind = email.kind if reason == SuppressionReason.COMPLAINED or is_of_site else ""
+    same = [ban for ban in bans if ban.reason == reason and ban.kind == kind]
+    if any(ban.until is None or (ban.since - timedelta(days=1) <= at < ban.until) for ban in same):
+        return None
+    terms = TERMS[reason]
+    count = sum(1 for ban in same if at - MEMORY < ban.since < at)
+    until = at + terms[min(count, len(terms) - 1)]
+    return Suppression(
+        address_key=email.recipient_key,
+        kind=kind,
+        reason=reason,
+        source=bounce.esp or "mail",
+        bounce_key=bounce.pk,
+        since=at,
+        until=until,
+    )
+
+
+def _as_ban(row: Suppression) -> Ban:
+    return Ban(row.pk, row.reason, row.kind, row.since, row.until)
+
+
+def _lifted(key: str, ban: Ban) -> Suppression:
+    """The row as the delivery leaves it; of one that is there, only the lift is written."""
+    return Suppression(
+        id=ban.id,
+        address_key=key,
+        kind=ban.kind,
+        reason=ban.reason,
+        since=ban.since,
+        until=ban.until,
+        lifted_at=timezone.now(),
+        lift=Lift.DELIVERY,
+    )
+
+
+def _written(rows: Sequence[Suppression]) -> Statement:
+    names = [each.name for each in Suppression._meta.concrete_fields]
+    values = [[getattr(row, name) for name in names] for row in rows]
+    lifting = "UPDATE SET lifted_at = excluded.lifted_at, lift = excluded.lift"
+    return insert_new(Suppression, names, values, unique="id", then=lifting)
+
+
+def _stopped(kind: str) -> Collection[str]:
+    return [kind] if kind else EmailKind.values
+
+
+def _noted(row: Suppression) -> AuditEvent:
+    return audit.event(Action.SUPPRESSED, suppression=str(row.pk), why=str(row.reason), source=row.source)
+
+
+def _record_lifted(key: Any, by: Lift, *, actor_key: str = "", reason: str = "") -> None:
+    audit.record(Action.SUPPRESSION_LIFTED, actor_key=actor_key, reason=reason, suppression=str(key), by=by.value)

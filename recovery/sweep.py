@@ -14,13 +14,10 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from recovery import delivery, feedback, heartbeats, resets, routes, site_mail
-from recovery.addresses import normalise
+from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
 from recovery.conf import conf
-from recovery.models import Email, EmailEvent, ResetRequest, moves
-from recovery.models.batches import unmatched_events
+from recovery.models import CaseTelling, Email, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -33,7 +30,8 @@ SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweep
 @dataclass(frozen=True, slots=True)
 class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
-    late, tried; how many reports were matched. ``left``: mail that is due waits for the next sweep."""
+    late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
+    there were at telling a case. ``left``: mail that is due waits for the next sweep."""
 
     decided: int
     expired: int
@@ -41,10 +39,15 @@ class Swept:
     late: int
     tried: int
     matched: int
+    followed_up: int
+    told: int
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("decided", "expired", "freed", "late", "tried", "matched")}
+        return {
+            name: getattr(self, name)
+            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told")
+        }
 
 
 def sweep(stop: Event | None = None) -> Swept:
@@ -56,8 +59,12 @@ def sweep(stop: Event | None = None) -> Swept:
     routes.register()
     site_mail.rest_lost()
     decided = _decide_due(BATCH)
+    followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
+    news.look()
+    cases.close_late()
+    told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
         decided=decided,
@@ -66,6 +73,8 @@ def sweep(stop: Event | None = None) -> Swept:
         late=len(late),
         tried=drained.tried,
         matched=matched,
+        followed_up=followed_up,
+        told=told,
         left=drained.left,
     )
 
@@ -81,10 +90,10 @@ def _decide_due(most: int) -> int:
     return sum(_one(resets.decide, pk) for pk in list(requests))
 
 
-def _one(take_on: Callable[[UUID], str | None], pk: UUID) -> bool:
+def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
     """One item; what it alone stumbles over must not keep the others waiting. Without the database all would."""
     try:
-        return take_on(pk) is not None
+        return take_on(pk) not in (None, False)
     except (InterfaceError, OperationalError):
         raise
     except Exception:
@@ -105,7 +114,9 @@ def outlook() -> Swept:
         freed=freed,
         late=late.count(),
         tried=due.count() + freed,
-        matched=sum(map(_has_email, unmatched_events(since=timezone.now() - feedback.LATE))),
+        matched=feedback.waiting(),
+        followed_up=len(resets.lost()),
+        told=CaseTelling.objects.due().count(),
     )
 
 
@@ -113,8 +124,3 @@ def _late() -> "QuerySet[Email]":
     """Past its time and surely never sent."""
     waiting = Email.objects.filter(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None)
     return waiting.filter(doubt_count=0, send_by__lte=Now())
-
-
-def _has_email(event: EmailEvent) -> bool:
-    same = Email.objects.filter(esp=event.esp, esp_message_id=event.esp_message_id)
-    return same.filter(recipient_key=normalise(event.recipient)).exists()

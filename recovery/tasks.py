@@ -23,7 +23,7 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, delivery, heartbeats, resets, retention
+from recovery import bell, cases, delivery, heartbeats, resets, retention
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -95,6 +95,18 @@ def send_email(*email_ids: str) -> None:
     drained = sweeping.work(seconds=SLICE)
     if drained.left and drained.tried:  # where nothing could be tried, the next sweep is soon enough
         bell.ring("recovery.send_email")
+
+
+@shared_task(name="recovery.follow_up", ignore_result=True)
+def follow_up(*email_ids: str) -> None:
+    """Climb the ladder for reset mails that failed for good."""
+    _each(resets.follow_up, email_ids)
+
+
+@shared_task(name="recovery.tell_case", ignore_result=True)
+def tell_case() -> None:
+    """Tell the targets what is due about support cases."""
+    cases.tell_due()
 
 
 @shared_task(name="recovery.sweep", ignore_result=True)

@@ -14,7 +14,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
-from recovery.reasons import Action, EmailKind, EmailReason, EventKind, Kind, Outcome, Refusal, Verdict
+from recovery.reasons import (
+    Action,
+    CaseEnd,
+    CaseReason,
+    EmailKind,
+    EmailReason,
+    EventKind,
+    Kind,
+    Outcome,
+    Refusal,
+    Verdict,
+)
 
 
 class Party(TextChoices):
@@ -59,7 +70,13 @@ _ACTIONS: Final = {
     Action.COMPLETED: "completed",
     Action.LINK_REPLACED: "link_replaced",
     Action.LINK_REVOKED: "link_revoked",
+    Action.BACKUP_MAILED: "backup_mailed",
+    Action.CASE_OPENED: "case_opened",
+    Action.CASE_CLOSED: "case_closed",
 }
+_BY_ITSELF: Final = frozenset(
+    {Action.LINK_REPLACED, Action.LINK_REVOKED, Action.BACKUP_MAILED, Action.CASE_OPENED, Action.CASE_CLOSED}
+)
 # What staff do with a mail stands in its events; who did it and why stands in the trail.
 _STEERED: Final = {
     Action.EMAIL_RETRIED: EventKind.RETRIED,
@@ -211,12 +228,13 @@ def _noted(event: AuditEvent) -> Step:
     facts = event.detail
     if event.action == Action.LINK_OPENED and facts.get("verdict") == Verdict.PROBABLE_SCANNER:
         by = Party.SCANNER
-    elif event.action in (Action.LINK_REPLACED, Action.LINK_REVOKED):
+    elif event.action in _BY_ITSELF:
         by = Party.STAFF if event.actor_key else Party.US
     else:
         by = Party.PERSON
     refusal = dict(Refusal.choices).get(facts.get("refusal", ""), "")
-    said = [event.reason, facts.get("browser", ""), refusal, ", ".join(facts.get("codes", []))]
+    why = dict(CaseReason.choices + CaseEnd.choices).get(facts.get("why", ""), "")
+    said = [event.reason, facts.get("browser", ""), refusal, why, ", ".join(facts.get("codes", []))]
     detail = " · ".join(str(text) for text in said if text)
     return Step(event.occurred_at, _ACTIONS[Action(event.action)], event.get_action_display(), detail, by)
 

@@ -24,7 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
-from recovery.models import AuditEvent, Email, ResetRequest, ResetToken
+from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.rows import columns, read, read_pairs
 from recovery.reasons import Action, EmailKind, Refusal, TokenState
@@ -138,9 +138,15 @@ def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | 
         return Refusal.INACTIVE
     if not constant_time_compare(accounts.fingerprint(user, token.selector), token.fingerprint):
         return Refusal.CREDENTIALS_CHANGED
-    if token.address not in accounts.of_user(user).verified_addresses:
-        return Refusal.CREDENTIALS_CHANGED
-    return None
+    return None if reaches(token, user) else Refusal.CREDENTIALS_CHANGED
+
+
+def reaches(token: ResetToken, user: AbstractBaseUser) -> bool:
+    """Whether the address that the link went to is still a verified, or a usable backup, address of the account."""
+    if token.address in accounts.of_user(user).verified_addresses:
+        return True
+    backups = BackupAddress.objects.filter(user_key=token.user_key, address=token.address)
+    return backups.usable().exists()
 
 
 def spend(token: ResetToken) -> bool:
@@ -193,12 +199,12 @@ def _handed_over(keys: Sequence[Any]) -> None:
     _record(Action.LINK_REPLACED, [link for link in ended if link.state == TokenState.REPLACED])
 
 
-def revoke(user_key: str) -> int:
-    """End all live links of an account, on the trail as well; returns how many there were."""
+def revoke(user_key: str, *, address: str = "") -> int:
+    """End all live links of an account, or those that went to ``address``, on the trail as well; returns how many."""
     now = _db_value(models.DateTimeField(), timezone.now())
     ended = _update(
-        "SET state = %s, ended_at = %s WHERE user_key = %s AND state = %s",
-        [TokenState.REVOKED, now, user_key, TokenState.LIVE],
+        f"SET state = %s, ended_at = %s WHERE user_key = %s AND state = %s{' AND address = %s' if address else ''}",
+        [TokenState.REVOKED, now, user_key, TokenState.LIVE, *([address] if address else [])],
     )
     _record(Action.LINK_REVOKED, ended)
     return len(ended)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recovery import views, webhooks
+from recovery import account_views, views, webhooks
 
 app_name = "recovery"
 
@@ -13,6 +13,9 @@ urlpatterns = [
     path("reset/<slug:selector>/", views.reset_form, name="reset_form"),
     path("reset/<slug:selector>/<recovery_secret:verifier>/", views.reset, name="reset"),
     path("reset/<recovery_secret_rest:rest>", views.mangled),
+    path("backup-addresses/", account_views.backup_addresses, name="backup_addresses"),
+    path("backup-addresses/<uuid:key>/", account_views.confirm_backup_address, name="confirm_backup_address"),
+    path("backup-addresses/<uuid:key>/remove/", account_views.remove_backup_address, name="remove_backup_address"),
     path("change-password/", views.change_password, name="change_password"),
     path("health/", views.health, name="health"),
     path("webhooks/<str:esp>/", webhooks.webhook, name="webhook"),

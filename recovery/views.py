@@ -7,6 +7,7 @@ What holds for every page (headers, caching, transactions) is the decorator of `
 import re
 from datetime import timedelta
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
@@ -132,6 +133,7 @@ def complete(request: HttpRequest) -> HttpResponse:
     """Done; on to the site's own sign-in."""
     context = {
         "sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))),
+        "main_address_failed": cookies.read_unreached(request),
         **_site(_door(request)),
     }
     return render(request, "recovery/complete.html", context)
@@ -216,6 +218,9 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
     else:
         response = HttpResponseRedirect(_complete_url(request, token))
+        if resets.came_by_backup(token, user):
+            path = urlsplit(response.headers["Location"]).path
+            cookies.keep_unreached(response, path=path, secure=_door(request).is_https)
     cookies.drop_verifier(response, selector)
     return response
 

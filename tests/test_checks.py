@@ -19,6 +19,7 @@ POSTMARK = "anymail.backends.postmark.EmailBackend"
 RESEND = "anymail.backends.resend.EmailBackend"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 WRAPPER = "recovery.contrib.mail.EmailBackend"
+TARGETS = "recovery.cases.targets"
 SOUND: dict[str, Any] = {"BASE_URL": "https://library.example"}
 
 
@@ -72,6 +73,19 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "ROUTES": [{"BACKEND": WRAPPER}], "SITE_MAIL": {"BACKEND": SMTP}}, "recovery.E010"),
         ({**SOUND, "SITE_MAIL": {"BACKEND": WRAPPER}}, "recovery.E010"),
         ({**SOUND, "ROUTES": [{"BACKEND": SMTP, "STREAM": "outbound"}]}, "recovery.W016"),
+        ({**SOUND, "BACKUP_WAIT": 7}, "recovery.E006"),
+        ({**SOUND, "CASE_TARGETS": ["recovery.cases.targets.admin"]}, "recovery.E006"),
+        ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.pigeon"}]}, "recovery.E011"),
+        ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.email"}]}, "recovery.E011"),
+        ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.admin"}] * 2}, "recovery.E011"),
+        (
+            {**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.email", "TO": "a@example.org", "CC": "x"}]},
+            "recovery.E011",
+        ),
+        (
+            {**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.webhook", "URL": "https://a", "SECRET": "x"}]},
+            "recovery.E011",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:

@@ -8,10 +8,10 @@ import pytest
 from django.db import Error, connection
 from django.test.utils import CaptureQueriesContext
 
-from recovery import delivery, feedback
+from recovery import delivery, feedback, outbox
 from recovery.feedback import Ingested, Report
-from recovery.models import Email, EmailEvent
-from recovery.reasons import EVENT_STATE, STATE_RANK, EmailState, EventKind
+from recovery.models import Bounce, Email, EmailEvent, Suppression
+from recovery.reasons import EVENT_STATE, STATE_RANK, EmailKind, EmailState, EventKind
 from recovery.signals import email_changed_state
 from tests.reporting import AT, ESP, PROVIDERS_WORDS, facts, queued, report, told
 from tests.webhooks.faults import emails_that_cannot_change
@@ -130,17 +130,34 @@ def test_the_provider_id_of_an_early_report_finds_the_later_ones_that_lack_ours(
 # What it costs, and what happens when it fails
 
 
+def sent(queries: CaptureQueriesContext) -> int:
+    return len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]])
+
+
 @pytest.mark.parametrize("size", [1, 50, 1000])
 def test_a_batch_costs_at_most_six_statements_at_any_size(size: int) -> None:
     emails = queued(*[f"reader{n}@library.example" for n in range(size)])
-    reports = [report(email, "delivered", message_id=f"m{n}") for n, email in enumerate(emails)]
+    reports = [report(email, "delivered", message_id=f"m{n}", raw="{}") for n, email in enumerate(emails)]
     with CaptureQueriesContext(connection) as queries:
         assert feedback.ingest(reports) == Ingested(received=size, stored=size, unmatched=0, moved=size)
-    sent = [query["sql"] for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]
-    assert len(sent) == 5  # two of them because nobody noted the hand-over: the life of its links starts now
+    assert sent(queries) <= 3
+    complaints = [report(email, "complained", message_id=f"m{n}", raw="{}") for n, email in enumerate(emails)]
     with CaptureQueriesContext(connection) as queries:
-        feedback.ingest([report(email, "bounced", message_id=f"m{n}") for n, email in enumerate(emails)])
-    assert len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]) == 3
+        feedback.ingest([*complaints, *(report(email, "bounced", 7, raw="{}") for email in emails)])
+    assert sent(queries) <= 6
+    assert Suppression.objects.count() == size
+    assert Bounce.objects.count() == 2 * size
+    with CaptureQueriesContext(connection) as queries:
+        assert feedback.ingest(complaints).stored == 0
+    assert sent(queries) == 1  # told again, it is free
+
+
+def test_the_first_to_know_of_reset_links_costs_two_more(settings: Any) -> None:
+    """And still no more than six."""
+    emails = outbox.queue(EmailKind.RESET, [f"reader{n}@library.example" for n in range(9)])
+    with CaptureQueriesContext(connection) as queries:
+        feedback.ingest([report(email, "delivered", message_id=f"m{n}", raw="{}") for n, email in enumerate(emails)])
+    assert sent(queries) <= 6
 
 
 def test_after_a_database_error_nothing_of_the_batch_is_left() -> None:

@@ -75,6 +75,7 @@ def through(settings: Any, backend: type) -> None:
     settings.RECOVERY = settings.RECOVERY | {"ROUTES": [{"NAME": "main", "BACKEND": path}]}
 
 
+@pytest.mark.attack(74)
 @pytest.mark.parametrize("backend", [ReportsAtOnce, ReportsAtOnceWithoutOurId])
 def test_a_report_that_overtakes_the_note_of_the_hand_over_counts(backend: type, settings: Any) -> None:
     through(settings, backend)
@@ -112,7 +113,7 @@ def test_reports_are_matched_late_whatever_their_order_and_number() -> None:
         Email.objects.filter(pk=email.pk).update(state=EmailState.HANDED_OVER, esp=ESP, esp_message_id=f"m{n}")
     with CaptureQueriesContext(connection) as queries:
         assert feedback.match_late() == 150
-    assert len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 6
+    assert len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 7
     assert {facts(email)[0] for email in emails} == {EmailState.BOUNCED}
     assert {email.delivered_at for email in emails} == {AT}
     assert EmailEvent.objects.exclude(esp="").filter(email=None).count() == 0
@@ -128,6 +129,7 @@ SEVEN = {
 }
 
 
+@pytest.mark.attack(72)
 @pytest.mark.parametrize(("ending", "every"), [("bounced", 1), ("delivered", 19), ("rejected", 19)])
 def test_seven_reports_end_in_one_state_in_all_their_5040_orders(ending: str, every: int) -> None:
     words = SEVEN[ending]
@@ -162,6 +164,7 @@ def test_any_split_order_and_repetition_of_reports_ends_in_one_state(data: st.Da
     assert sorted(told(straight)) == sorted(told(twisted))
 
 
+@pytest.mark.attack(73)
 @pytest.mark.parametrize("event_id", ["", "e1"])
 def test_a_report_told_again_in_the_batch_and_later_is_stored_once(event_id: str) -> None:
     (email,) = queued()
@@ -173,6 +176,7 @@ def test_a_report_told_again_in_the_batch_and_later_is_stored_once(event_id: str
     assert told(email) == ["bounced"]
 
 
+@pytest.mark.attack(73)
 def test_one_notice_about_two_recipients_is_two_reports() -> None:
     one, two = queued("one@library.example", "two@library.example")
     assert feedback.ingest([report(email, "bounced", event_id="notice") for email in (one, two)]).stored == 2

@@ -20,7 +20,7 @@ from django.utils import translation
 
 import recovery
 from recovery import outbox, rendering, tokens
-from recovery.models import ResetRequest, ResetToken
+from recovery.models import BackupAddress, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, Kind
 from tests.factories import UserFactory
 
@@ -31,6 +31,7 @@ APP = Path(recovery.__file__).parent
 LANGUAGES = ["en", *sorted(folder.name for folder in (APP / "locale").iterdir())]
 SITE = "https://library.example"
 REFERENCE = "7KQ4-M9XD"
+BACKUP = "019abcde-0000-7000-8000-000000000001"
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00"}
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -60,6 +61,23 @@ CASES = {
     ),
     "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
     "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True}, request=None),
+    "reset_to_backup": Case(EmailKind.RESET, {"to_backup": True}, names=("amelie",)),
+    "backup_code": Case(EmailKind.BACKUP_CODE, {"backup": BACKUP, "code_salt": "salt"}, request=None),
+    "backup_added": Case(
+        EmailKind.BACKUP_CHANGED, CHANGED | {"removed": False, "browser": "Safari (iPhone)"}, request=None
+    ),
+    "backup_removed": Case(EmailKind.BACKUP_CHANGED, CHANGED | {"removed": True, "browser": ""}, request=None),
+    "support_case": Case(
+        EmailKind.SUPPORT_CASE,
+        {
+            "name": "a•••e",
+            "is_closed": False,
+            "lines": ["Why: the mail came back, and there is no backup address to try.", "Reference: 7KQ4-M9XD"],
+            "case_url": f"{SITE}/admin/recovery/supportcase/1/change/",
+            "asked_at": None,
+            "browser": "",
+        },
+    ),
     "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
 }
 
@@ -99,6 +117,9 @@ def write(settings: Any) -> Write:
             language=language,
             context={**case.context, **more.get("context", {})},
         )
+        if case.kind == EmailKind.BACKUP_CODE:
+            facts = {"user_key": "1", "address": "amelie@example.com", "address_key": "amelie", "code_until": AT}
+            BackupAddress.objects.get_or_create(pk=BACKUP, defaults={**facts, "code_salt": "salt"})
         links = []
         for number, username in enumerate(case.names):
             user = UserFactory.create(username=more.get("username", username), email="amelie@example.com")

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from recovery import retention, sweep, tokens
-from recovery.models import AuditEvent, Decision, Email, EmailEvent, LimitCounter, ResetRequest, ResetToken
+from recovery import cases, retention, sweep, tokens
+from recovery.models import AuditEvent, Decision, Email, EmailEvent, LimitCounter, ResetRequest, ResetToken, SupportCase
 from recovery.reasons import Action, TokenState
 from tests.asking import ask, browser, links, work
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.following import (
     dead_page,
     held_back,
@@ -23,6 +23,7 @@ from tests.following import (
     trail,
     works,
 )
+from tests.ladder import asks, fails
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,3 +166,16 @@ def test_the_tombstone_of_a_link_holds_no_address() -> None:
     let_pass(timedelta(hours=3))
     retention.purge()
     assert user.email not in repr(list(ResetToken.objects.filter(selector=selector_of(link)).values()))
+
+
+def test_a_closed_case_goes_with_old_requests_and_an_open_one_stays(settings: Any) -> None:
+    keep(settings, requests=timedelta(days=30))
+    closed, still_open = UserFactory.create(), UserFactory.create()
+    for user in (closed, still_open):
+        fails(asks(user))
+    cases.close(SupportCase.objects.get(user_key=str(closed.pk)), actor=StaffFactory.create(), reason="called back")
+    let_pass(timedelta(days=31))
+    told = retention.outlook().cases
+    assert (told, retention.purge().cases) == (1, 1)
+    [case] = SupportCase.objects.all()
+    assert (case.user_key, case.request, ResetRequest.objects.count()) == (str(still_open.pk), None, 0)

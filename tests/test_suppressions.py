@@ -35,7 +35,7 @@ def test_several_addresses_are_one_statement_and_none_is_none() -> None:
 
 
 def test_one_with_an_end_is_over_after_it() -> None:
-    suppressions.add(ADA, reason="mailbox_full", source="ours", until=timezone.now() + timedelta(hours=1))
+    suppressions.add(ADA, reason="staff", source="ours", until=timezone.now() + timedelta(hours=1))
     let_pass(timedelta(minutes=59))
     assert suppressions.of([ADA])
     let_pass(timedelta(minutes=2))
@@ -67,7 +67,7 @@ def test_staff_lift_it_with_a_reason_once_and_the_trail_names_no_address() -> No
         Action.SUPPRESSION_LIFTED,
         str(actor.pk),
         "the mailbox is back",
-        {"suppression": str(row.pk)},
+        {"suppression": str(row.pk), "by": "staff"},
     )
     assert "ada" not in repr(list(AuditEvent.objects.values()))
 

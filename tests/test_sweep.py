@@ -126,9 +126,11 @@ def test_the_outlook_tells_what_the_sweep_will_do_and_does_nothing() -> None:
     told = sweep.outlook()
     after = list(EmailEvent.objects.values()), list(Email.objects.values()), list(ResetRequest.objects.values())
     assert before == after
-    assert told == sweep.Swept(decided=1, expired=1, freed=1, late=1, tried=2, matched=1)
+    assert told == sweep.Swept(decided=1, expired=1, freed=1, late=1, tried=2, matched=1, followed_up=0, told=0)
     assert sweep.sweep() == told
-    assert sweep.outlook() == sweep.Swept(decided=0, expired=0, freed=0, late=0, tried=0, matched=0)
+    assert sweep.outlook() == sweep.Swept(
+        decided=0, expired=0, freed=0, late=0, tried=0, matched=0, followed_up=0, told=0
+    )
 
 
 @pytest.mark.parametrize("error", [DataError("a number too large"), IntegrityError("there is one already")])

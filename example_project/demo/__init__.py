@@ -2,5 +2,5 @@
 
 ``plan`` decides where everything will be, before Django loads its settings; ``stage`` starts the servers and ends
 them; ``web`` serves the site; ``visitor`` is a person at a browser; ``story`` lets one live through a reset, read from
-the rows.
+the rows; ``scenes`` are what may go wrong.
 """

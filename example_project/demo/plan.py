@@ -93,6 +93,7 @@ def environment(plan: Plan) -> dict[str, str]:
         "REDIS_URL": os.environ.get("REDIS_URL") or broker,
         "RECOVERY_BASE_URL": plan.site_url,
         "INBOX_URL": plan.provider_url,
+        "CASE_MAIL_TO": "support@example.org",
         "EMAIL_URL": "postmark://",
         "POSTMARK_API_URL": plan.provider_url,
         "POSTMARK_SERVER_TOKEN": secrets.token_urlsafe(24),

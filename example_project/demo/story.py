@@ -1,4 +1,4 @@
-"""One person's reset from the click to the new password, and one mail that bounces, over real HTTP.
+"""One person's reset from the click to the new password, over real HTTP; what may go wrong is told in ``scenes``.
 
 What happened is read from the rows, as staff would see it. A step that does not do what it should ends the story with
 ``StoryFailed``; moments that are merely missing are left to whoever asked for them.
@@ -20,7 +20,7 @@ from example_project.demo.stage import Stage
 from example_project.demo.visitor import Page, Visitor
 from example_project.provider import Message
 from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.reasons import Action, EmailKind, EmailState, EventKind, Verdict
+from recovery.reasons import Action, EmailKind, Verdict
 
 NEW_PASSWORD = "close sesame 2002"  # noqa: S105
 PATIENCE = 30.0
@@ -41,7 +41,7 @@ class Moment:
 
 
 class Story:
-    """The two tales on a running stage. ``say`` takes one line for each step."""
+    """A tale on a running stage, and what people do in others. ``say`` takes one line for each step."""
 
     def __init__(self, stage: Stage, say: Callable[[str], object]) -> None:
         self.stage = stage
@@ -55,27 +55,12 @@ class Story:
         mail = self.mail_to(ada.address)
         self.say(f'A mail arrived: "{mail.subject}".')
         wait_for(lambda: _mail_of(request).delivered_at, self.patience)
-        form = self.open_link(visitor, mail)
-        done = visitor.submit(form, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
-        if done.path != reverse("recovery:complete"):
-            raise StoryFailed(f"The new password was not taken: {done.path} says {done.text[:300]}")
-        self.say("A new password is set.")
+        self.set_password(visitor, mail)
         self.sign_in(ada.username)
         if not wait_for(lambda: self.was_told(ada.address), PATIENCE):
             raise StoryFailed(f"Nobody told {ada.address} that the password was changed.")
         self.say("It opens the account, the old one does not, and a mail told Ada of the change.")
         return _timeline(request)
-
-    def bounce(self) -> list[Moment]:
-        """Edgar's mailbox is gone; the moments of his request, the last of which is the bounce."""
-        edgar = next(person for person in seeds.PEOPLE if person.username == "edgar")
-        _visitor, request = self.ask(edgar.address)
-        self.mail_to(edgar.address)
-        wait_for(lambda: _mail_of(request).state == EmailState.BOUNCED, self.patience)
-        mail = _mail_of(request)
-        bounced = mail.events.filter(kind=EventKind.BOUNCED).first()
-        self.say(f"The mail's state is {mail.state}.")
-        return [*_sending(request, mail), Moment("bounced", bounced.occurred_at if bounced else None)]
 
     def ask(self, address: str) -> tuple[Visitor, ResetRequest]:
         """Ask at the forgot page, and find what was written down."""
@@ -110,6 +95,15 @@ class Story:
         self.say("The link leads to the form, under an address without the secret.")
         return form
 
+    def set_password(self, visitor: Visitor, mail: Message) -> Page:
+        """From the mail's link to the new password; the page that says so."""
+        form = self.open_link(visitor, mail)
+        done = visitor.submit(form, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
+        if done.path != reverse("recovery:complete"):
+            raise StoryFailed(f"The new password was not taken: {done.path} says {done.text[:300]}")
+        self.say("A new password is set.")
+        return done
+
     def sign_in(self, username: str) -> None:
         """The new password opens the account, the old one does not."""
         login = self.stage.plan.site_url + resolve_url(settings.LOGIN_URL)
@@ -137,7 +131,15 @@ def _mail_of(request: ResetRequest) -> Email:
     return Email.objects.get(request=request, kind=EmailKind.RESET)
 
 
-def _sending(request: ResetRequest, mail: Email) -> list[Moment]:
+def opened(request: ResetRequest) -> Moment:
+    """When a person first opened a link of this request: no mail scanner, which this visitor must not be taken for."""
+    openings = AuditEvent.objects.filter(request_id=request.pk, action=Action.LINK_OPENED)
+    first = openings.filter(detail__verdict=Verdict.PERSON).order_by("occurred_at").first()
+    return Moment("opened", first.occurred_at if first else None)
+
+
+def sending(request: ResetRequest, mail: Email) -> list[Moment]:
+    """From the ask to the provider."""
     request.refresh_from_db()
     return [
         Moment("requested", request.requested_at),
@@ -149,12 +151,9 @@ def _sending(request: ResetRequest, mail: Email) -> list[Moment]:
 
 def _timeline(request: ResetRequest) -> list[Moment]:
     mail = _mail_of(request)
-    openings = AuditEvent.objects.filter(request_id=request.pk, action=Action.LINK_OPENED)
-    # By a person: a site that took this visitor for a mail scanner has failed.
-    opened = openings.filter(detail__verdict=Verdict.PERSON).order_by("occurred_at").first()
     return [
-        *_sending(request, mail),
+        *sending(request, mail),
         Moment("delivered", mail.delivered_at),
-        Moment("opened", opened.occurred_at if opened else None),
+        opened(request),
         Moment("completed", request.completed_at),
     ]

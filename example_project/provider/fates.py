@@ -34,6 +34,8 @@ class Fate:
     meaning: str
     steps: tuple[Step, ...] = ()
     refused: bool = False
+    once: bool = False  # whoever writes a second time is delivered to
+    no_marketing: bool = False  # unsubscribed from every stream but the transactional one
 
 
 DELIVERED = Fate("delivered", "Delivered at once.", (Step(0.2, Record.DELIVERY),))
@@ -43,6 +45,12 @@ CHOSEN = {
     for fate in (
         Fate("bounce+hard", "Comes back for good: no such mailbox (550 5.1.1).", (Step(0.3, Record.HARD_BOUNCE),)),
         Fate("bounce+soft", "Comes back this time: the mailbox is full (452 4.2.2).", (Step(0.3, Record.SOFT_BOUNCE),)),
+        Fate(
+            "full",
+            "Comes back the first time: the mailbox is full (452 4.2.2). Then there is room.",
+            (Step(0.3, Record.SOFT_BOUNCE),),
+            once=True,
+        ),
         Fate("slow", "Accepted at once, delivered after some seconds.", (Step(6.0, Record.DELIVERY),)),
         Fate(
             "defer",
@@ -53,6 +61,12 @@ CHOSEN = {
             "complaint",
             "Delivered, then reported as spam by the person.",
             (Step(0.2, Record.DELIVERY), Step(3.0, Record.SPAM_COMPLAINT)),
+        ),
+        Fate(
+            "optout",
+            "Unsubscribed from marketing: the provider refuses it, and delivers what is transactional.",
+            (Step(0.2, Record.DELIVERY),),
+            no_marketing=True,
         ),
         Fate("silent", "Accepted, and then nothing is heard of it again."),
         Fate("reject", "Refused by the provider: an inactive recipient (error 406).", refused=True),

@@ -21,6 +21,7 @@ MAX_BATCH = 500
 MAX_SUBJECT = 2000
 METADATA_FIELDS, METADATA_NAME, METADATA_VALUE = 10, 20, 80
 SERVER_ID = 23
+TRANSACTIONAL = "outbound"
 BOUNCES = {
     Record.HARD_BOUNCE: (
         1,
@@ -87,8 +88,12 @@ def read_mail(data: dict[str, Any]) -> Message:
     subject = str(data.get("Subject") or "")
     if len(subject) > MAX_SUBJECT:
         raise Refused(300, f"Subject must be at most {MAX_SUBJECT} characters.")
+    stream = str(data.get("MessageStream") or TRANSACTIONAL)
     chosen = {address: fates.of(address) for address in recipients}
-    inactive = [address.lower() for address, fate in chosen.items() if fate.refused]
+    refused = {
+        address for address, fate in chosen.items() if fate.refused or (fate.no_marketing and stream != TRANSACTIONAL)
+    }
+    inactive = [address.lower() for address in chosen if address in refused]
     if len(inactive) == len(recipients):
         opening = "You tried to send to recipient(s) that have been marked as inactive.\nFound"
         raise Refused(406, _inactive(opening, inactive))
@@ -101,10 +106,10 @@ def read_mail(data: dict[str, Any]) -> Message:
         metadata=_metadata(data),
         headers=_headers(data),
         tag=str(data.get("Tag") or ""),
-        stream=str(data.get("MessageStream") or "outbound"),
+        stream=stream,
         track_opens=bool(data.get("TrackOpens")),
         track_links=str(data.get("TrackLinks") or "None"),
-        fates={address: fate for address, fate in chosen.items() if not fate.refused},
+        fates={address: fate for address, fate in chosen.items() if address not in refused},
     )
 
 

@@ -3,19 +3,37 @@
 from django.contrib import admin
 
 from recovery.admin.audit import AuditEventAdmin
+from recovery.admin.backups import BackupAddressAdmin
+from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
+from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
 from recovery.admin.routes import RouteStateAdmin
+from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
-from recovery.models import AuditEvent, Email, LevelSwitch, ResetRequest, RouteState
+from recovery.models import (
+    AuditEvent,
+    BackupAddress,
+    Email,
+    LevelSwitch,
+    RawEvent,
+    ResetRequest,
+    RouteState,
+    SupportCase,
+    Suppression,
+)
 
 __all__ = [
     "AuditEventAdmin",
+    "BackupAddressAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
+    "RawEventAdmin",
     "ResetRequestAdmin",
     "RouteStateAdmin",
+    "SupportCaseAdmin",
+    "SuppressionAdmin",
     "UserRecoveryMixin",
 ]
 
@@ -24,3 +42,7 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(SupportCase, SupportCaseAdmin)
+admin.site.register(BackupAddress, BackupAddressAdmin)
+admin.site.register(Suppression, SuppressionAdmin)
+admin.site.register(RawEvent, RawEventAdmin)

@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import routes, timelines
+from recovery import routes, silence, timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
+from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.steering import SteeringMixin, if_released
@@ -68,7 +70,13 @@ def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
 
 
 def state_of(email: Email) -> SafeString:
-    """The state's word, its meaning, and the reason if there is one."""
+    """The state's word, its meaning, and the reason if there is one; of what left and was never heard of, that."""
+    if silence.has_no_news(email):
+        return format_html(
+            '<span class="recovery-word recovery-open">{}</span> <span class="quiet">{}</span>',
+            gettext("no news"),
+            gettext("accepted by the provider, which has not said since what became of it"),
+        )
     meaning = [email.get_state_display(), email.get_reason_display() if email.reason else ""]
     mood = _MOOD.get(EmailState(email.state), "open")
     return worded(mood, email.state.replace("_", " "), "; ".join(text for text in meaning if text))
@@ -149,7 +157,7 @@ class EmailColumns(Columns):
         return if_released(email)
 
 
-class EmailAdmin(SteeringMixin):
+class EmailAdmin(AtProviderMixin, SteeringMixin):
     """List and page of emails."""
 
     columns = EmailColumns

@@ -59,6 +59,10 @@ def _of_health() -> Iterator[str]:
 
 def _dead(part: PartHealth) -> str:
     named = " ".join(str(word) for word in (dict(Part.choices).get(part.part, part.part), part.name) if word)
+    if part.part == Part.WEBHOOK:
+        return _("%(part)s: it has mail of ours and says nothing of it. Look at the webhook's settings there") % {
+            "part": named
+        }
     if part.age_seconds is None:
         return _("%(part)s: no sign of life yet") % {"part": named}
     span = moments.length(part.age_seconds)

@@ -14,11 +14,11 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import InterfaceError, OperationalError
 
-from recovery import accounts, alarms, level, routes, suppressions, tokens
+from recovery import accounts, alarms, level, rendering, routes, suppressions, tokens
 from recovery.addresses import normalise
 from recovery.delivery import doubts, judging
 from recovery.delivery.held import Held
-from recovery.models import Email, ResetRequest, ResetToken
+from recovery.models import BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.moves import Move
 from recovery.reasons import Alarm, EmailKind, EmailReason, EmailVerb, MailLevel, Refusal, TokenState
 
@@ -26,9 +26,11 @@ logger = logging.getLogger(__name__)
 
 Stop = tuple[EmailVerb, EmailReason]
 
-ANYWHERE: Final = frozenset({EmailKind.RESET, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT})
+ANYWHERE: Final = frozenset({
+    EmailKind.RESET, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE, EmailKind.SUPPORT_CASE
+})  # fmt: skip
 """Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, a notice of
-a change goes to the old address as well, and a stranger's has no account."""
+a change goes to the old address as well, a stranger's has no account, a code proves a new address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Facts:
     level: MailLevel
     links: Mapping[UUID | None, Sequence[ResetToken]]
     people: Mapping[str, AbstractBaseUser]
-    suppressed: Mapping[str, str]
+    suppressed: Mapping[str, Mapping[str, str]]
 
 
 def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]]:
@@ -74,7 +76,7 @@ def _facts(emails: Sequence[Email], at: datetime) -> Facts:
         level=level.current(),
         links=links,
         people=accounts.by_keys(filter(None, keys)),
-        suppressed=suppressions.of(email.recipient_key for email in emails),
+        suppressed=suppressions.held(email.recipient_key for email in emails),
     )
 
 
@@ -111,7 +113,7 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
         return EmailVerb.FAIL, EmailReason.POISON
     if reason := level.holds(email.kind, facts.level):
         return EmailVerb.WITHHOLD, reason
-    if email.recipient_key in facts.suppressed:
+    if email.kind in facts.suppressed.get(email.recipient_key, ()):
         return EmailVerb.WITHHOLD, EmailReason.SUPPRESSED
     if email.kind == EmailKind.RESET:
         return _of_links(held, facts)
@@ -133,10 +135,7 @@ def _why_dead(mailed: Sequence[ResetToken], facts: Facts) -> EmailReason:
     owners = [(link, facts.people.get(link.user_key)) for link in mailed]
     if {tokens.refusal(link, owner, at=facts.at) for link, owner in owners} == {Refusal.INACTIVE}:
         return EmailReason.INACTIVE
-    moved = [
-        bool(owner and link.address and link.address not in accounts.of_user(owner).verified_addresses)
-        for link, owner in owners
-    ]
+    moved = [bool(owner and link.address and not tokens.reaches(link, owner)) for link, owner in owners]
     return EmailReason.ADDRESS_CHANGED if moved and all(moved) else EmailReason.TOKEN_DEAD
 
 
@@ -144,7 +143,17 @@ def _of_owner(email: Email, facts: Facts) -> Stop | None:
     owner = facts.people.get(email.user_key)
     if owner is None or not owner.is_active:
         return EmailVerb.CANCEL, EmailReason.INACTIVE
+    if email.kind == EmailKind.BACKUP_CODE and not rendering.code_of(email):
+        return EmailVerb.CANCEL, EmailReason.TOKEN_DEAD
     if email.kind in ANYWHERE:
         return None
     own = {normalise(address.text)[:254] for address in accounts.of_user(owner).addresses}
-    return None if email.recipient_key in own else (EmailVerb.CANCEL, EmailReason.ADDRESS_CHANGED)
+    if email.recipient_key in own or _is_backup(email):
+        return None
+    return EmailVerb.CANCEL, EmailReason.ADDRESS_CHANGED
+
+
+def _is_backup(email: Email) -> bool:
+    """Notices go to usable backup addresses, too."""
+    same = BackupAddress.objects.filter(user_key=email.user_key, address_key=email.recipient_key)
+    return same.usable().exists()

@@ -13,9 +13,9 @@ from recovery.conf import of_django
 from recovery.delivery import judging
 from recovery.delivery.held import Held
 from recovery.exceptions import SecretLost
-from recovery.models import ResetToken
+from recovery.models import Email, ResetToken
 from recovery.models.moves import Move
-from recovery.reasons import Alarm, EmailReason
+from recovery.reasons import Alarm, EmailKind, EmailReason
 from recovery.rendering import Message
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def compose(held: Held, *, life: timedelta | None) -> Move | None:
     with it the link, into whatever is logged later.
     """
     try:
-        held.secrets = _secrets(held.links)
+        held.secrets = [*_secrets(held.links), *_codes(held.email)]
         held.message = _rendered(held, life)
     except Exception as error:  # noqa: BLE001 - templates and translations are the site's
         logger.error("email %s: %s (%s)", held.email.pk, EmailReason.RENDER_ERROR, type(error).__name__)
@@ -65,6 +65,12 @@ def _secrets(links: Sequence[ResetToken]) -> list[str]:
             tokens.mint_anew(link)  # its key was rotated away before the mail ever left
             secrets.append(tokens.verifier_of(link))
     return secrets
+
+
+@sensitive_variables()
+def _codes(email: Email) -> list[str]:
+    code = rendering.code_of(email) if email.kind == EmailKind.BACKUP_CODE else ""
+    return [code] if code else []
 
 
 @sensitive_variables()

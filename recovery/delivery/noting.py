@@ -6,7 +6,7 @@ as the lease allows. A claim is not: whoever comes next makes it.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,11 +15,12 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
 
-from recovery import tokens
+from recovery import bell, tokens
 from recovery.models import Email, moves
+from recovery.models.emails import FINAL_FAILURES
 from recovery.models.moves import Claimed, Move
 from recovery.models.primary import atomic
-from recovery.reasons import EmailKind, EmailVerb
+from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class Notes:
         self.states |= states
         self.moved += sum(each.verb != EmailVerb.RETURN for each in told if each.email_id in states)
         for each in told:
+            if _is_lost(each, self.held.get(each.email_id), states):
+                bell.ring("recovery.follow_up", each.email_id)
             self.held.pop(each.email_id, None)
             if each.email_id not in states:
                 self.overtaken.append(each.email_id)
@@ -125,3 +128,10 @@ class Notes:
             except DatabaseError as error:
                 logger.error("email %s could not be noted (%s)", each.email_id, type(error).__name__)
                 self.refused.append(error)
+
+
+def _is_lost(move: Move, email: Email | None, states: Mapping[UUID, str]) -> bool:
+    """Whether this move ended a reset mail for good: the person must hear from us by another way."""
+    state = states.get(move.email_id)
+    is_suppressed = state == EmailState.WITHHELD and move.reason == EmailReason.SUPPRESSED
+    return email is not None and email.kind == EmailKind.RESET and (state in FINAL_FAILURES or is_suppressed)

@@ -1,10 +1,14 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.audit import AuditEvent
+from recovery.models.backups import BackupAddress
+from recovery.models.bounces import Bounce
+from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
+from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
@@ -12,14 +16,20 @@ from recovery.models.tokens import ResetToken
 
 __all__ = [
     "AuditEvent",
+    "BackupAddress",
+    "Bounce",
+    "CaseNote",
+    "CaseTelling",
     "Decision",
     "Email",
     "EmailEvent",
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "RawEvent",
     "ResetRequest",
     "ResetToken",
     "RouteState",
+    "SupportCase",
     "Suppression",
 ]

@@ -7,12 +7,12 @@ rows come complete.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, CharField, Field, FloatField, IntegerField, Model, TextField
+from django.db.models import BooleanField, CharField, Field, FloatField, IntegerField, JSONField, Model, TextField
 
 from recovery.models.emails import Email, EmailEvent
 
@@ -20,28 +20,50 @@ _PLAIN: Final = (BooleanField, CharField, FloatField, IntegerField, TextField)
 """What JSON holds as it is."""
 
 
-def insert_new(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]], *, unique: str) -> int:
-    """Insert the rows whose ``unique`` column no row has yet, which is unique where it is not NULL; returns how many
-    went in.
+class Statement(NamedTuple):
+    """One statement and its parameters, to be run alone or with others."""
+
+    sql: str
+    params: list[Any]
+
+
+def run(model: type[Model], statements: Sequence[Statement]) -> None:
+    """Run them, in the caller's transaction. On PostgreSQL all of them are one, since a round trip costs more than a
+    row; they must not touch the same rows."""
+    connection = _connection(model)
+    if len(statements) > 1 and connection.vendor == "postgresql":
+        *firsts, last = statements
+        named = ", ".join(f"part{number} AS ({each.sql})" for number, each in enumerate(firsts))
+        params = [param for each in statements for param in each.params]
+        statements = [Statement(f"WITH {named}, part AS ({last.sql}) SELECT 1", params)]
+    with connection.cursor() as cursor:
+        for each in statements:
+            cursor.execute(each.sql, each.params)
+
+
+def insert_new(
+    model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]], *, unique: str = "", then: str = ""
+) -> Statement:
+    """Insert rows; with ``unique`` those whose value of that column no row has yet, which is unique where it is not
+    NULL, unless ``then`` says what to change of the row that is there.
 
     Sorted by that column, so that two batches with rows in common wait for each other instead of deadlocking.
     """
     connection = _connection(model)
     quote = connection.ops.quote_name
     fields = _fields(model, names)
-    key = names.index(unique)
     columns = ", ".join(quote(str(field.column)) for field in fields)
-    # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
-    sql = (
-        f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)} "
-        f"WHERE true ON CONFLICT ({quote(unique)}) WHERE {quote(unique)} IS NOT NULL DO NOTHING"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [fold(connection, fields, sorted(rows, key=lambda row: row[key]))])
-        return int(cursor.rowcount)
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)}"
+    if unique:
+        key = names.index(unique)
+        rows = sorted(rows, key=lambda row: row[key])
+        where = "" if then else f" WHERE {quote(unique)} IS NOT NULL"
+        # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
+        sql += f" WHERE true ON CONFLICT ({quote(unique)}){where} DO {then or 'NOTHING'}"
+    return Statement(sql, [fold(connection, fields, rows)])
 
 
-def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Statement:
     """Give each row its own new values. The first name is the key, the others are set."""
     connection = _connection(model)
     quote = connection.ops.quote_name
@@ -52,44 +74,24 @@ def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
     told = f"WITH told AS {once}(SELECT {unfold(connection, fields)})"
     sql = f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [fold(connection, fields, rows)])
-        return int(cursor.rowcount)
+    return Statement(sql, [fold(connection, fields, rows)])
 
 
-def lock_emails(ids: Iterable[UUID], message_ids: Iterable[str]) -> list[Email]:
-    """The emails with one of these ids or provider's message ids, held until the transaction ends.
-
-    Locked in the order of their keys, so that two batches never wait for each other crosswise; and not
-    against new events, which only refer to the key. SQLite has one writer at a time anyway.
-    """
-    connection = _connection(Email)
-    is_postgresql = connection.vendor == "postgresql"
-    table = connection.ops.quote_name(Email._meta.db_table)
-    listed = "jsonb_array_elements_text(%s::jsonb) AS listed(value)" if is_postgresql else "json_each(%s)"
-    by_id = f"SELECT {'value::uuid' if is_postgresql else 'value'} FROM {listed}"  # noqa: S608 - own names
-    # The condition on blank message ids is the one under which their index was made. A union, because
-    # PostgreSQL reads the whole table for an OR of two lists.
-    by_message = (
-        f"SELECT id FROM {table} "  # noqa: S608 - own names
-        f"WHERE esp_message_id IN (SELECT value FROM {listed}) AND NOT (esp_message_id = '')"
-    )
-    columns = "id, recipient_key, state, reason, esp, esp_message_id, handed_over_at, delivered_at"
-    lock = "FOR NO KEY UPDATE" if is_postgresql else ""
-    sql = f"SELECT {columns} FROM {table} WHERE id IN ({by_id} UNION {by_message}) ORDER BY id {lock}"  # noqa: S608
-    keys = [Email._meta.pk.get_db_prep_value(key, connection) for key in set(ids)]
-    params = [json.dumps(keys, default=str), json.dumps(sorted(set(message_ids)))]
-    return list(Email.objects.using(connection.alias).raw(sql, params))
-
-
-def unmatched_events(*, since: Any) -> list[EmailEvent]:
-    """Reports without an email whose message id an email of this age or younger bears by now."""
+def unmatched_events(*, since: Any) -> list[tuple[EmailEvent, UUID, str]]:
+    """Reports without an email whose message id an email of this age or younger bears by now; with that email's key
+    and its recipient, normalised."""
     connection = _connection(EmailEvent)
     event, email = (connection.ops.quote_name(model._meta.db_table) for model in (EmailEvent, Email))
     where = f"{email}.queued_at >= %s AND NOT ({email}.esp_message_id = '') AND {event}.email_id IS NULL"
-    sql = f"SELECT {event}.* FROM {email} JOIN {event} USING (esp_message_id, esp) WHERE {where}"  # noqa: S608
+    found = f"{event}.*, {email}.id AS found_id, {email}.recipient_key AS found_key"
+    sql = f"SELECT {found} FROM {email} JOIN {event} USING (esp_message_id, esp) WHERE {where}"  # noqa: S608
     moment = connection.ops.adapt_datetimefield_value(since)
-    return list(EmailEvent.objects.using(connection.alias).raw(sql, [moment]))
+    rows: Any = EmailEvent.objects.using(connection.alias).raw(sql, [moment])
+    return [(row, _uuid(row.found_id), row.found_key) for row in rows]
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(str(value))
 
 
 def _connection(model: type[Model]) -> BaseDatabaseWrapper:
@@ -116,12 +118,17 @@ def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]")
 
 def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
-    plain = [isinstance(field, _PLAIN) for field in fields]
+    makers = [_maker(connection, field) for field in fields]
     ready = [
-        [
-            value if is_plain else field.get_db_prep_save(value, connection)
-            for field, is_plain, value in zip(fields, plain, row, strict=True)
-        ]
+        [value if make is None else make(value) for make, value in zip(makers, row, strict=True)]  # None: as it is
         for row in rows
     ]
     return json.dumps(ready, default=str)
+
+
+def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
+    if isinstance(field, _PLAIN):
+        return None
+    if isinstance(field, JSONField):
+        return json.dumps
+    return lambda value: field.get_db_prep_save(value, connection)

@@ -26,7 +26,17 @@ APART: Final = (
 """States in which few mails are, and which somebody looks for; the others would only make the index move."""
 
 
+FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIRED)
+"""States in which a mail has failed for good; one that is withheld because its address is suppressed has as well."""
+
+
 class EmailQuerySet(models.QuerySet["Email"]):
+    def lost(self) -> "EmailQuerySet":
+        """Reset mail that failed for good, and nobody has followed that up."""
+        suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
+        failed = Q(state__in=FINAL_FAILURES) | suppressed
+        return self.filter(failed, kind=EmailKind.RESET, followed_up_at=None)
+
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.
 
@@ -96,6 +106,12 @@ class Email(models.Model):
     esp_message_id = models.CharField(_("provider's message id"), max_length=255, blank=True)
     handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+    followed_up_at = models.DateTimeField(
+        _("followed up"),
+        null=True,
+        blank=True,
+        help_text=_("When its final failure led to a backup address or a case."),
+    )
 
     objects = PrimaryManager.from_queryset(EmailQuerySet)()
 

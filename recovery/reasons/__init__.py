@@ -4,6 +4,9 @@ Code, columns, admin filters, metric labels and documentation use these words an
 imports anything else of this app; who may write which word is decided by the room that owns the row.
 """
 
+from recovery.reasons.backups import BackupRefusal, BackupState
+from recovery.reasons.bounces import BounceClass, Lift, SuppressionReason
+from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.requests import Gate, Kind, Outcome
@@ -20,6 +23,12 @@ __all__ = [
     "STATE_RANK",
     "Action",
     "Alarm",
+    "BackupRefusal",
+    "BackupState",
+    "BounceClass",
+    "CaseEnd",
+    "CaseNews",
+    "CaseReason",
     "Circuit",
     "EmailKind",
     "EmailReason",
@@ -28,10 +37,13 @@ __all__ = [
     "EventKind",
     "Gate",
     "Kind",
+    "Lift",
     "MailLevel",
     "Outcome",
     "Part",
     "Refusal",
+    "SuppressionReason",
+    "TellingState",
     "TokenState",
     "TryOutcome",
     "Verdict",

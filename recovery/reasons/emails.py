@@ -12,6 +12,9 @@ class EmailKind(TextChoices):
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
     ADDRESS_CHANGED = "address_changed", _("address was changed")
+    BACKUP_CODE = "backup_code", _("code that proves a backup address")
+    BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
+    SUPPORT_CASE = "support_case", _("support case, to the support team")
     SITE = "site", _("other mail of the site")
 
 

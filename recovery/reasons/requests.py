@@ -27,6 +27,7 @@ class Outcome(TextChoices):
     EXPIRED = "expired", _("not decided before it was too late to be of use")
     COMPLETED = "completed", _("a new password was set")
     LEVEL_BLOCKED = "level_blocked", _("the mail level lets no mail out")
+    ESCALATED = "escalated", _("no mail reached the person; support has a case")
 
 
 class Gate(TextChoices):

@@ -12,6 +12,7 @@ class Part(TextChoices):
     WORKER = "worker", _("worker")
     ROUTE = "route", _("way out for mail")
     QUEUE = "queue", _("mail that waits")
+    WEBHOOK = "webhook", _("provider that reports back")
 
 
 class Alarm(TextChoices):
@@ -23,3 +24,5 @@ class Alarm(TextChoices):
     TRANSLATION_BROKEN = "translation_broken", _("a translation broke; the mail left in the site's language")
     RENDER_ERROR = "render_error", _("a mail could not be rendered")
     POISON = "poison", _("a mail was set aside after too many tries")
+    CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
+    WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")

@@ -5,15 +5,20 @@ Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each 
 
 from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
 from recovery.resets.deciding import decide, expire_late, fulfil
+from recovery.resets.following import came_by_backup, climb, follow_up, lost, unreachable
 from recovery.resets.staff import address_changed, may_act_on, send_by_staff
 
 __all__ = [
     "Opening",
     "address_changed",
+    "came_by_backup",
+    "climb",
     "complete",
     "decide",
     "expire_late",
+    "follow_up",
     "fulfil",
+    "lost",
     "may_act_on",
     "open_link",
     "refuse_link",
@@ -21,4 +26,5 @@ __all__ = [
     "see_link",
     "send_by_staff",
     "stand",
+    "unreachable",
 ]

@@ -8,7 +8,8 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, notices, outbox, tokens
+from recovery import accounts, audit, cases, notices, outbox, tokens
+from recovery.conf import conf
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.models.insertion import insert
@@ -17,6 +18,11 @@ from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.signals import reset_completed
 
+# Usable backup addresses of an account, and NULL where it has an open case: one statement for what is seldom there.
+_BESIDES: Final = (
+    'SELECT "address" FROM "recovery_backupaddress" WHERE "user_key" = %s AND "confirmed_at" <= %s'
+    ' UNION ALL SELECT NULL FROM "recovery_supportcase" WHERE "user_key" = %s AND "closed_at" IS NULL'
+)
 _COMPLETE: Final = 'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s WHERE "id" = %s'
 
 
@@ -97,8 +103,8 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     """Set the new password over a link that ``stand`` found good.
 
     One commit: link used up, password set, the account's other links revoked, sessions ended (with the old
-    hash), request completed, notices queued, trail written. Raises LinkRefused, with nothing changed, when
-    another post of the same link or another change of the password was faster.
+    hash), request completed, its open case closed, notices queued, trail written. Raises LinkRefused, with
+    nothing changed, when another post of the same link or another change of the password was faster.
     """
     old_hash, request = user.password, token.request
     user.set_password(password)  # a hash takes a quarter of a second: before the transaction
@@ -109,7 +115,10 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
             completion = _completion(request)
-            emails = notices.password_changed(user, request=request, origin=origin)
+            backups, has_case = _besides(token.user_key)
+            emails = notices.password_changed(user, request=request, origin=origin, backups=backups)
+            if has_case:
+                cases.close_answered([token.user_key])
             completed = audit.event(
                 Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
             )
@@ -127,6 +136,15 @@ def _completion(request: ResetRequest) -> tuple[str, list[Any]]:
     request.outcome, request.completed_at = Outcome.COMPLETED, timezone.now()
     moment = connection.ops.adapt_datetimefield_value(request.completed_at)
     return _COMPLETE, [request.outcome, moment, ResetRequest._meta.pk.get_db_prep_value(request.pk, connection)]
+
+
+def _besides(user_key: str) -> tuple[list[str], bool]:
+    connection = connections[router.db_for_write(ResetRequest)]
+    waited = connection.ops.adapt_datetimefield_value(timezone.now() - conf.BACKUP_WAIT)
+    with connection.cursor() as cursor:
+        cursor.execute(_BESIDES, [user_key, waited, user_key])
+        found = [address for (address,) in cursor.fetchall()]
+    return [address for address in found if address], None in found
 
 
 def _judged(token: ResetToken | None) -> Opening:

@@ -3,7 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
-from recovery import accounts, audit, bell, limits, notices, outbox, tokens
+from recovery import accounts, audit, bell, limits, notices, outbox, suppressions, tokens
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
@@ -67,6 +67,7 @@ def address_changed(user: AbstractBaseUser, *, old: str, new: str, actor: Abstra
     user_key = accounts.key_of(user)
     with atomic(ResetRequest):
         ended = tokens.revoke(user_key)
+        suppressions.address_changed(new, actor_key=accounts.key_of(actor))
         emails = notices.address_changed(user, old=old, new=new)
         audit.record(
             Action.ADDRESS_CHANGED,

@@ -8,7 +8,7 @@ from recovery.routes.answers import classify
 from recovery.routes.asking import Answer, Asked, ask, can_be_asked
 from recovery.routes.choosing import Reach, plan, reach, states
 from recovery.routes.circuits import answered, may_probe, register, switch
-from recovery.routes.configured import Route, all_routes, honours_key, key_life, named, of
+from recovery.routes.configured import Route, account_of, all_routes, esp_of, honours_key, key_life, named, of
 from recovery.routes.sending import METADATA_KEY, PATIENCE, Line
 from recovery.routes.tried import Tried
 
@@ -21,11 +21,13 @@ __all__ = [
     "Reach",
     "Route",
     "Tried",
+    "account_of",
     "all_routes",
     "answered",
     "ask",
     "can_be_asked",
     "classify",
+    "esp_of",
     "honours_key",
     "key_life",
     "may_probe",

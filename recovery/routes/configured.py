@@ -19,6 +19,7 @@ CONNECTIONS: Final = 8
 KINDS: Final = frozenset(EmailKind.values) - {EmailKind.SITE}  # the site's other mail takes its own way
 # The header of a provider that makes one mail of two calls with the same key, and how long it remembers the key.
 KEYS: Final[Mapping[str, tuple[str, timedelta]]] = {"resend": ("Idempotency-Key", timedelta(hours=24))}
+ACCOUNT: Final = ("api_url", "server_token", "api_key", "sender_domain")  # attributes of anymail's backends
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,11 @@ def backend_of(route: Route) -> BaseEmailBackend:
 def esp_of(route: Route) -> str:
     """Which provider a route leads to, in anymail's word; "" for a mail server, or a class that cannot be loaded."""
     try:
-        return esp_name(import_string(_path(_unwrapped(route.spec))))
-    except (ImportError, ImproperlyConfigured):
+        path = _path(_unwrapped(route.spec))
+        return esp_name(import_string(path))
+    except ImportError:  # of a class of anymail's whose own needs are not installed, its module's name says it
+        return path.split(".")[2] if path.startswith("anymail.backends.") else ""
+    except ImproperlyConfigured:
         return ""
 
 
@@ -123,3 +127,23 @@ def _path(spec: Mapping[str, Any]) -> str:
     if mailers := of_django("MAILERS"):  # reading EMAIL_BACKEND beside it is an error
         return str(mailers.get(spec.get("MAILER", "default"), {}).get("BACKEND", ""))
     return str(of_django("EMAIL_BACKEND"))
+
+
+def account_of(route: Route) -> dict[str, str]:
+    """What names and proves this site to the route's provider, as anymail's settings have it; {} where they do not."""
+    esp = esp_of(route)
+    if esp == "amazon_ses":  # its backend asks for boto3 as soon as it is made
+        anymail: Mapping[str, Any] = of_django("ANYMAIL", {}) or {}
+        options: Mapping[str, Any] = _unwrapped(route.spec).get("OPTIONS", {})
+        parts = [
+            *(anymail.get(f"AMAZON_SES_{name}", {}) for name in ("SESSION_PARAMS", "CLIENT_PARAMS")),
+            *(options.get(name, {}) for name in ("session_params", "client_params")),
+        ]
+        return {str(name): str(value) for part in parts for name, value in part.items()}
+    try:
+        backend: Any = backend_of(route)
+    except Exception:  # noqa: BLE001 - the site's class may do anything where its settings are missing
+        return {}
+    found = {name: str(value) for name in ACCOUNT if (value := getattr(backend, name, None))}
+    stream = route.stream or getattr(backend, "message_stream", None)
+    return found | ({"stream": str(stream)} if stream else {})

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 from django.utils import timezone
 
-from recovery.models import ResetToken
+from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
 
 
@@ -82,6 +84,47 @@ def at_forgotten(window: Window) -> None:
     window.page.reload()
 
 
+def signed_in(window: Window, path: str) -> None:
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="amelie"))
+    window.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": window.base}])
+    window.open(path)
+
+
+def at_backup_addresses(window: Window) -> None:
+    user = get_user_model().objects.get(username="amelie")
+    for number, moment in enumerate((None, timezone.now(), timezone.now() - timedelta(days=8))):
+        BackupAddress.objects.create(
+            user_key=str(user.pk),
+            address=f"a-rather-long-backup-address-number-{number}@example.net",
+            address_key=f"{number}",
+            confirmed_at=moment,
+            code_until=timezone.now(),
+        )
+    signed_in(window, "/recovery/backup-addresses/")
+
+
+def at_backup_addresses_with_errors(window: Window) -> None:
+    at_backup_addresses(window)
+    window.press("Send me a code")
+
+
+def at_a_code(window: Window) -> None:
+    at_backup_addresses(window)
+    window.press("Type the code")
+
+
+def at_a_wrong_code(window: Window) -> None:
+    at_a_code(window)
+    window.page.get_by_label("Code").fill("00000000")
+    window.press("Confirm")
+
+
+def at_removal(window: Window) -> None:
+    at_backup_addresses(window)
+    window.press("Remove")
+
+
 def set_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
@@ -103,6 +146,11 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "expired": (at_expired, "This link has expired"),
     "forgotten": (at_forgotten, "Open the link in your mail once more"),
     "mangled": (at_mangled, "This link does not work"),
+    "backup addresses": (at_backup_addresses, "Backup addresses"),
+    "backup addresses, errors": (at_backup_addresses_with_errors, "Backup addresses"),
+    "code": (at_a_code, "Confirm your backup address"),
+    "code, wrong": (at_a_wrong_code, "Confirm your backup address"),
+    "removal": (at_removal, "Remove a backup address"),
 }
 
 

@@ -74,8 +74,23 @@ def test_a_rejected_recipient_is_refused_by_the_api(provider: Provider, receiver
     assert [call.status for call in provider.ledger.calls] == [422]
 
 
+def test_a_full_mailbox_has_room_the_second_time(provider: Provider, receiver: Receiver) -> None:
+    for _ in range(2):
+        backend(provider).send_messages([mail("full@example.org")])
+        receiver.wait(len(provider.ledger.messages))
+    assert [body.get("Type", body["RecordType"]) for body in receiver.bodies] == ["SoftBounce", "Delivery"]
+
+
+def test_whoever_opted_out_gets_what_is_transactional_and_nothing_else(provider: Provider, receiver: Receiver) -> None:
+    with pytest.raises(AnymailRecipientsRefused):
+        backend(provider).send_messages([mail("optout@example.org", esp_extra={"MessageStream": "broadcast"})])
+    backend(provider).send_messages([mail("optout@example.org")])
+    assert [body["RecordType"] for body in receiver.wait(1)] == ["Delivery"]
+
+
 def test_every_fate_has_a_test() -> None:
-    assert set(CHOSEN) == {"bounce+hard", "bounce+soft", "slow", "defer", "complaint", "silent", "reject"}
+    chosen = {"bounce+hard", "bounce+soft", "full", "slow", "defer", "complaint", "optout", "silent", "reject"}
+    assert set(CHOSEN) == chosen
 
 
 def test_a_wrong_token_is_refused(provider: Provider) -> None:

@@ -12,6 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from example_project import seeds
 from example_project.demo import plan as plans
 from example_project.demo import stage as stages
+from example_project.demo.scenes import Scenes
 from example_project.demo.story import Moment, Story, StoryFailed
 from example_project.demo.visitor import NotOffered
 from example_project.servers import ServerDied, ServerUnavailable, stopping_at_signals
@@ -68,9 +69,9 @@ class Command(BaseCommand):
             time.sleep(0.5)
 
     def tell(self, story: Story) -> None:
-        """Both tales with their timelines. Raises StoryFailed when a moment is missing, after printing the rest."""
+        """All tales with their timelines. Raises StoryFailed when a moment is missing, after printing the rest."""
         missing = []
-        for title, tale in (("A reset, from the click to the new password", story.reset), ("A bounce", story.bounce)):
+        for title, tale in [("A reset, from the click to the new password", story.reset), *Scenes(story).all()]:
             self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
             moments = tale()
             self.print_timeline(moments)

@@ -6,6 +6,22 @@ to where stands in ``reasons.MOVES``.
 
 from recovery.models.moves.changes import Move, allows, move
 from recovery.models.moves.claims import Claimed, claim, expire_late, free
-from recovery.models.moves.reports import FACTS, report
+from recovery.models.moves.reports import FACTS, STORED, Ban, Known, Stored, hold, report, take_in
 
-__all__ = ["FACTS", "Claimed", "Move", "allows", "claim", "expire_late", "free", "move", "report"]
+__all__ = [
+    "FACTS",
+    "STORED",
+    "Ban",
+    "Claimed",
+    "Known",
+    "Move",
+    "Stored",
+    "allows",
+    "claim",
+    "expire_late",
+    "free",
+    "hold",
+    "move",
+    "report",
+    "take_in",
+]

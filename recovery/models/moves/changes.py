@@ -206,6 +206,7 @@ def _changes(hands_over: str) -> list[str]:
         f"next_try_at = CASE WHEN NOT {waits} THEN e.next_try_at WHEN told.wait IS NULL THEN NULL ELSE {due} END",
         f"doubt_count = CASE WHEN told.doubts IS NULL THEN 0 ELSE {doubts} END",
         f"handed_over_at = CASE WHEN {hands_over} THEN {sql.now()} WHEN {is_new} THEN NULL ELSE e.handed_over_at END",
+        f"followed_up_at = CASE WHEN {is_new} THEN NULL ELSE e.followed_up_at END",
         *kept,
         *counted,
         "lease_owner = NULL",

@@ -1,31 +1,214 @@
 """What providers reported: events that are stored once, and emails brought to what they say."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from recovery.models.batches import insert_new, update_each
+from django.db import connections
+from django.db.models import Field, TextField, UUIDField
+
+from recovery.models.batches import Statement, fold, run, unfold, update_each
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
+from recovery.models.suppressions import Suppression
 
 FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "delivered_at")
 """What a report can change of an email."""
+NEWEST: Final = 10  # mails to an address, among which the last that arrived is looked for
+STORED: Final = (
+    "kind",
+    "occurred_at",
+    "recorded_at",
+    "esp",
+    "esp_message_id",
+    "recipient",
+    "reject_reason",
+    "detail",
+    "dedupe_key",
+)
 
 
-def report(
-    columns: Sequence[str],
-    events: Sequence[Sequence[Any]],
-    facts: Sequence[Sequence[Any]],
-    *,
-    moved: Mapping[UUID, str],
-) -> int:
-    """Store reports and give emails their folded facts, in the caller's transaction, which holds those emails.
+@dataclass(slots=True)
+class Ban:
+    """A suppression of an address that was not lifted; it may be over."""
 
-    ``columns`` name the values of ``events``, with ``dedupe_key`` among them; a row of ``facts`` is an email's key and
-    its ``FACTS``; ``moved`` are the new states of those whose state changed. Returns how many reports were new.
+    id: UUID
+    reason: str
+    kind: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(slots=True)
+class Known:
+    """An email that is held until the transaction ends, and what is known of its recipient's address."""
+
+    id: UUID
+    kind: str
+    recipient_key: str
+    user_key: str
+    state: str
+    reason: str
+    esp: str
+    esp_message_id: str
+    handed_over_at: datetime | None
+    delivered_at: datetime | None
+    last_delivered_at: datetime | None  # of the newest mails to the address
+    bans: list[Ban] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Stored:
+    """A new event, and its email if it is about one."""
+
+    event_id: int
+    email: Known | None
+
+
+def take_in(told: Iterable[Sequence[Any]]) -> dict[str, Stored]:
+    """Store what is new and hold the emails that it is about, in one statement of the caller's transaction.
+
+    A row of ``told``: our own id of the email or None, the recipient normalised, and the values of ``STORED``. Only an
+    email to that recipient is meant: by our own id first, which is known before the provider's. Whoever can post an
+    event must not be able to speak about mail to somebody else. Returns new events by their ``dedupe_key``.
     """
-    stored = insert_new(EmailEvent, columns, events, unique="dedupe_key") if events else 0
-    if facts:
-        update_each(Email, ["id", *FACTS], facts)
+    connection = sql.connection()
+    params = [fold(connection, _TOLD, sorted(told, key=lambda row: row[-1]))]
+    emails: dict[str, Known] = {}
+    return {
+        key: Stored(event_id, _known(facts, emails) if facts else None)
+        for event_id, key, facts in _rows(_taking_in(connection.alias), params)
+    }
+
+
+def hold(ids: Iterable[UUID]) -> dict[UUID, Known]:
+    """These emails, held until the caller's transaction ends; in the order of their keys, so that two batches never
+    wait for each other crosswise."""
+    params = [json.dumps([str(sql.key(each)) for each in set(ids)])]
+    found = [_known(facts, {}) for (facts,) in _rows(_holding(sql.connection().alias), params)]
+    return {each.id: each for each in found}
+
+
+def report(facts: Sequence[Sequence[Any]], *, moved: Mapping[UUID, str], further: Sequence[Statement] = ()) -> None:
+    """Give emails their folded facts, in the caller's transaction, which holds them; and run what goes with it.
+
+    A row of ``facts`` is an email's key and its ``FACTS``; ``moved`` are the new states of those whose state changed.
+    """
+    statements = [*([update_each(Email, ["id", *FACTS], facts)] if facts else []), *further]
+    if statements:
+        run(Email, statements)
     sql.announce(moved)
-    return stored
+
+
+def _column(name: str, kind: "Field[Any, Any]") -> "Field[Any, Any]":
+    kind.set_attributes_from_name(name)
+    return kind
+
+
+_TOLD: Final = [
+    _column("own_id", UUIDField()),
+    _column("recipient_key", TextField()),
+    *(each for name in STORED if isinstance(each := EmailEvent._meta.get_field(name), Field)),
+]
+_OF_EMAIL: Final = (
+    "id", "kind", "recipient_key", "user_key", "state", "reason", "esp", "esp_message_id", "handed_over_at",
+    "delivered_at",
+)  # fmt: skip
+_MOMENTS: Final = ("handed_over_at", "delivered_at", "last_delivered_at")
+
+
+def _rows(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with sql.connection().cursor() as cursor:
+        cursor.execute(text, params)
+        return list(cursor.fetchall())
+
+
+def _known(facts: str, before: dict[str, Known]) -> Known:
+    """One object for each email, however many events are about it."""
+    if found := before.get(facts):
+        return found
+    *values, last_delivered_at, bans = json.loads(facts)
+    given = dict(zip(_OF_EMAIL, values, strict=True)) | {"last_delivered_at": last_delivered_at}
+    moments: dict[str, Any] = {name: _moment(given.pop(name)) for name in _MOMENTS}
+    key = UUID(given.pop("id"))
+    held = [Ban(UUID(pk), why, kind, _at(since), _moment(until)) for pk, why, kind, since, until in bans]
+    before[facts] = Known(id=key, **given, **moments, bans=held)
+    return before[facts]
+
+
+def _at(text: str) -> datetime:
+    """SQLite's have no zone, and mean UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return _at(text) if text else None
+
+
+def _facts(alias: str) -> str:
+    """What is known of the email ``e``, as JSON."""
+    quote, postgresql = connections[alias].ops.quote_name, sql.is_postgresql()
+    array, listed = ("json_build_array", "json_agg") if postgresql else ("json_array", "json_group_array")
+    bans = (
+        f"SELECT {listed}({array}(s.id, s.reason, s.kind, s.since, s.until))"
+        f" FROM {quote(Suppression._meta.db_table)} AS s"
+        " WHERE s.address_key = e.recipient_key AND s.lifted_at IS NULL"
+    )
+    bans = f"coalesce(({bans}), '[]')" if postgresql else f"json(({bans}))"
+    newest = (
+        f"SELECT o.delivered_at FROM {sql.table()} AS o WHERE o.recipient_key = e.recipient_key"
+        f" ORDER BY o.queued_at DESC LIMIT {NEWEST}"
+    )
+    last = f"SELECT max(newest.delivered_at) FROM ({newest}) AS newest"
+    return f"{array}({', '.join(f'e.{name}' for name in _OF_EMAIL)}, ({last}), {bans})"
+
+
+def _matching() -> str:
+    """The key of the email that ``told`` is about."""
+    # The condition on blank message ids is the one under which their index was made.
+    return f"""coalesce(
+        (SELECT e.id FROM {sql.table()} AS e WHERE e.id = told.own_id AND e.recipient_key = told.recipient_key),
+        (SELECT e.id FROM {sql.table()} AS e WHERE e.esp_message_id = told.esp_message_id
+            AND NOT (e.esp_message_id = '') AND e.esp = told.esp AND e.recipient_key = told.recipient_key
+            ORDER BY e.id LIMIT 1))"""
+
+
+@cache
+def _taking_in(alias: str) -> str:
+    connection = connections[alias]
+    table = connection.ops.quote_name(EmailEvent._meta.db_table)
+    names = ", ".join(STORED)
+    once = "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING"
+    if not sql.is_postgresql():
+        return f"""WITH told AS (SELECT {unfold(connection, _TOLD)})
+            INSERT INTO {table} (email_id, {names}) SELECT {_matching()}, {names} FROM told WHERE true {once}
+            RETURNING id, dedupe_key, (SELECT {_facts(alias)} FROM {sql.table()} AS e WHERE e.id = {table}.email_id)"""
+    # The emails are locked before anything is inserted: counting them makes it so.
+    return f"""WITH told AS MATERIALIZED (SELECT {unfold(connection, _TOLD)}),
+        matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told),
+        held AS MATERIALIZED ({_held(alias, "SELECT email_id FROM matched")}),
+        stored AS (
+            INSERT INTO {table} (email_id, {names}) SELECT email_id, {names} FROM matched
+            WHERE (SELECT count(*) FROM held) >= 0 ORDER BY dedupe_key {once} RETURNING id, dedupe_key, email_id)
+        SELECT stored.id, stored.dedupe_key, held.facts FROM stored LEFT JOIN held ON held.id = stored.email_id"""
+
+
+def _held(alias: str, keys: str) -> str:
+    lock = "FOR NO KEY UPDATE OF e" if sql.is_postgresql() else ""
+    chosen = f"= ANY(ARRAY({keys}))" if sql.is_postgresql() else f"IN ({keys})"
+    cast = "::text" if sql.is_postgresql() else ""
+    return (
+        f"SELECT e.id, {_facts(alias)}{cast} AS facts FROM {sql.table()} AS e WHERE e.id {chosen} ORDER BY e.id {lock}"
+    )
+
+
+@cache
+def _holding(alias: str) -> str:
+    listed = "SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb)"
+    keys = listed if sql.is_postgresql() else "SELECT value FROM json_each(%s)"
+    return f"SELECT facts FROM ({_held(alias, keys)}) AS found"

@@ -1,0 +1,119 @@
+"""Pages of the person's own account: backup addresses. For whoever is signed in; the password is asked again."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from recovery import accounts, audiences
+from recovery import backup_addresses as backups
+from recovery.conf import conf
+from recovery.exceptions import BackupRefused
+from recovery.forms import BackupAddressForm, CodeForm, CurrentPasswordForm
+from recovery.models import BackupAddress
+from recovery.origin import Origin
+from recovery.pages import account_page
+from recovery.reasons import BackupRefusal
+
+SAID: Final = {
+    BackupRefusal.WRONG_PASSWORD: _("That is not your password. Type it again."),
+    BackupRefusal.TOO_OFTEN: _("That was too often. Try again in an hour."),
+    BackupRefusal.TOO_MANY: _("You have as many backup addresses as you may have. Remove one first."),
+    BackupRefusal.OWN_ADDRESS: _("That is an address of your account already. Type one of another mailbox."),
+    BackupRefusal.ALREADY_THERE: _("That is a backup address of yours already."),
+}
+FIELD: Final = {BackupRefusal.OWN_ADDRESS: "address", BackupRefusal.ALREADY_THERE: "address"}
+
+
+@sensitive_post_parameters("password")
+@account_page
+def backup_addresses(request: HttpRequest) -> HttpResponse:
+    """Those there are, and a form to add one."""
+    user: Any = request.user
+    form = BackupAddressForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            backup = backups.add(user, given["address"], password=given["password"], origin=Origin.of(request))
+        except BackupRefused as refused:
+            _tell(form, refused)
+        else:
+            return redirect("recovery:confirm_backup_address", key=backup.pk)
+    context = {
+        "form": form,
+        "backups": backups.of_user(user),
+        "most": backups.MOST,
+        "wait": conf.BACKUP_WAIT,
+        "has_password": accounts.has_password(user),
+    }
+    return render(request, "recovery/backup_addresses.html", {**context, **_site(request)})
+
+
+@account_page
+def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Type the code, or ask for another one."""
+    backup = _own(request, key)
+    if backup.confirmed_at is not None:
+        return redirect("recovery:backup_addresses")
+    asks_again = request.method == "POST" and "again" in request.POST
+    form = CodeForm(request.POST if request.method == "POST" and not asks_again else None)
+    was_sent, trouble = False, ""
+    if asks_again:
+        try:
+            backups.send_again(backup, origin=Origin.of(request))
+            was_sent = True
+        except BackupRefused as refused:
+            trouble = str(SAID[BackupRefusal(refused.why)])
+    elif form.is_valid():
+        if backups.confirm(backup, form.cleaned_data["code"]):
+            return redirect("recovery:backup_addresses")
+        form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+    context = {"form": form, "backup": backup, "was_sent": was_sent, "trouble": trouble}
+    return render(request, "recovery/confirm_backup_address.html", {**context, **_site(request)})
+
+
+@sensitive_post_parameters("password")
+@account_page
+def remove_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Asks for the password, then removes it. GET only asks."""
+    backup = _own(request, key)
+    form = CurrentPasswordForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        user: Any = request.user
+        try:
+            backups.remove(user, backup, password=form.cleaned_data["password"], origin=Origin.of(request))
+        except BackupRefused as refused:
+            _tell(form, refused)
+        else:
+            return redirect("recovery:backup_addresses")
+    return render(
+        request,
+        "recovery/remove_backup_address.html",
+        {"form": form, "backup": backup, "user": request.user, **_site(request)},
+    )
+
+
+def _own(request: HttpRequest, key: UUID) -> BackupAddress:
+    """The row, if it is this person's; somebody else's does not exist."""
+    user: Any = request.user
+    backup = BackupAddress.objects.filter(pk=key, user_key=accounts.key_of(user)).first()
+    if backup is None:
+        raise Http404
+    return backup
+
+
+def _tell(form: Form, refused: BackupRefused) -> None:
+    why = BackupRefusal(refused.why)
+    field = FIELD.get(why, "password")
+    form.add_error(field if field in form.fields else None, str(SAID[why]))
+    for widget in (each.widget for each in form.fields.values()):
+        widget.attrs.pop("autofocus", None)
+
+
+def _site(request: HttpRequest) -> dict[str, Any]:
+    door = audiences.get(audiences.chosen(host=request.get_host()))
+    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}

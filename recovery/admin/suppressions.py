@@ -1,0 +1,181 @@
+"""Addresses that must not be mailed: why, since when and until when, here and at the provider; and lifting it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from recovery import provider_lists, suppressions
+from recovery.addresses import normalise
+from recovery.admin import moments
+from recovery.admin.acts import asking, url_of
+from recovery.admin.columns import Columns
+from recovery.admin.readonly import ReadOnlyAdmin
+from recovery.admin.scope import actor_of
+from recovery.admin.stated import ReasonForm
+from recovery.admin.viewers import Viewer
+from recovery.conf import conf
+from recovery.models import Email, Suppression
+from recovery.provider_lists import Looked
+
+
+class LiftForm(ReasonForm):
+    """Where it is lifted, and why."""
+
+    at_provider = forms.BooleanField(label=_("At the provider, too"), required=False, initial=True)
+
+
+def is_live(row: Suppression) -> bool:
+    return row.lifted_at is None and (row.until is None or row.until > timezone.now())
+
+
+def told(found: Sequence[Looked], viewer: Viewer) -> list[str]:
+    """One line for each thing that a provider holds against an address, or for its silence."""
+    lines = []
+    for looked in found:
+        if looked.unknown:
+            said = gettext("%(route)s: it could not be learned what is on its list (%(why)s). Try again later.")
+            lines.append(said % {"route": looked.route, "why": viewer.text(looked.unknown)})
+        for entry in looked.entries:
+            said = gettext("%(route)s: on its list “%(list)s” (%(why)s).")
+            if not entry.can_be_lifted:
+                said = gettext("%(route)s: on its list “%(list)s” (%(why)s). It lets nobody lift this from here.")
+            lines.append(said % {"route": looked.route, "list": entry.listed, "why": viewer.text(entry.why)})
+        if not (looked.entries or looked.unknown):
+            lines.append(gettext("%(route)s: nothing on its list.") % {"route": looked.route})
+    return lines
+
+
+class SuppressionColumns(Columns):
+    """What a row shows of a suppression."""
+
+    @admin.display(description=_("since"))
+    def since(self, row: Suppression) -> Any:
+        return moments.shown(row.since)
+
+    @admin.display(description=_("address"))
+    def address(self, row: Suppression) -> str:
+        return self.viewer.address(row.address_key)
+
+    @admin.display(description=_("state"))
+    def state(self, row: Suppression) -> Any:
+        mood, word = ("bad", gettext("not mailed")) if is_live(row) else ("good", gettext("over"))
+        return format_html(
+            '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>',
+            mood,
+            word,
+            row.get_reason_display(),
+        )
+
+    @admin.display(description=_("concerns"))
+    def kind(self, row: Suppression) -> str:
+        return row.get_kind_display() if row.kind else gettext("all mail")
+
+    @admin.display(description=_("until"))
+    def until(self, row: Suppression) -> Any:
+        return moments.shown(row.until) if row.until else gettext("for good")
+
+    @admin.display(description=_("lifted"))
+    def lifted_at(self, row: Suppression) -> Any:
+        return moments.shown(row.lifted_at)
+
+    @admin.display(description=_("lifted by"))
+    def lift(self, row: Suppression) -> str:
+        return row.get_lift_display() if row.lift else "–"
+
+    @admin.display(description=_("who lifted it"))
+    def lifter(self, row: Suppression) -> Any:
+        return self.person(row.lifted_by)
+
+    @admin.display(description=_("reason given"))
+    def lift_reason(self, row: Suppression) -> str:
+        return self.viewer.text(row.lift_reason) or "–"
+
+
+class SuppressionAdmin(ReadOnlyAdmin):
+    """List and page of suppressed addresses."""
+
+    columns = SuppressionColumns
+    listed = ("since", "state", "address", "kind", "until")
+    further = ("lifted_at", "lift", "lifter", "lift_reason")
+    as_stored = ("source",)
+    list_filter = ("reason", "lift")
+    ordering = ("-since", "id")
+    search_help_text = _("The whole address.")
+
+    def accounts_of(self, row: Suppression) -> Iterable[str]:
+        """Whose mail went there, which matters where staff reach only some people."""
+        if not conf.MAY_ACT_ON:
+            return []
+        emails = Email.objects.filter(recipient_key=row.address_key).exclude(user_key="").order_by("-queued_at")
+        return set(emails.values_list("user_key", flat=True)[:20])
+
+    def staff_of(self, row: Suppression) -> Iterable[str]:
+        return [row.lifted_by]
+
+    def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
+        rows = Suppression.objects.filter(address_key=normalise(term)[:254])
+        return rows.order_by("-since").values_list("pk", flat=True)[:100]
+
+    def get_urls(self) -> list[URLPattern]:
+        lift = self.admin_site.admin_view(self.lift_view)
+        return [path("<uuid:key>/lift/", lift, name="recovery_suppression_lift"), *super().get_urls()]
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("recovery.lift_suppression"))
+
+    def tools_of(self, request: HttpRequest, row: Suppression) -> list[dict[str, Any]]:
+        if not self.has_lift_permission(request):
+            return []
+        return [{"url": url_of(self, "lift", row.pk), "label": gettext("Lift")}]
+
+    def lift_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Shows what the providers hold against the address and asks for the reason, then lifts. GET only asks."""
+        if not (self.has_lift_permission(request) and self.has_view_permission(request)):
+            raise PermissionDenied
+        row = self.get_object(request, str(key))
+        if row is None:
+            raise Http404
+        form = LiftForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._ask_why(request, row, form)
+        reason = form.cleaned_data["reason"]
+        if suppressions.lift(row, actor=actor_of(request), reason=reason):
+            self.message_user(request, gettext("The address may be mailed again."), messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("Nothing was done here: it was lifted already."), messages.WARNING)
+        if form.cleaned_data["at_provider"]:
+            found = provider_lists.lift(row.address_key, actor=actor_of(request), reason=reason)
+            for line in told(found, Viewer.of(request)):
+                self.message_user(request, line, messages.INFO)
+        return HttpResponseRedirect(url_of(self, "change", row.pk))
+
+    def _ask_why(self, request: HttpRequest, row: Suppression, form: LiftForm) -> HttpResponse:
+        columns, viewer = self.columns_for(request), Viewer.of(request)
+        return asking(
+            self,
+            request,
+            form,
+            "lift_suppression.html",
+            title=gettext("Mail this address again?"),
+            back_url=url_of(self, "change", row.pk),
+            consequences=[
+                gettext("Mail that waits and new mail may go there at once. If it comes back, it is suppressed anew."),
+                *told(provider_lists.show(row.address_key), viewer),
+            ],
+            submit=gettext("Lift"),
+            facts=[
+                (gettext("Address"), viewer.address(row.address_key)),
+                (gettext("State"), columns.state(row)),
+                (gettext("Until"), columns.until(row)),
+            ],
+        )

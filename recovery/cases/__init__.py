@@ -1,0 +1,21 @@
+"""Support cases, the ladder's last step: opened and closed by themselves, worked on by staff, told to targets.
+
+Callers import this package as ``cases``. Rows and what follows share a commit; the network comes after it.
+"""
+
+from recovery.cases.opening import close_answered, close_late, open_for
+from recovery.cases.telling import Target, configured, tell, tell_due
+from recovery.cases.working import assign, close, note
+
+__all__ = [
+    "Target",
+    "assign",
+    "close",
+    "close_answered",
+    "close_late",
+    "configured",
+    "note",
+    "open_for",
+    "tell",
+    "tell_due",
+]

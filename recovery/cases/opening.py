@@ -1,0 +1,69 @@
+"""Opens a case when no mail reaches a person, and closes it when they get in; nobody has to think of either."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from recovery import audit
+from recovery.cases import telling
+from recovery.models import ResetRequest, ResetToken, SupportCase
+from recovery.models.insertion import insert
+from recovery.models.primary import atomic
+from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
+
+BATCH: Final = 500
+
+
+def open_for(user_key: str, *, request: ResetRequest, reason: CaseReason, began_at: datetime) -> SupportCase:
+    """The person's open case, opened now unless there is one, to which this failure is added. Targets hear of a new.
+
+    In the caller's transaction, which holds the account: two failures of one person make one case.
+    """
+    case = SupportCase.objects.filter(user_key=user_key, closed_at=None).first()
+    if case is not None:
+        SupportCase.objects.filter(pk=case.pk).update(failure_count=F("failure_count") + 1)
+        return case
+    case = SupportCase(user_key=user_key, request=request, reason=reason, began_at=began_at)
+    with atomic(SupportCase):
+        insert(case)
+        audit.record(Action.CASE_OPENED, user_key=user_key, request=request, case=str(case.pk), why=reason)
+        telling.queue(case, CaseNews.OPENED)
+    return case
+
+
+def close_answered(user_keys: Sequence[str]) -> int:
+    """Close the open cases of people who got in, in the caller's transaction; returns how many."""
+    waiting = SupportCase.objects.filter(user_key__in=user_keys, closed_at=None).select_related("request")
+    return sum(end(case, CaseEnd.COMPLETED) for case in waiting)
+
+
+def close_late() -> int:
+    """Close what a failure opened at the very moment the person got in; commits each. Returns how many."""
+    used = ResetToken.objects.filter(
+        user_key=OuterRef("user_key"), state=TokenState.USED, ended_at__gte=OuterRef("began_at")
+    )
+    waiting = SupportCase.objects.filter(Exists(used), closed_at=None)
+    return sum(end(case, CaseEnd.COMPLETED) for case in waiting.select_related("request")[:BATCH])
+
+
+def end(case: SupportCase, why: CaseEnd, *, actor_key: str = "", reason: str = "") -> bool:
+    """Close a case with its line in the trail, and tell the targets; False if it is closed already."""
+    with atomic(SupportCase):
+        is_open = SupportCase.objects.filter(pk=case.pk, closed_at=None)
+        ended = is_open.update(closed_at=timezone.now(), closed_by=actor_key, end=why, end_reason=reason[:500])
+        if ended:
+            case.refresh_from_db()
+            audit.record(
+                Action.CASE_CLOSED,
+                actor_key=actor_key,
+                user_key=case.user_key,
+                request=case.request,
+                reason=reason,
+                case=str(case.pk),
+                why=why,
+            )
+            telling.queue(case, CaseNews.CLOSED)
+    return bool(ended)

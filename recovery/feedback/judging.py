@@ -1,0 +1,99 @@
+"""What failed and what was complained about: bounces, and what they make of the list of suppressions."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+from recovery import bounces, suppressions
+from recovery.addresses import normalise
+from recovery.bounces import Evidence
+from recovery.conf import conf
+from recovery.feedback.reports import Report, one_line
+from recovery.models import Bounce
+from recovery.models.batches import Statement, insert_new
+from recovery.models.moves import Known, Stored
+from recovery.reasons import EventKind
+
+logger = logging.getLogger(__name__)
+
+_SAYS_NOTHING: Final = (
+    EventKind.QUEUED, EventKind.SENT, EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED, EventKind.SUBSCRIBED,
+    EventKind.UNSUBSCRIBED,
+)  # fmt: skip
+JUDGED: Final = frozenset(EventKind.values) - frozenset(_SAYS_NOTHING)
+"""What may be a failure or a complaint; the rest is not looked at. A marketing opt-out is neither."""
+
+
+_BOUNCE: Final = (
+    "id", "email", "event", "bounce_class", "rule", "evidence", "status", "recipient_key", "user_key", "esp",
+    "occurred_at", "recorded_at",
+)  # fmt: skip
+
+
+def evidence_of(report: Report, raw_event: Any) -> Evidence | None:
+    """What a raw event says of a failure or complaint; None where it is none. Never raises."""
+    if report.kind not in JUDGED:
+        return None
+    known = {"kind": report.kind, "recipient": report.recipient, "reject_reason": report.reject_reason}
+    try:
+        return bounces.evidence_of(report.esp, raw_event, **known, text=report.detail)
+    except Exception as error:  # noqa: BLE001 - a stranger's structure; what its texts say still counts
+        logger.warning("feedback: evidence of %s could not be read (%s)", report.esp, type(error).__name__)
+        return None
+
+
+def judge(
+    told: Sequence[tuple[Report, Stored]], now: datetime, *, known: Mapping[int | None, Bounce] = MappingProxyType({})
+) -> list[Statement]:
+    """Bounces of what failed, and what they and the deliveries make of the list of suppressions.
+
+    ``known``: by event, those that were judged before anybody knew whose mail it was.
+    """
+    found, stopping, emails = [], [], dict[UUID, Known]()
+    delivered: dict[str, datetime] = {}
+    for report, at in told:
+        if at.email:
+            emails[at.email.id] = at.email
+        if report.kind in JUDGED and (bounce := known.get(at.event_id) or _bounce(report, at, now)):
+            bounce.email_id, bounce.user_key = (at.email.id, at.email.user_key) if at.email else (None, "")
+            found.append(bounce)
+            if not (report.evidence and report.evidence.stream in conf.MARKETING_STREAMS):
+                stopping.append(bounce)
+        elif report.kind == EventKind.DELIVERED and at.email:
+            key, moment = at.email.recipient_key, report.occurred_at or now
+            delivered[key] = max(moment, delivered.get(key, moment))
+    if found:
+        bounces.on_second_sight(found)
+    rows = [
+        [getattr(each, name if name not in ("email", "event") else f"{name}_id") for name in _BOUNCE] for each in found
+    ]
+    owner = "UPDATE SET email_id = excluded.email_id, user_key = excluded.user_key"
+    written = [insert_new(Bounce, _BOUNCE, rows, unique="id", then=owner)] if rows else []
+    return written + suppressions.statements_of(stopping, emails, delivered=delivered)
+
+
+def _bounce(report: Report, at: Stored, now: datetime) -> Bounce | None:
+    said = report.evidence or Evidence(
+        esp=report.esp,
+        kind=report.kind,
+        recipient=report.recipient,
+        reject_reason=report.reject_reason,
+        text=report.detail,
+    )
+    judged = bounces.classify(said)
+    if judged is None:
+        return None
+    return Bounce(
+        event_id=at.event_id,
+        bounce_class=judged.bounce_class,
+        rule=judged.rule[:80],
+        evidence=one_line(judged.evidence)[:500],
+        status=said.status[:16],
+        recipient_key=normalise(report.recipient)[:254],
+        esp=report.esp,
+        occurred_at=report.occurred_at or now,
+        recorded_at=now,
+    )

@@ -1,0 +1,95 @@
+"""The provider's own suppression list: show what it holds against an address, lift it, and look again.
+
+Ours may be empty and theirs not: a provider that drops a mail by itself takes it with a smile. One small adapter each,
+over plain HTTP; what cannot be learned is said to be unknown, never to be fine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from recovery import audit, routes
+from recovery.accounts import key_of
+from recovery.provider_lists import amazon_ses, brevo, mailgun, postmark, sendgrid
+from recovery.provider_lists.calling import Adapter, Entry, Unknown
+from recovery.reasons import Action
+
+ADAPTERS: Final[Mapping[str, type[Adapter]]] = {
+    "amazon_ses": amazon_ses.List,
+    "brevo": brevo.List,
+    "mailgun": mailgun.List,
+    "postmark": postmark.List,
+    "sendgrid": sendgrid.List,
+}
+
+__all__ = ["ADAPTERS", "Entry", "Looked", "lift", "show"]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the provider of one route holds against an address; ``unknown`` says why that could not be learned."""
+
+    route: str
+    esp: str
+    entries: list[Entry] = field(default_factory=list)
+    unknown: str = ""
+
+
+def show(address: str) -> list[Looked]:
+    """Ask the provider of each route that has such a list. Never raises; several seconds where one hangs."""
+    return [_look(route, esp, address) for route, esp in _routes()]
+
+
+def lift(address: str, *, actor: AbstractBaseUser, reason: str) -> list[Looked]:
+    """Take the address off the lists as far as they let anybody, and look again: what is told is what is there then.
+
+    On the trail before the provider is asked, and again with what came of it. Doing it twice does no harm.
+    """
+    actor_key, found = key_of(actor), show(address)
+    named = sorted({looked.route for looked in found if any(entry.can_be_lifted for entry in looked.entries)})
+    audit.record(Action.PROVIDER_LIFT_ASKED, actor_key=actor_key, reason=reason, routes=named)
+    tried = [_lifted(looked, address) for looked in found]
+    left = sorted({looked.route for looked in tried if looked.entries or looked.unknown})
+    audit.record(Action.PROVIDER_LIFTED, actor_key=actor_key, reason=reason, routes=named, left=left)
+    return tried
+
+
+def _routes() -> list[tuple[str, str]]:
+    """Routes to providers with an adapter; of those with one account, the first."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for route in routes.all_routes():
+        esp = routes.esp_of(route)
+        if esp in ADAPTERS:
+            found.setdefault((esp, str(sorted(routes.account_of(route).items()))), (route.name, esp))
+    return list(found.values())
+
+
+def _look(name: str, esp: str, address: str) -> Looked:
+    try:
+        return Looked(name, esp, _adapter(name, esp).show(address))
+    except Unknown as error:
+        return Looked(name, esp, unknown=str(error))
+    except Exception as error:  # noqa: BLE001 - a foreign answer of any shape
+        return Looked(name, esp, unknown=type(error).__name__)
+
+
+def _lifted(looked: Looked, address: str) -> Looked:
+    liftable = [entry for entry in looked.entries if entry.can_be_lifted]
+    if not liftable:
+        return looked
+    try:
+        adapter = _adapter(looked.route, looked.esp)
+        for entry in liftable:
+            adapter.lift(address, entry)
+    except Unknown as error:
+        return Looked(looked.route, looked.esp, looked.entries, unknown=str(error))
+    except Exception as error:  # noqa: BLE001 - a foreign answer of any shape
+        return Looked(looked.route, looked.esp, looked.entries, unknown=type(error).__name__)
+    return _look(looked.route, looked.esp, address)
+
+
+def _adapter(name: str, esp: str) -> Adapter:
+    route = next(route for route in routes.all_routes() if route.name == name)
+    return ADAPTERS[esp](routes.account_of(route))

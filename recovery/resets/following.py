@@ -1,0 +1,147 @@
+"""The ladder: a reset mail failed for good. A backup address gets a fresh link at once; else support gets a case.
+
+The class of a bounce decides nothing here, only whether the address is mailed again: whatever failed, a person waits.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from recovery import accounts, audit, backup_addresses, cases, delivery, level, limits, outbox, tokens
+from recovery.addresses import normalise
+from recovery.conf import conf
+from recovery.models import Bounce, Email, ResetRequest, ResetToken
+from recovery.models.emails import FINAL_FAILURES
+from recovery.models.primary import atomic
+from recovery.reasons import Action, BounceClass, CaseReason, EmailKind, EmailReason, EmailState, Outcome, TokenState
+
+TOO_LATE: Final = timedelta(hours=24)
+"""How long after the ask a failure still brings a fresh link; after it, also by a report about an old mail, a case."""
+LOOK_BACK: Final = timedelta(days=7)  # servers try for five days (RFC 5321 section 4.5.4.1)
+BATCH: Final = 200
+
+
+def follow_up(email_id: UUID) -> bool:
+    """Climb, and deliver what was queued; False: nothing was due. Commits as ``climb`` does, and then each delivery."""
+    emails = climb(email_id)
+    for each in emails or ():
+        if each.state == EmailState.QUEUED:
+            delivery.deliver(each.pk)
+    return emails is not None
+
+
+def climb(email_id: UUID) -> list[Email] | None:
+    """Take the next rung for each account whose link this mail carried, once, for a caller that drains the queue
+    anyway; what was queued, None where nothing was due. One commit.
+
+    Whoever got in meanwhile, or has a newer link on its way, needs nothing; inactive accounts get nothing.
+    """
+    with atomic(Email):
+        if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
+            return None
+        return _climb(Email.objects.select_related("request").get(pk=email_id))
+
+
+def lost() -> Sequence[UUID]:
+    """Mails that failed for good and nobody followed up, the oldest first: what no ring reached."""
+    recent = Email.objects.lost().filter(queued_at__gt=Now() - LOOK_BACK)
+    return list(recent.order_by("queued_at").values_list("pk", flat=True)[:BATCH])
+
+
+def unreachable(user: AbstractBaseUser) -> str | None:
+    """The main address of ``user``, if mail to it failed last time; None while all is well, or nothing is known.
+
+    For a banner of the site: one or two statements.
+    """
+    main = accounts.of_user(user).reset_address
+    if main is None:
+        return None
+    told = Q(state__in=(EmailState.DELIVERED, EmailState.BOUNCED))
+    refused = Q(state__in=(EmailState.FAILED, EmailState.WITHHELD), reason__in=_OF_THE_ADDRESS)
+    sent = Email.objects.filter(told | refused, recipient_key=normalise(main.text)[:254])
+    last = sent.order_by("-queued_at").values_list("state", flat=True).first()
+    return None if last in (None, EmailState.DELIVERED) else main.text
+
+
+def came_by_backup(token: ResetToken, user: AbstractBaseUser) -> bool:
+    """Whether the link that the person used had gone to a backup address: the main one failed."""
+    return token.address not in accounts.of_user(user).verified_addresses
+
+
+_OF_THE_ADDRESS: Final = (EmailReason.PROVIDER_REFUSED_RECIPIENT, EmailReason.SUPPRESSED)
+
+
+def _climb(email: Email) -> list[Email]:
+    emails: list[Email] = []
+    for link in email.tokens.select_related("request").order_by("user_key"):
+        limits.hold("account", link.user_key)  # two failures of one person go one after the other
+        user = accounts.by_key(link.user_key)
+        if user is not None and user.is_active and _is_waiting(email, link):
+            emails += _next_rung(email, link.request, user)
+    return emails
+
+
+def _is_waiting(email: Email, link: ResetToken) -> bool:
+    """Whether this person has neither got in since, nor a newer link that may still come."""
+    later = ResetToken.objects.filter(user_key=link.user_key)
+    if later.filter(state=TokenState.USED, ended_at__gte=email.queued_at).exists():
+        return False
+    newer = later.filter(issued_at__gt=link.issued_at, purpose=link.purpose).exclude(email=None)
+    failed = Email.objects.filter(pk=OuterRef("email"), state__in=(*FINAL_FAILURES, EmailState.WITHHELD))
+    return not newer.exclude(Exists(failed)).exists()
+
+
+def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> list[Email]:
+    account = accounts.of_user(user)
+    is_late = request.requested_at < timezone.now() - TOO_LATE
+    mailed = Email.objects.filter(request=request, kind=EmailKind.RESET)
+    tried = set(mailed.filter(tokens__user_key=account.key).values_list("recipient_key", flat=True))
+    backup = None if is_late else backup_addresses.next_for(account.key, not_in=sorted(tried))
+    if backup is None:
+        _escalate(email, request, account.key, by_backup=len(tried) > 1)
+        return []
+    emails = outbox.queue(
+        EmailKind.RESET,
+        [backup.address],
+        send_by=timezone.now() + conf.SEND_BY,
+        user_key=account.key,
+        request=request,
+        audience=request.audience,
+        language=request.language,
+        context={"usernames": {account.key: account.public_name}, "to_backup": True},
+        held=level.holds(EmailKind.RESET),
+    )
+    tokens.issue(user, request=request, email=emails[0], address=backup.address)
+    audit.record(
+        Action.BACKUP_MAILED,
+        user_key=account.key,
+        request=request,
+        email=emails[0],
+        after=email.state,
+        why=email.reason,
+    )
+    return emails
+
+
+def _escalate(email: Email, request: ResetRequest, user_key: str, *, by_backup: bool) -> None:
+    cases.open_for(user_key, request=request, reason=_reason(email, by_backup=by_backup), began_at=email.queued_at)
+    undecided = ResetRequest.objects.filter(pk=request.pk, outcome__in=(Outcome.SENT, Outcome.PARTLY_SENT))
+    undecided.update(outcome=Outcome.ESCALATED)
+
+
+def _reason(email: Email, *, by_backup: bool) -> CaseReason:
+    if by_backup:
+        return CaseReason.BACKUP_BOUNCED
+    if email.state == EmailState.EXPIRED:
+        return CaseReason.UNDELIVERABLE
+    is_soft = Bounce.objects.filter(email=email).order_by("-occurred_at").values_list("bounce_class", flat=True).first()
+    if is_soft == BounceClass.SOFT:
+        return CaseReason.REPEATED_SOFT
+    is_ours = email.state == EmailState.FAILED and email.reason not in ("", *_OF_THE_ADDRESS)
+    return CaseReason.UNDELIVERABLE if is_ours else CaseReason.BOUNCED_NO_BACKUP

@@ -1,0 +1,95 @@
+"""Who may report back, and by which secret of the site."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from anymail.utils import get_anymail_setting
+from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
+from anymail.webhooks.brevo import BrevoTrackingWebhookView
+from anymail.webhooks.mailersend import MailerSendTrackingWebhookView
+from anymail.webhooks.mailgun import MailgunTrackingWebhookView
+from anymail.webhooks.mailjet import MailjetTrackingWebhookView
+from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
+from anymail.webhooks.mandrill import MandrillCombinedWebhookView
+from anymail.webhooks.postal import PostalTrackingWebhookView
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from anymail.webhooks.resend import ResendTrackingWebhookView
+from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
+from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
+from anymail.webhooks.unisender_go import UnisenderGoTrackingWebhookView
+
+from recovery.webhooks.parsing import EventByEvent, Mailgun, Mandrill, SparkPost, UnisenderGo
+from recovery.webhooks.topics import AmazonSES
+
+_setting: Any = get_anymail_setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """anymail's view of one provider and the setting, named as anymail names it, that proves who posts."""
+
+    view: Any
+    setting_aside: type = EventByEvent
+    key: str = ""
+    older_key: str = ""
+    needs_key: bool = False
+    """Whether HTTP basic auth alone will not do."""
+
+    def secret(self) -> str:
+        """The signing key in force, or ""; an empty one would let anybody sign."""
+        for name in (self.key, self.older_key):
+            found = _setting(name, esp_name=self.view.esp_name, allow_bare=True, default=None) if name else None
+            if found is not None:
+                return str(found or "")
+        return ""
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    "amazon_ses": Provider(view=AmazonSESTrackingWebhookView, setting_aside=AmazonSES),
+    "brevo": Provider(view=BrevoTrackingWebhookView),
+    "mailersend": Provider(view=MailerSendTrackingWebhookView, key="signing_secret", needs_key=True),
+    "mailgun": Provider(
+        view=MailgunTrackingWebhookView,
+        setting_aside=Mailgun,
+        key="webhook_signing_key",
+        older_key="api_key",
+        needs_key=True,
+    ),
+    "mailjet": Provider(view=MailjetTrackingWebhookView),
+    "mailtrap": Provider(view=MailtrapTrackingWebhookView, key="tracking_secret"),
+    "mandrill": Provider(view=MandrillCombinedWebhookView, setting_aside=Mandrill, key="webhook_key", needs_key=True),
+    "postal": Provider(view=PostalTrackingWebhookView, key="webhook_key", needs_key=True),
+    "postmark": Provider(view=PostmarkTrackingWebhookView),
+    "resend": Provider(view=ResendTrackingWebhookView, key="signing_secret"),
+    "sendgrid": Provider(view=SendGridTrackingWebhookView, key="tracking_webhook_verification_key"),
+    "sparkpost": Provider(view=SparkPostTrackingWebhookView, setting_aside=SparkPost),
+    "unisender_go": Provider(
+        view=UnisenderGoTrackingWebhookView, setting_aside=UnisenderGo, key="api_key", needs_key=True
+    ),
+}
+
+
+def missing_secret(esp: str) -> str | None:
+    """The ANYMAIL setting without which anybody could post here as this provider; None if it is set.
+
+    Raises KeyError for a provider that anymail does not know.
+    """
+    provider = PROVIDERS[esp]
+    if provider.secret() or (basic_auth() and not provider.needs_key):
+        return None
+    return f"{esp}_{provider.key}".upper() if provider.key else "WEBHOOK_SECRET"
+
+
+def basic_auth() -> list[str]:
+    """The "user:password" strings in force. One without a colon could never be sent; anymail would take the
+    text "None" for the secret of a request that has none."""
+    given = _setting("webhook_secret", default=None) or []
+    secrets = [given] if isinstance(given, str) else given
+    return [secret for secret in secrets if ":" in secret and secret.strip(":")]
+
+
+def secrets(provider: Provider) -> dict[str, Any]:
+    """What the view is made with: it gets no secret from the settings that ``missing_secret`` did not see."""
+    key = {provider.key: provider.secret() or ("" if provider.needs_key else None)} if provider.key else {}
+    return {**key, "webhook_secret": basic_auth()}

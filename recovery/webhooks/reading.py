@@ -1,0 +1,91 @@
+"""anymail's events in our own words, with what was posted about each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from anymail.signals import AnymailTrackingEvent
+from django.http import QueryDict
+
+from recovery import feedback
+from recovery.reasons import EventKind
+from recovery.routes import METADATA_KEY
+
+STORED: Final = "stored_by_recovery"
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
+
+
+def tracked(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+    """Receiver of anymail's signal, for a site that keeps anymail's own addresses. Connected when the app is ready.
+
+    What could not be stored raises, and anymail's view lets the provider tell it again.
+    """
+    if not getattr(event, STORED, False):
+        feedback.ingest([report(slug_of(esp_name), event)])
+
+
+def slug_of(esp_name: str) -> str:
+    """A provider's name as anymail's addresses spell it."""
+    return esp_name.lower().replace(" ", "_")
+
+
+def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
+    """Raises TypeError or ValueError for an event whose parts are not what they must be."""
+    metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
+    said = dict.fromkeys(_said(part) for part in (event.description, event.mta_response))
+    raw = _plain(event.esp_event)
+    told = feedback.Report(
+        esp=slug,
+        kind=event.event_type if event.event_type in EventKind.values else EventKind.UNKNOWN,
+        recipient=_text(event.recipient),
+        occurred_at=_moment(event.timestamp),
+        event_id=_text(event.event_id),
+        message_id=_text(event.message_id),
+        email_id=_uuid(metadata.get(METADATA_KEY)),
+        reject_reason=_text(event.reject_reason),
+        detail=": ".join(part for part in said if part),
+        raw="" if raw is None else _ENCODER.encode(raw),
+        told_once=_text(event.event_id) if slug == "mailgun" else "",
+    )
+    evidence = feedback.evidence_of(told, raw)
+    return replace(told, evidence=evidence) if evidence else told
+
+
+def dumped(args: Any) -> str:
+    """What could not be read, as far as it can be shown."""
+    try:
+        return _ENCODER.encode(_plain(args))
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(args))
+
+
+def _plain(raw: Any) -> Any:
+    return dict(raw.lists()) if isinstance(raw, QueryDict) else raw
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict | list):
+        raise TypeError("a structure where a text must be")
+    return "" if value is None else str(value)
+
+
+def _said(value: object) -> str:
+    """What a stranger's server said, in whatever form."""
+    return _ENCODER.encode(value) if isinstance(value, dict | list) else _text(value)
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """In UTC, which is what is meant where a provider leaves the zone out."""
+    if value is None:
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,111 @@
+"""What becomes of a provider's post, and the answer."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, cast
+
+from anymail.exceptions import AnymailImproperlyInstalled
+from anymail.signals import AnymailTrackingEvent, tracking
+from anymail.webhooks.base import AnymailCoreWebhookView
+from django import db
+from django.contrib.auth.decorators import login_not_required
+from django.db.transaction import non_atomic_requests
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from recovery import feedback
+from recovery.feedback import Unread
+from recovery.webhooks import bodies
+from recovery.webhooks.parsing import CannotWork
+from recovery.webhooks.providers import PROVIDERS, missing_secret, secrets
+from recovery.webhooks.reading import STORED, dumped, report
+
+logger = logging.getLogger("recovery.webhooks")
+
+
+class StoringView(AnymailCoreWebhookView):
+    """What becomes of a POST. Stands below anymail's views, so that their own precautions come first."""
+
+    slug: str
+    malformed: list[Unread]  # events that were set aside
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.malformed = []
+        view: Any = self  # anymail has no types
+        try:
+            bodies.take(request)
+            view.run_validators(request)
+            events = [event for event in view.parse_events(request) if isinstance(event, AnymailTrackingEvent)]
+        except (CannotWork, AnymailImproperlyInstalled) as error:
+            return _cannot_work(self.slug, error)
+        except bodies.Refused as error:
+            logger.warning("webhook %s: refused (%s)", self.slug, error)
+            return HttpResponse(status=error.status)
+        except Exception as error:  # noqa: BLE001 - foreign code on foreign bytes; its message may quote a secret
+            logger.warning("webhook %s: refused (%s)", self.slug, type(error).__name__)
+            return HttpResponse(status=400)
+        read = [(event, self.attempt(report, self.slug, event)) for event in events]
+        reports = [told for _, told in read if told]
+        if self.malformed:
+            what = ", ".join(sorted({each.error.partition(":")[0] for each in self.malformed}))
+            logger.warning("webhook %s: %d events set aside (%s)", self.slug, len(self.malformed), what)
+            if not reports:
+                return HttpResponse(status=400)
+        return self.store(reports, [event for event, told in read if told])
+
+    def store(self, reports: Sequence[feedback.Report], events: Sequence[AnymailTrackingEvent]) -> HttpResponse:
+        """Ours first; then anymail's signal, so that receivers of the host keep working at this address."""
+        try:
+            ingested = feedback.ingest(reports, self.malformed)
+        except db.Error as error:
+            return _cannot_work(self.slug, error)
+        if ingested.swapped:
+            logger.warning("webhook %s: refused (its token came with another body)", self.slug)
+            return HttpResponse(status=400)
+        if len(tracking.receivers) > 1:  # others than ours
+            for event in events:
+                setattr(event, STORED, True)
+                tracking.send_robust(sender=PROVIDERS[self.slug].view, event=event, esp_name=self.esp_name)
+        return HttpResponse()
+
+    def attempt(self, parse: Callable[..., Any], *args: Any) -> Any:
+        """What ``parse`` makes of one event; None, and a count, if it is malformed."""
+        try:
+            return parse(*args)
+        except Exception as error:  # noqa: BLE001 - a provider's odd event may break a parser in any way
+            raw = getattr(args[-1], "esp_event", args[0])
+            self.malformed.append(Unread(self.slug, dumped(raw), f"{type(error).__name__}: {error}"))
+            return None
+
+
+@csrf_exempt
+@login_not_required
+@non_atomic_requests
+def webhook(request: HttpRequest, esp: str) -> HttpResponseBase:
+    """A provider's call. ``esp`` is its name as anymail's own URLs spell it."""
+    provider = PROVIDERS.get(esp)
+    if provider is None:
+        raise Http404
+    if request.method == "POST" and (setting := missing_secret(esp)):
+        logger.error("webhook %s: refused, ANYMAIL has no %s", esp, setting)
+        return HttpResponse(status=403)
+    try:
+        view = _view_class(esp)(**secrets(provider))
+    except Exception as error:  # noqa: BLE001 - a key that cannot be read, a package that is not installed
+        return _cannot_work(esp, error)
+    view.setup(request)
+    return cast(HttpResponseBase, view.dispatch(request))
+
+
+@cache
+def _view_class(esp: str) -> Any:
+    provider = PROVIDERS[esp]
+    bases = (provider.setting_aside, provider.view, StoringView)
+    return type(f"{provider.view.__name__}OfRecovery", bases, {"slug": esp})
+
+
+def _cannot_work(esp: str, error: Exception) -> HttpResponse:
+    why = str(error) if isinstance(error, CannotWork | ImportError) else type(error).__name__
+    logger.error("webhook %s: cannot work (%s)", esp, why)
+    return HttpResponse(status=503)

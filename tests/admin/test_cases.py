@@ -1,0 +1,146 @@
+"""How staff work on support cases, with the right and in their scope; and what they see of backup addresses."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recovery import accounts, cases
+from recovery.models import AuditEvent, BackupAddress, SupportCase
+from recovery.reasons import Action, CaseEnd, CaseReason
+from tests.admin.pages import SCRIPT, listed, reset_for
+from tests.admin.posting import REASON, posted, said
+from tests.admin.staff import ALL_BUT_ADA, staff, superuser
+from tests.factories import StaffFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+RIGHTS = ("recovery.view_supportcase", "recovery.work_cases")
+each_act = pytest.mark.parametrize("act", ["assign", "note", "close"])
+
+
+def case_of(user: Any) -> SupportCase:
+    return cases.open_for(
+        accounts.key_of(user),
+        request=reset_for(user),
+        reason=CaseReason.BOUNCED_NO_BACKUP,
+        began_at=timezone.now(),
+    )
+
+
+def page_of(case: SupportCase) -> str:
+    return listed("supportcase", f"{case.pk}/change/")
+
+
+def working(case: SupportCase, act: str) -> str:
+    return listed("supportcase", f"{case.pk}/work/{act}/")
+
+
+def test_a_case_says_why_and_leads_to_the_request(ada: Any) -> None:
+    case = case_of(ada)
+    for path in (listed("supportcase"), page_of(case)):
+        body = staff(*RIGHTS, "recovery.view_resetrequest").get(path).content.decode()
+        assert case.request is not None
+        assert f"/admin/recovery/resetrequest/{case.request.pk}/change/" in body
+        assert "there is no backup address to try" in body
+        assert ada.email not in body
+
+
+def test_a_case_is_assigned_noted_and_closed_each_on_the_trail(ada: Any) -> None:
+    case, client = case_of(ada), staff(*RIGHTS)
+    other = StaffFactory.create()
+    assert said(posted(client, working(case, "assign"), reason=REASON)) == ["success: The case is assigned."]
+    case.refresh_from_db()
+    assert case.assigned_to == accounts.key_of(client.user)  # type: ignore[attr-defined]
+    posted(client, working(case, "assign"), reason=REASON, to=other.username)
+    case.refresh_from_db()
+    assert case.assigned_to == accounts.key_of(other)
+    posted(client, working(case, "note"), reason=f"called back\n{SCRIPT}")
+    assert case.notes.get().text == f"called back\n{SCRIPT}"
+    body = client.get(page_of(case)).content.decode()
+    assert "called back" in body
+    assert SCRIPT not in body
+    assert said(posted(client, working(case, "close"), reason=REASON)) == ["success: The case is closed."]
+    case.refresh_from_db()
+    assert (case.end, case.end_reason) == (CaseEnd.STAFF, REASON)
+    trail = AuditEvent.objects.filter(action__startswith="case.").order_by("occurred_at")
+    assert [event.action for event in trail] == [
+        Action.CASE_OPENED, Action.CASE_ASSIGNED, Action.CASE_ASSIGNED, Action.CASE_NOTED, Action.CASE_CLOSED
+    ]  # fmt: skip
+    assert not any(SCRIPT in str(event.detail) for event in trail)
+
+
+def test_a_closed_case_can_be_noted_and_nothing_else(ada: Any) -> None:
+    case, client = case_of(ada), staff(*RIGHTS)
+    posted(client, working(case, "close"), reason=REASON)
+    for act in ("assign", "close"):
+        [answer] = said(posted(client, working(case, act), reason=REASON))
+        assert answer.startswith("warning: Nothing was done")
+    posted(client, working(case, "note"), reason="called back later")
+    assert case.notes.count() == 1
+
+
+@each_act
+def test_nothing_happens_without_a_reason(act: str, ada: Any) -> None:
+    case = case_of(ada)
+    before = AuditEvent.objects.count()
+    assert posted(superuser(), working(case, act), reason=" ").context["form"].errors
+    assert AuditEvent.objects.count() == before
+
+
+@each_act
+def test_looking_changes_nothing(act: str, ada: Any) -> None:
+    case, client = case_of(ada), superuser()
+    before = AuditEvent.objects.count(), SupportCase.objects.values().get()
+    assert client.get(working(case, act)).status_code == 200
+    assert (AuditEvent.objects.count(), SupportCase.objects.values().get()) == before
+
+
+@each_act
+def test_it_needs_its_right(act: str, ada: Any) -> None:
+    case = case_of(ada)
+    assert staff("recovery.view_supportcase").get(working(case, act)).status_code == 403
+    assert staff("recovery.work_cases").get(working(case, act)).status_code == 403
+    assert f"/work/{act}/" not in staff("recovery.view_supportcase").get(page_of(case)).content.decode()
+    assert f"/work/{act}/" in staff(*RIGHTS).get(page_of(case)).content.decode()
+
+
+@each_act
+def test_out_of_scope_there_is_no_such_case(act: str, ada: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    case = case_of(ada)
+    assert staff(*RIGHTS).get(working(case, act)).status_code == 404
+    assert str(case.pk) not in staff(*RIGHTS).get(listed("supportcase")).content.decode()
+
+
+@pytest.mark.parametrize("name", ["nobody", "reader"])
+def test_a_case_is_assigned_to_staff_alone(name: str, ada: Any) -> None:
+    UserFactory.create(username="reader")
+    case = case_of(ada)
+    answer = posted(superuser(), working(case, "assign"), reason=REASON, to=name)
+    assert "no such member of staff" in answer.content.decode()
+    case.refresh_from_db()
+    assert case.assigned_to == ""
+
+
+def test_cases_are_filtered_and_found(ada: Any) -> None:
+    case, client = case_of(ada), superuser()
+    for query in ("?is=open", f"?q={case.pk}", f"?q={case.user_key}", f"?q={case.request.reference}"):  # type: ignore[union-attr]
+        assert str(case.pk) in client.get(listed("supportcase", query)).content.decode(), query
+    assert str(case.pk) not in client.get(listed("supportcase", "?is=closed")).content.decode()
+
+
+def test_staff_see_that_a_person_has_a_backup_address_and_not_which(ada: Any) -> None:
+    key = accounts.key_of(ada)
+    backup = BackupAddress.objects.create(
+        user_key=key, address="spare.room@example.net", address_key="spare.room@example.net", code_until=timezone.now()
+    )
+    client = staff("recovery.view_backupaddress", "recovery.see_addresses")
+    for path in (listed("backupaddress"), listed("backupaddress", f"{backup.pk}/change/")):
+        body = client.get(path).content.decode()
+        assert "unconfirmed" in body
+        assert "spare" not in body
+        assert "s•••" not in body
+        assert staff().get(path).status_code == 403
+    assert superuser().get(listed("backupaddress", f"{backup.pk}/delete/")).status_code == 403
+    assert superuser().get(listed("backupaddress", "add/")).status_code == 403

@@ -1,0 +1,1 @@
+"""The targets of support cases against stand-ins that were written from what their makers publish."""

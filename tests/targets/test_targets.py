@@ -1,0 +1,277 @@
+"""A case reaches its targets once, whatever they answer: the same key for each try, waits in between, never doubled."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from recovery import cases, sweep
+from recovery.cases import telling
+from recovery.cases.targets import email as to_mail
+from recovery.models import CaseTelling, Email, SupportCase
+from recovery.reasons import Alarm, CaseNews, EmailKind, TellingState
+from tests.factories import StaffFactory, UserFactory
+from tests.following import let_pass
+from tests.ladder import asks, fails
+from tests.targets.stand_ins import AGENT, KEY_FIELD, ORG_ID, SECRET, TOKEN, Salesforce, StandIn, Webhook, Zendesk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SERVERS: dict[str, type[StandIn]] = {"zendesk": Zendesk, "salesforce": Salesforce, "webhook": Webhook}
+
+
+def options(name: str, url: str, **more: Any) -> dict[str, Any]:
+    given: dict[str, dict[str, Any]] = {
+        "zendesk": {"SUBDOMAIN": "example", "EMAIL": AGENT, "API_TOKEN": TOKEN, "BASE_URL": url},
+        "salesforce": {
+            "ORG_ID": ORG_ID,
+            "KEY_FIELD": KEY_FIELD,
+            "URL": f"{url}/servlet/servlet.WebToCase",
+            "FIELDS": {"origin": "Web"},
+        },
+        "webhook": {"URL": f"{url}/hook", "SECRET": SECRET},
+    }
+    return {"TARGET": f"recovery.cases.targets.{name}", **given[name], **more}
+
+
+@pytest.fixture(params=SERVERS)
+def target(request: pytest.FixtureRequest, settings: Any) -> Iterator[Any]:
+    """A stand-in that the settings name."""
+    with SERVERS[request.param].running() as (server, url):
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options(request.param, url)]}
+        yield server
+
+
+def opened() -> SupportCase:
+    fails(asks(UserFactory.create(username="ada", email="ada.lovelace@example.com")))
+    return SupportCase.objects.get()
+
+
+def later(hours: float = 0.3) -> None:
+    let_pass(timedelta(hours=hours))
+    sweep.sweep()
+
+
+def test_a_case_is_told_once(target: Any) -> None:
+    case = opened()
+    later()
+    assert len(target.taken) == 1
+    assert str(case.pk) in json.dumps(target.taken)
+    assert CaseTelling.objects.get().stage == TellingState.TOLD
+
+
+@pytest.mark.parametrize(
+    "faults", [[429], [503], [500, 502, 504], ["gone"], ["silent"], ["silent", 503, "silent"]], ids=str
+)
+def test_what_fails_is_tried_again_under_the_same_key_and_never_doubled(target: Any, faults: list[Any]) -> None:
+    target.faults[:] = faults
+    opened()
+    for _ in range(len(faults) + 2):
+        later(1.1)
+    assert len(target.taken) == 1
+    assert CaseTelling.objects.get().stage == TellingState.TOLD
+    keys = {each.get("idempotency-key") or each.get("webhook-id") for each in target.asked} - {None}
+    assert len(keys) <= 1
+
+
+def test_zendesk_is_asked_first_when_it_may_have_forgotten_the_key(settings: Any) -> None:
+    with Zendesk.running() as (server, url):
+        server.remembers_keys = False  # type: ignore[misc]
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options("zendesk", url)]}
+        server.faults[:] = ["silent"]
+        opened()
+        later(3)
+        assert len(server.taken) == 1
+
+
+def test_a_pause_that_the_target_asks_for_is_kept_up_to_an_hour(target: Any) -> None:
+    target.faults[:] = [429]
+    opened()
+    [row] = CaseTelling.objects.all()
+    assert timedelta(seconds=110) < row.next_try_at - row.queued_at < timedelta(seconds=180)
+    sweep.sweep()
+    assert len(target.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("zendesk", {"API_TOKEN": "stolen"}),
+        ("webhook", {"SECRET": SECRET[:-8] + "AAAAAAA="}),
+        ("salesforce", {"ORG_ID": "0"}),
+    ],
+)
+def test_a_wrong_key_keeps_the_news_sounds_an_alarm_and_goes_out_when_it_is_mended(
+    name: str, wrong: dict[str, str], settings: Any, heard: list[Any]
+) -> None:
+    with SERVERS[name].running() as (server, url):
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options(name, url, **wrong)]}
+        opened()
+        assert server.taken == []
+        assert CaseTelling.objects.get().stage == TellingState.WAITING
+        assert heard == [(Alarm.CASE_NOT_TOLD, name)]
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options(name, url)]}
+        later()
+        assert len(server.taken) == 1
+
+
+def test_what_is_refused_for_good_is_given_up_with_an_alarm(target: Any, heard: list[Any]) -> None:
+    target.faults[:] = [422]
+    opened()
+    later()
+    assert CaseTelling.objects.get().stage == TellingState.GIVEN_UP
+    assert len(target.asked) == 1
+    assert [alarm for alarm, _ in heard] == [Alarm.CASE_NOT_TOLD]
+
+
+def test_after_a_day_it_is_given_up(target: Any) -> None:
+    target.faults[:] = [503] * 9
+    opened()
+    later(25)
+    assert CaseTelling.objects.get().stage == TellingState.GIVEN_UP
+
+
+def test_that_a_case_was_closed_is_told_after_that_it_was_opened(settings: Any) -> None:
+    with Zendesk.running() as (server, url):
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options("zendesk", url)]}
+        server.faults[:] = [503]
+        case = opened()
+        assert cases.close(case, actor=StaffFactory.create(), reason="called back")
+        later(1.1)
+        later(1.1)
+        server.faults[:] = ["silent"]
+        later(1.1)
+        [ticket] = server.taken
+        assert ticket["status"] == "solved"
+        assert len(ticket["comments"]) == 2
+
+
+@pytest.mark.parametrize("name", ["zendesk", "webhook"])
+def test_a_lost_answer_closes_nothing_twice(name: str, settings: Any) -> None:
+    with SERVERS[name].running() as (server, url):
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options(name, url)]}
+        case = opened()
+        faults = ["silent"] if name == "webhook" else [None, "silent"]  # it is looked for first
+        server.faults[:] = faults
+        cases.close(case, actor=StaffFactory.create(), reason="called back")
+        for _ in range(3):
+            later(1.1)
+        told = server.taken if name == "webhook" else server.taken[0]["comments"]
+        assert len(told) == 2
+
+
+def test_two_workers_do_not_tell_it_twice(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = telling._answer
+
+    def meanwhile(row: CaseTelling) -> Any:
+        assert cases.tell_due() == 0
+        return answer(row)
+
+    monkeypatch.setattr(telling, "_answer", meanwhile)
+    opened()
+    assert len(target.asked) == 1
+
+
+def test_a_worker_that_died_is_followed_by_another(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        """The process is gone."""
+
+    def die(row: CaseTelling) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telling, "_answer", die)
+        with pytest.raises(Killed):
+            opened()
+    sweep.sweep()
+    assert target.taken == []
+    later(0.1)
+    assert len(target.taken) == 1
+
+
+def test_a_case_says_no_token_no_full_address_and_no_client_address(target: Any) -> None:
+    opened()
+    sent = json.dumps(target.taken)
+    link = mail.outbox[-1].body.split("/reset/")[1].split("/")
+    for secret in ("ada.lovelace@example.com", "127.0.0.1", link[0], link[1].strip(), TOKEN, SECRET):
+        assert secret not in sent, secret
+    assert "bounced" in sent
+
+
+def test_the_mail_target_is_told_by_a_mail_of_our_own(settings: Any) -> None:
+    given = {"TARGET": to_mail.__name__, "TO": "support@example.org"}
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+    case = opened()
+    later()
+    [email] = Email.objects.filter(kind=EmailKind.SUPPORT_CASE)
+    [message] = [message for message in mail.outbox if message.to == ["support@example.org"]]
+    assert email.context["case"] == str(case.pk)
+    assert f"/admin/recovery/supportcase/{case.pk}/change/" in message.body
+    assert "ada.lovelace@example.com" not in message.body
+    cases.close(case, actor=StaffFactory.create(), reason="called back")
+    later()
+    assert Email.objects.filter(kind=EmailKind.SUPPORT_CASE).count() == 2
+
+
+def test_the_admin_target_tells_nobody(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [{"TARGET": "recovery.cases.targets.admin"}]}
+    opened()
+    assert not CaseTelling.objects.exists()
+    assert len(mail.outbox) == 1
+
+
+def test_a_target_that_left_the_settings_is_given_up(target: Any, settings: Any) -> None:
+    target.faults[:] = [503]
+    opened()
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": []}
+    later()
+    assert CaseTelling.objects.get().stage == TellingState.GIVEN_UP
+
+
+def test_apprise_is_told_by_its_url_with_the_key_in_it(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    apprise = pytest.importorskip("apprise")
+    assert apprise
+    with Notified.running() as (server, url):
+        address = f"{url.replace('http', 'json')}/notify?+Idempotency-Key={{key}}"
+        given = {"TARGET": "recovery.cases.targets.apprise", "URL": address}
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+        server.faults[:] = [429, 503, "silent"]
+        case = opened()
+        for _ in range(5):
+            later(1.1)
+        assert [taken["key"] for taken in server.taken] == [str(case.pk)]
+
+
+class Notified(StandIn):
+    """A receiver of Apprise's JSON notifications, version 1.0, that takes each key once."""
+
+    def take(self, body: bytes) -> tuple[int, Any, dict[str, str]]:
+        sent, key = json.loads(body), self.headers["Idempotency-Key"]
+        assert {"version", "title", "message", "type"} <= set(sent)
+        if key not in {taken["key"] for taken in self.taken}:
+            self.taken.append({"key": key, **sent})
+        return 200, {}, {}
+
+
+def test_without_apprise_the_log_says_what_to_install(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "apprise", None)
+    settings.RECOVERY = {
+        **settings.RECOVERY,
+        "CASE_TARGETS": [{"TARGET": "recovery.cases.targets.apprise", "URL": "json://127.0.0.1/"}],
+    }
+    opened()
+    assert CaseTelling.objects.get().stage == TellingState.WAITING
+    assert "pip install" in CaseTelling.objects.get().detail
+
+
+@pytest.mark.parametrize("news", CaseNews)
+def test_each_word_is_heard_by_the_targets_that_can_say_it(news: CaseNews) -> None:
+    hears = {name: news in __import__(f"recovery.cases.targets.{name}", fromlist=["HEARS"]).HEARS for name in SERVERS}
+    assert hears["webhook"]
+    assert hears["zendesk"]
+    assert hears["salesforce"] == (news == CaseNews.OPENED)

@@ -1,0 +1,254 @@
+"""What anymail leaves open: tokens that go with any body, topics of strangers, and bodies that are traps."""
+
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
+from django.test import Client
+from django.urls import reverse
+
+from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
+from recovery.reasons import EmailState
+from recovery.webhooks import bodies, topics
+from tests.webhooks import posts
+from tests.webhooks.reported import SNS, body, hand_over, state_of, told
+
+pytestmark = pytest.mark.django_db
+TOPIC = "arn:aws:sns:us-east-1:123456789012:SES_Events"
+CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
+
+
+def signed(content: dict[str, Any], *, token: str = "a" * 50, at: float | None = None) -> posts.Post:
+    """A post of Mailgun's with this token, rightly signed: the signature says nothing of the content."""
+    stamp = str(int(time.time() if at is None else at))
+    signature = hmac.new(b"mailgun key", (stamp + token).encode(), hashlib.sha256).hexdigest()
+    proof = {"timestamp": stamp, "token": token, "signature": signature}
+    return posts.Post("mailgun", json.dumps(content | {"signature": proof}).encode())
+
+
+def mailgun(email: Email, name: str = "bounced", **facts: Any) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(body("mailgun", name, email))
+    content["event-data"] |= facts
+    return content
+
+
+@pytest.mark.attack(68)
+@pytest.mark.parametrize("esp", ["mailgun"])
+def test_mailguns_token_goes_with_one_body_only(esp: str, email: Email) -> None:
+    hand_over(email, esp)
+    assert signed(mailgun(email, "delivered")).send().status_code == 200
+    assert signed(mailgun(email, "bounced")).send().status_code == 400
+    assert signed(mailgun(email, "delivered", recipient="somebody@reader.example")).send().status_code == 400
+    assert (state_of(email), told(), RawEvent.objects.count()) == (EmailState.DELIVERED, 1, 1)
+    assert not Bounce.objects.exists()
+    for _ in range(3):  # the same delivery again is fine
+        assert signed(mailgun(email, "delivered")).send().status_code == 200
+    assert signed(mailgun(email, "bounced"), token="b" * 50).send().status_code == 200
+    assert state_of(email) == EmailState.BOUNCED
+
+
+@pytest.mark.attack(67, 68)
+@pytest.mark.parametrize("esp", ["mailgun"])
+@pytest.mark.parametrize(
+    ("age", "status"), [(0, 200), (8 * 3600, 200), (13 * 3600, 400), (30 * 86400, 400), (-3600, 400)]
+)
+def test_mailguns_signature_is_believed_while_it_is_young(esp: str, email: Email, age: int, status: int) -> None:
+    hand_over(email, esp)
+    assert signed(mailgun(email), at=time.time() - age).send().status_code == status
+    assert told() == (status == 200)
+
+
+def notice(email: Email, topic: str = TOPIC, kind: str = "Notification", **more: Any) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(body("amazon_ses", "bounced", email))
+    content["Message"] = content["Message"] if isinstance(content["Message"], str) else json.dumps(content["Message"])
+    return content | {"TopicArn": topic, "Type": kind} | more
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Amazon's, whose certificate is where Amazon has it."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    now = datetime.now(UTC)
+    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
+    certificate = certificate.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=9))
+    pem = certificate.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    class Answer:
+        status_code = 200
+
+        class raw:  # noqa: N801 - named by requests
+            @staticmethod
+            def read(*args: Any, **kwargs: Any) -> bytes:
+                return pem
+
+    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: Answer)
+    topics._public_key.cache_clear()
+    yield private
+    topics._public_key.cache_clear()
+
+
+def sign(content: dict[str, Any], private: Any, version: str = "1") -> dict[str, Any]:
+    order = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+    names = [name for name in order if name in content]
+    text = "".join(f"{name}\n{content[name]}\n" for name in names).encode()
+    digest = hashes.SHA1() if version == "1" else hashes.SHA256()
+    signature = base64.b64encode(private.sign(text, padding.PKCS1v15(), digest)).decode()
+    return content | {"Signature": signature, "SignatureVersion": version, "SigningCertURL": CERTIFICATE}
+
+
+def send(content: dict[str, Any]) -> int:
+    return int(posts.post("amazon_ses", json.dumps(content)).send().status_code)
+
+
+@pytest.fixture
+def listed(settings: Any) -> None:
+    settings.RECOVERY = settings.RECOVERY | {"WEBHOOKS": {"amazon_ses": {"TOPICS": [TOPIC]}}}
+
+
+@pytest.mark.attack(69)
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.usefixtures("listed")
+def test_only_what_amazon_signed_for_a_listed_topic_is_heard(esp: str, version: str, email: Email, key: Any) -> None:
+    hand_over(email, esp)
+    content = {name: value for name, value in notice(email).items() if not name.startswith("Sign")}
+    right = sign(content, key, version)
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    foreign = sign(content | {"TopicArn": TOPIC + "2"}, key, version)
+    swapped = right | {"Message": right["Message"].replace("Permanent", "Transient")}
+    for forged in (foreign, swapped, sign(content, other, version), content):
+        assert send(forged) == 400
+    assert told() == 0
+    assert send(right) == 200
+    assert state_of(email) == EmailState.BOUNCED
+
+
+@pytest.mark.attack(69)
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sns.us-east-1.amazonaws.com.evil.example/SimpleNotificationService-0123456789abcdef.pem",
+        "https://evil.example/sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "http://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.us-east-1.amazonaws.com@evil.example/SimpleNotificationService-0123456789abcdef.pem",
+        "https://bucket.s3.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.us-east-1.amazonaws.com/x/../SimpleNotificationService-0123456789abcdef.pem",
+        f"{CERTIFICATE}?x=.pem",
+        f"{CERTIFICATE}\n",
+    ],
+)
+def test_a_certificate_from_elsewhere_is_not_even_fetched(
+    esp: str, url: str, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: fetched.append(url))
+    content = {name: value for name, value in notice(email).items() if not name.startswith("Sign")}
+    assert send(sign(content, key) | {"SigningCertURL": url}) == 400
+    assert fetched == []
+
+
+@pytest.mark.attack(69)
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+def test_a_topic_is_confirmed_only_if_it_is_listed(esp: str, key: Any, settings: Any) -> None:
+    content = SNS | {"Type": "SubscriptionConfirmation", "TopicArn": TOPIC, "Token": "t", "Timestamp": "now"}
+    content |= {"SubscribeURL": "https://sns.us-east-1.amazonaws.com/"}
+    assert send(sign(content, key)) == 400
+    settings.RECOVERY = settings.RECOVERY | {"WEBHOOKS": {"amazon_ses": {"TOPICS": [TOPIC]}}}
+    assert send(sign(content | {"TopicArn": TOPIC + "2"}, key)) == 400
+    assert send(sign(content, key)) == 503  # heard; boto3 is not installed
+
+
+TRAPS = {
+    "50 MB": (b'{"RecordType": "' + b"x" * 50_000_000 + b'"}', {}, 413),
+    "100 000 deep": (b'{"RecordType": "Bounce", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, 400),
+    "gzip bomb": (gzip.compress(b" " * 50_000_000), {"Content-Encoding": "gzip"}, 415),
+    "gzip without saying so": (gzip.compress(b"{}"), {}, 400),
+    "NaN": (b'{"RecordType": "Bounce", "ID": NaN, "Email": "a@b.example"}', {}, 400),
+    "Infinity": (b'{"RecordType": "Bounce", "ID": -Infinity, "Email": "a@b.example"}', {}, 400),
+    "bad UTF-8": (b'{"RecordType": "Bounce", "Description": "\xff"}', {}, 400),
+    "a huge number": (b'{"RecordType": "Bounce", "ID": ' + b"9" * 100_000 + b"}", {}, 400),
+    "a list": (b'[{"RecordType": "Bounce"}]', {}, 400),
+    "an address that is a list": (b'{"RecordType": "Bounce", "Email": ["a@b.example"], "ID": 1}', {}, 400),
+    "a length that is none": (b"{}", {"Content-Length": "-1"}, 400),
+}
+
+
+@pytest.mark.attack(76)
+@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_a_body_that_is_a_trap_is_refused_and_nothing_of_it_stored(
+    esp: str, trap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    content, headers, status = TRAPS[trap]
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    url = reverse("recovery:webhook", args=[esp])
+    headers = headers | posts.basic(posts.BASIC)
+    length = {"CONTENT_LENGTH": headers.pop("Content-Length")} if "Content-Length" in headers else {}
+    answer: Any = client.generic("POST", url, content, "application/json", headers=headers, **length)
+    assert answer.status_code == status
+    assert answer.content == b""
+    assert EmailEvent.objects.count() == RawEvent.objects.count() == 0
+    assert not [record for record in caplog.records if record.exc_info and "recovery" in record.name]
+
+
+@pytest.mark.attack(76)
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_what_says_that_it_is_too_large_is_not_read(esp: str) -> None:
+    """Memory stays flat: not a byte is taken."""
+
+    class Unread:
+        def read(self, *args: Any) -> bytes:
+            raise AssertionError("read")
+
+    client: Any = Client()
+    answer = client.request(
+        REQUEST_METHOD="POST",
+        PATH_INFO=reverse("recovery:webhook", args=[esp]),
+        CONTENT_TYPE="application/json",
+        CONTENT_LENGTH=str(bodies.MOST_BYTES + 1),
+        HTTP_AUTHORIZATION=posts.basic(posts.BASIC)["Authorization"],
+        **{"wsgi.input": Unread()},
+    )
+    assert answer.status_code == 413
+
+
+@pytest.mark.attack(76)
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_a_text_that_merely_says_nan_is_read(esp: str, email: Email) -> None:
+    content = json.loads(body(esp, "bounced", email)) | {"Description": "NaN bread, Infinity pool"}
+    assert posts.post(esp, json.dumps(content)).send().status_code == 200
+    assert state_of(email) == EmailState.BOUNCED
+
+
+@pytest.mark.attack(70)
+@pytest.mark.parametrize("esp", ["postmark"])
+def test_a_forged_bounce_of_a_live_person_stops_nothing(esp: str, email: Email) -> None:
+    """Rightly signed, for an address that we mail, about a mail that we never sent."""
+    content = json.loads(body(esp, "bounced", email))
+    content |= {"MessageID": "never-sent", "Metadata": {}}
+    assert posts.post(esp, json.dumps(content)).send().status_code == 200
+    [event] = EmailEvent.objects.filter(esp=esp)
+    assert event.email is None
+    assert not Suppression.objects.exists()
+    assert state_of(email) == EmailState.QUEUED
+
+
+@pytest.mark.parametrize("esp", ["mailgun"])
+def test_the_clock_of_the_payload_is_what_freshness_is_judged_by(esp: str, email: Email) -> None:
+    hand_over(email, esp)
+    with time_machine.travel(datetime(2020, 1, 1, tzinfo=UTC)):
+        assert signed(mailgun(email), at=datetime(2020, 1, 1, tzinfo=UTC).timestamp()).send().status_code == 200
