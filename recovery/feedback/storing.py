@@ -133,18 +133,22 @@ def _event(key: str, report: Report, now: datetime) -> list[Any]:
 
 def _raw_of(new: Mapping[str, Report], now: datetime) -> list[list[Any]]:
     return [
-        [report.esp, now, report.raw[:LONGEST_RAW], _digest(report.raw), "", key]
-        for key, report in new.items()
-        if report.raw
+        [report.esp, now, _kept(report.raw), _digest(report.raw), "", key] for key, report in new.items() if report.raw
     ]
 
 
 def _raw_aside(unread: Sequence[Unread], now: datetime) -> list[list[Any]]:
     """Told again, each is kept once."""
     return [
-        [each.esp, now, each.raw[:LONGEST_RAW], digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")]
+        [each.esp, now, _kept(each.raw), digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")]
         for each, digest in ((each, _digest(each.raw)) for each in unread)
     ]
+
+
+def _kept(raw: str) -> str:
+    """JSON that we wrote is ASCII; a text of anybody else's may hold what PostgreSQL cannot."""
+    cut = raw[:LONGEST_RAW]
+    return cut if cut.isascii() and "\0" not in cut else one_line(cut)
 
 
 def _digest(text: str) -> str:
