@@ -37,6 +37,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "requests": timedelta(days=400),
         "audit": None,
     },
+    "RETURN_PATH_DOMAIN": None,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -134,6 +135,12 @@ class Conf:
     def RETENTION(self) -> Mapping[str, timedelta | None]:
         """How long what providers posted (raw_events), emails, requests and the trail are kept; None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
+
+    @property
+    def RETURN_PATH_DOMAIN(self) -> str | None:
+        """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
+        None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
+        return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:

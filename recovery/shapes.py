@@ -1,5 +1,6 @@
 """What each setting must look like: type by type, and which keys a dict inside may have. Told by ``checks``."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
+DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
 
 Is = Callable[[Any], bool]
 
@@ -99,6 +101,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "POST_RESET_LOGIN": _SWITCH,
     "REQUEST_LIMITS": (_dict_of(_is_limit), "a dict; each limit is a number and a timedelta"),
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
+    "RETURN_PATH_DOMAIN": (
+        lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
+        "the name of a domain, without @, or None",
+    ),
     "ROUTES": (
         _is_list_of(_is_route),
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",

@@ -1,19 +1,103 @@
-"""From evidence to a class, by the first rule that speaks."""
+"""From evidence to a class: enhanced status, SMTP code, the provider's sub-type and type, anymail's reason, then text.
 
-from collections.abc import Sequence
+The first that says something decides, and names its rule. Codes that servers use for everything have the text read
+before the provider's words: "550" and a sentence say more than one word for both. What nothing explains stays
+undetermined.
+"""
 
-from recovery.bounces.evidence import Classified, Evidence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from django.db.models import Min
+
+from recovery.bounces import statuses, texts, words
+from recovery.bounces.evidence import LONGEST_TEXT, Classified, Evidence
 from recovery.models import Bounce
 from recovery.reasons import BounceClass, EventKind
 
+FAILURES: Final = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED, EventKind.DEFERRED})
+AFTER: Final = timedelta(hours=24)
+"""How long a failure that is excused once must last to be excused no more."""
+
+
+EXCUSED: Final = f"enhanced:{statuses.EXCUSED_ONCE}"
+
+
+class Verdict(NamedTuple):
+    bounce_class: BounceClass | None
+    rule: str
+
 
 def classify(evidence: Evidence) -> Classified | None:
-    """What it is; None for what is neither failure nor complaint. Asks nobody and writes nothing."""
+    """What it is; None for what is neither failure nor complaint. Asks nobody and writes nothing.
+
+    A delay is a failure for now: soft, whatever the codes say, or refused for policy.
+    """
+    verdict = _judged(evidence)
+    if verdict is None or verdict.bounce_class is None:
+        return None
+    return Classified(
+        bounce_class=verdict.bounce_class, rule=verdict.rule[:80], evidence=_one_line(evidence)[:LONGEST_TEXT]
+    )
+
+
+def _judged(evidence: Evidence) -> Verdict | None:
     if evidence.kind == EventKind.COMPLAINED:
-        return Classified(bounce_class=BounceClass.COMPLAINT, rule="kind:complained", evidence=evidence.text[:500])
-    if evidence.kind in (EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED):
-        return Classified(bounce_class=BounceClass.UNDETERMINED, rule="none", evidence=evidence.text[:500])
-    return None
+        return next(_by_words(evidence), Verdict(BounceClass.COMPLAINT, "kind:complained"))
+    if evidence.kind not in FAILURES:
+        # "Unknown" is anymail's word where a provider's own may say more.
+        return next(_by_words(evidence), None) if evidence.kind == EventKind.UNKNOWN else None
+    verdict = next(_verdicts(evidence), Verdict(BounceClass.UNDETERMINED, "none"))
+    if evidence.kind == EventKind.DEFERRED and verdict.bounce_class in (BounceClass.HARD, BounceClass.UNDETERMINED):
+        return Verdict(BounceClass.SOFT, "kind:deferred")
+    return verdict
+
+
+def _verdicts(evidence: Evidence) -> Iterator[Verdict]:
+    """What each kind of evidence says, the strongest first."""
+    status = _status(evidence)
+    if by_status := statuses.of_status(status):
+        yield Verdict(by_status, f"enhanced:{status}")
+    if statuses.asks_for_text(status) and (said := texts.rule_for(evidence.text)):
+        yield Verdict(said.bounce_class, f"enhanced:{status}+text:{said.name}")
+    code = evidence.code or statuses.code_in(evidence.text)
+    if by_code := statuses.of_code(code):
+        yield Verdict(by_code, f"smtp:{code}")
+    said = texts.rule_for(evidence.text)
+    if said and (status or code):
+        yield Verdict(said.bounce_class, f"{f'enhanced:{status}' if status else f'smtp:{code}'}+text:{said.name}")
+    if by_vague := statuses.vague(status):
+        yield Verdict(by_vague, f"enhanced:{status}")
+    yield from _by_words(evidence)
+    if evidence.reject_reason in words.REASONS:
+        yield Verdict(words.REASONS[evidence.reject_reason], f"reason:{evidence.reject_reason}")
+    if said:
+        yield Verdict(said.bounce_class, f"text:{said.name}")
+
+
+def _status(evidence: Evidence) -> str:
+    """The reply that a server gave says more than the code that a relay made of it: some make 5.1.1 of everything."""
+    said = statuses.reply_in(evidence.text)
+    if statuses.of_status(said) or statuses.vague(said):
+        return said
+    if statuses.of_status(evidence.status):
+        return evidence.status
+    return said or statuses.status_in(evidence.text) or evidence.status
+
+
+def _by_words(evidence: Evidence) -> Iterator[Verdict]:
+    esp, kind, special = evidence.esp, evidence.provider_type, evidence.provider_subtype
+    if special in words.SUBTYPES.get(esp, {}):
+        yield Verdict(words.SUBTYPES[esp][special], f"{esp}:{kind}/{special}")
+    if kind in words.TYPES.get(esp, {}):
+        yield Verdict(words.TYPES[esp][kind], f"{esp}:{kind}")
+
+
+def _one_line(evidence: Evidence) -> str:
+    """What was said, else the provider's words; no line breaks, NUL or invisible signs of strangers."""
+    text = evidence.text or " ".join(filter(None, [evidence.provider_type, evidence.provider_subtype]))
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def on_second_sight(found: Sequence[Bounce]) -> None:
@@ -21,3 +105,12 @@ def on_second_sight(found: Sequence[Bounce]) -> None:
 
     One statement, and none where there is nothing to look up.
     """
+    excused = [bounce for bounce in found if bounce.rule == EXCUSED]
+    if not excused:
+        return
+    before = Bounce.objects.filter(recipient_key__in={bounce.recipient_key for bounce in excused})
+    seen = before.filter(rule__startswith=EXCUSED).values_list("recipient_key").annotate(first=Min("occurred_at"))
+    first = dict(seen.order_by())
+    for bounce in excused:
+        if bounce.recipient_key in first and bounce.occurred_at - first[bounce.recipient_key] >= AFTER:
+            bounce.bounce_class, bounce.rule = BounceClass.HARD, f"{EXCUSED}:again"

@@ -17,6 +17,7 @@ from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.views.decorators.debug import sensitive_variables
 
+from recovery.bounces import return_paths
 from recovery.reasons import TryOutcome
 from recovery.routes import answers, configured, replies
 from recovery.routes.configured import Route
@@ -78,7 +79,8 @@ class Line:
             return self._failed(error, *((replies.of_opening(error),) if is_smtp else answers.classify(error)))
         self._data_begun = False if is_smtp else None
         try:
-            with _marked(message, key, kind, self.route, configured.esp_name(backend)):
+            path = return_paths.address_of(key) if is_smtp else ""
+            with _marked(message, key, kind, self.route, configured.esp_name(backend)), _returning(message, path):
                 count = _send(message, backend)
         except Exception as error:  # noqa: BLE001 - foreign code and a network
             return self._failed(error, *answers.classify(error, data_begun=self._data_begun))
@@ -176,6 +178,18 @@ def _marked(message: EmailMultiAlternatives, key: str, kind: str, route: Route, 
         facts.pop("esp_extra", None)
         if extra is not None:
             facts["esp_extra"] = extra
+
+
+@contextlib.contextmanager
+def _returning(message: EmailMultiAlternatives, path: str) -> Iterator[None]:
+    """Bounces of this try go to ``path``: the envelope's sender, which nobody sees who reads the mail."""
+    sender, headers = message.from_email, message.extra_headers
+    if path:
+        message.from_email, message.extra_headers = path, {"From": sender, **headers}
+    try:
+        yield
+    finally:
+        message.from_email, message.extra_headers = sender, headers
 
 
 def _send(message: EmailMultiAlternatives, backend: BaseEmailBackend) -> int | None:
