@@ -72,6 +72,10 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "ROUTES": [{"BACKEND": WRAPPER}], "SITE_MAIL": {"BACKEND": SMTP}}, "recovery.E010"),
         ({**SOUND, "SITE_MAIL": {"BACKEND": WRAPPER}}, "recovery.E010"),
         ({**SOUND, "ROUTES": [{"BACKEND": SMTP, "STREAM": "outbound"}]}, "recovery.W016"),
+        ({**SOUND, "WEBHOOKS": {"amazon_ses": {}}}, "recovery.W017"),
+        ({**SOUND, "WEBHOOKS": {"amazon_ses": {"TOPICS": "arn:aws:sns:us-east-1:1:t"}}}, "recovery.E006"),
+        ({**SOUND, "WEBHOOKS": {"postmark": {"TOPICS": []}}}, "recovery.E006"),
+        ({**SOUND, "MARKETING_STREAMS": "newsletter"}, "recovery.E006"),
     ],
 )
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:
