@@ -4,13 +4,14 @@ Each gives (source, bytes); bytes are None for a mail that is too big, which is 
 until ``Box.done``.
 """
 
+import contextlib
 import imaplib
 import mailbox
 import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from recovery.bounces.mails import LARGEST
@@ -29,6 +30,9 @@ class Box(Protocol):
 
     def done(self, source: str) -> None:
         """What this mail tells is written down: it need not be read again."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
 
 
 class Maildir:
@@ -52,6 +56,9 @@ class Maildir:
         if folder == "new" and (self.root / "cur").is_dir():
             (self.root / source).rename(self.root / "cur" / f"{name.partition(':')[0]}:2,S")
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 class Mbox:
     """One file with many mails. It is left as it is: whoever writes to it may be writing now."""
@@ -70,6 +77,9 @@ class Mbox:
     def done(self, source: str) -> None:
         """Nothing: the same mails again change nothing."""
 
+    def close(self) -> None:
+        self.box.close()
+
 
 class One:
     """One mail, as a mail server's pipe gives it."""
@@ -83,6 +93,9 @@ class One:
 
     def done(self, source: str) -> None:
         """Nothing: whoever gave it has it."""
+
+    def close(self) -> None:
+        """It is the caller's."""
 
 
 class Imap:
@@ -108,17 +121,32 @@ class Imap:
             raise CannotRead(f"{parts.hostname} has no folder {folder}.")
 
     def mails(self) -> Iterator[Found]:
-        _, found = self.server.uid("SEARCH", "UNSEEN")
-        for uid in (found[0] or b"").decode().split():
-            size = re.search(rb"RFC822\.SIZE (\d+)", b" ".join(_bytes(self.server.uid("FETCH", uid, "(RFC822.SIZE)"))))
+        [found] = self._ask("SEARCH", "UNSEEN") or [b""]
+        for uid in found.decode().split():
+            size = re.search(rb"RFC822\.SIZE (\d+)", b" ".join(self._ask("FETCH", uid, "(RFC822.SIZE)")))
             if size is None or int(size[1]) > LARGEST:
                 yield uid, None
                 continue
-            _, parts = self.server.uid("FETCH", uid, "(BODY.PEEK[])")
-            yield uid, next((part[1] for part in parts if isinstance(part, tuple)), b"")
+            parts = self._ask("FETCH", uid, "(BODY.PEEK[])")
+            yield uid, max(parts, key=len, default=b"")
 
     def done(self, source: str) -> None:
-        self.server.uid("STORE", source, "+FLAGS.SILENT", r"(\Seen)")
+        self._ask("STORE", source, "+FLAGS.SILENT", r"(\Seen)")
+
+    def close(self) -> None:
+        with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            self.server.logout()
+
+    def _ask(self, *command: str) -> list[bytes]:
+        """What the server answers, piece by piece; its own words never come into our message."""
+        try:
+            answer, parts = self.server.uid(*command)
+        except (imaplib.IMAP4.error, OSError) as error:
+            raise CannotRead(f"{self.server.host}: {type(error).__name__}") from None
+        if answer != "OK":
+            raise CannotRead(f"{self.server.host} refuses {command[0]}.")
+        pieces = [piece for part in parts for piece in (part if isinstance(part, tuple) else (part,))]
+        return [piece for piece in pieces if isinstance(piece, bytes)]
 
 
 def _connection(scheme: str, host: str, port: int | None) -> imaplib.IMAP4:
@@ -128,8 +156,3 @@ def _connection(scheme: str, host: str, port: int | None) -> imaplib.IMAP4:
     server = imaplib.IMAP4(host, port or 143, timeout=PATIENCE)
     server.starttls(context)
     return server
-
-
-def _bytes(answer: tuple[str, list[Any]]) -> Iterator[bytes]:
-    for part in answer[1]:
-        yield from (piece for piece in (part if isinstance(part, tuple) else (part,)) if isinstance(piece, bytes))

@@ -56,6 +56,7 @@ _DELAYED: Final = re.compile(
     r"|delivery attempts will continue|warning only|advisory-only|do not need to resend",
     re.IGNORECASE,
 )
+_AFTER_DATA: Final = re.compile(r"in reply to end of data|>>> data\s+<<< 5", re.IGNORECASE)
 _OUR_ID: Final = re.compile(
     r"^(?:Message-ID|X-Original-Message-ID)\s*:\s*<?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@", re.I | re.M
 )
@@ -165,8 +166,11 @@ def _judged(told: Told, parts: Parts) -> Failure | None:
     """By what was said of this recipient; where that does not say why, by what else was said to people."""
     said = "\n".join(parts.said)
     own = next((text for name, text in prose.failures(said, ours=(), hints=[told.recipient]) if name), "")
+    reply = told.text
+    if reply and _AFTER_DATA.search(own or said):
+        reply += " (in reply to end of DATA command)"  # a report has no field for what the server replied to
     best: Failure | None = None
-    for text in dict.fromkeys([told.text, f"{told.text} {own}".strip(), f"{told.text} {said[:3000]}".strip()]):
+    for text in dict.fromkeys([reply, f"{reply} {own}".strip(), f"{reply} {said[:3000]}".strip()]):
         evidence = Evidence(esp=SOURCE, kind=told.kind, recipient=told.recipient, status=told.status, text=text)
         classified = classes.classify(evidence)
         if classified is None:
