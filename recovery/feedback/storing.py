@@ -70,7 +70,8 @@ def _set_aside(reports: Sequence[Report], unread: Sequence[Unread], error: DataE
 def _store(reports: Sequence[Report], unread: Sequence[Unread]) -> Ingested:
     now = timezone.now()
     batch, by_key = Batch(now), {report.dedupe_key: report for report in reversed(reports)}
-    stored = moves.take_in(_event(key, report, now) for key, report in by_key.items()) if by_key else {}
+    events = [_event(key, report, now) for key, report in by_key.items()]
+    stored = moves.take_in(events, failures=any(r.kind in JUDGED for r in by_key.values())) if events else {}
     new = {key: by_key[key] for key in stored}
     raw = [*_raw_of(new, now), *_raw_aside(unread, now)]
     further = [insert_new(RawEvent, _RAW, raw, unique="dedupe_key")] if raw else []
