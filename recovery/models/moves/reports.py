@@ -209,7 +209,8 @@ def _held(alias: str, keys: str, *, failures: bool) -> str:
     lock = "FOR NO KEY UPDATE OF e" if sql.is_postgresql() else ""
     chosen = f"= ANY(ARRAY({keys}))" if sql.is_postgresql() else f"IN ({keys})"
     cast = "::text" if sql.is_postgresql() else ""
-    return f"SELECT e.id, {_facts(alias, failures=failures)}{cast} AS facts FROM {sql.table()} AS e WHERE e.id {chosen} ORDER BY e.id {lock}"
+    facts = f"{_facts(alias, failures=failures)}{cast} AS facts"
+    return f"SELECT e.id, {facts} FROM {sql.table()} AS e WHERE e.id {chosen} ORDER BY e.id {lock}"
 
 
 @cache
