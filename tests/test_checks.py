@@ -86,6 +86,10 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
             {**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.webhook", "URL": "https://a", "SECRET": "x"}]},
             "recovery.E011",
         ),
+        ({**SOUND, "WEBHOOKS": {"amazon_ses": {}}}, "recovery.W017"),
+        ({**SOUND, "WEBHOOKS": {"amazon_ses": {"TOPICS": "arn:aws:sns:us-east-1:1:t"}}}, "recovery.E006"),
+        ({**SOUND, "WEBHOOKS": {"postmark": {"TOPICS": []}}}, "recovery.E006"),
+        ({**SOUND, "MARKETING_STREAMS": "newsletter"}, "recovery.E006"),
     ],
 )
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:

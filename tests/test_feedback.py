@@ -5,12 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import Error, connection
+from django.db import DataError, Error, connection
 from django.test.utils import CaptureQueriesContext
 
 from recovery import delivery, feedback, outbox
 from recovery.feedback import Ingested, Report
-from recovery.models import Bounce, Email, EmailEvent, Suppression
+from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
 from recovery.reasons import EVENT_STATE, STATE_RANK, EmailKind, EmailState, EventKind
 from recovery.signals import email_changed_state
 from tests.reporting import AT, ESP, PROVIDERS_WORDS, facts, queued, report, told
@@ -166,6 +166,34 @@ def test_after_a_database_error_nothing_of_the_batch_is_left() -> None:
         feedback.ingest([report(email, "delivered"), report(email, "opened", recipient="other@library.example")])
     assert not EmailEvent.objects.exclude(esp="").exists()
     assert facts(email)[0] == EmailState.QUEUED
+
+
+def test_what_the_database_takes_of_no_sender_is_set_aside_alone() -> None:
+    """It stands for whatever a database may refuse for what it says: a savepoint for each half until it is alone."""
+    emails = queued(*[f"reader{n}@library.example" for n in range(100)])
+    reports = [report(email, "bounced", raw="{}") for email in emails]
+    reports[37] = report(emails[37], "bounced", detail="poison", raw='{"poison": 1}')
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "recovery_emailevent" in sql and "poison" in str(params):
+            raise DataError("a text that cannot be")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        ingested = feedback.ingest(reports)
+        assert feedback.ingest(reports).stored == 0
+    assert (ingested.received, ingested.stored, ingested.refused) == (100, 99, 1)
+    assert Email.objects.filter(state=EmailState.BOUNCED).count() == 99
+    [aside] = RawEvent.objects.exclude(error="")
+    assert (aside.error, aside.content) == ("DataError", '{"poison": 1}')
+
+
+@pytest.mark.parametrize("raw", ["x" * 100_000, "\ud800", "\x00"])
+def test_what_was_posted_is_kept_up_to_a_size(raw: str) -> None:
+    (email,) = queued()
+    feedback.ingest([report(email, "bounced", raw=raw)])
+    [kept] = RawEvent.objects.all()
+    assert len(kept.content) <= 16_384
 
 
 # Who is told

@@ -166,8 +166,9 @@ def test_an_address_that_is_made_that_of_an_account_anew_is_mailed_again() -> No
 
 
 def test_nothing_is_suppressed_where_its_batch_cannot_be_stored() -> None:
+    email = mail()
     with emails_that_cannot_change(), pytest.raises(Exception, match="refused"):
-        hard(mail())
+        hard(email)
     assert not Suppression.objects.exists()
     assert not Bounce.objects.exists()
 

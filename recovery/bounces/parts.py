@@ -33,9 +33,6 @@ class Parts:
 def parted(message: Message) -> Parts:
     parts = Parts()
     _collect(message, parts, depth=0)
-    for number, text in enumerate(parts.said):
-        parts.said[number], returned = prose.cut(text)
-        parts.returned.append(returned)
     return parts
 
 
@@ -60,8 +57,9 @@ def _collect(part: Message, parts: Parts, depth: int) -> None:
         text = _text(part)
         if kind == "text/html":
             text = html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))
-        head = prose.cut(text)[0]
-        (parts.reported if reports.has_recipients(head) else parts.said).append(text)
+        head, tail = prose.cut(text)
+        (parts.reported if reports.has_recipients(head) else parts.said).append(head)
+        parts.returned.append(tail)
 
 
 def _whole(part: Message) -> str:

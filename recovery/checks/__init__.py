@@ -71,8 +71,8 @@ def check_django(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W010 to W016: parts that work on one developer's machine and fail on a live site."""
-    return [*_memory(), *_proxies(), *_visibility(), *ways_out.doubtful(), *_slow_lookup()]
+    """W010 to W017: parts that work on one developer's machine and fail on a live site."""
+    return [*_memory(), *_proxies(), *_visibility(), *ways_out.doubtful(), *_slow_lookup(), *_topics()]
 
 
 def _unknown() -> Iterator[CheckMessage]:
@@ -179,6 +179,16 @@ def _visibility() -> Iterator[CheckMessage]:
             f"The broker hands a task out again after {seconds} s, sooner than a mail's lease ends.",
             hint="Leave visibility_timeout alone, or set it to 90 seconds or more.",
             id="recovery.W013",
+        )
+
+
+def _topics() -> Iterator[CheckMessage]:
+    given = shapes.sound("WEBHOOKS").get("amazon_ses")
+    if given is not None and not given.get("TOPICS"):
+        yield Warning(
+            "Amazon's webhook hears every SNS topic that knows its secret, and does not check who signed.",
+            hint="List the topics' ARNs: RECOVERY['WEBHOOKS'] = {'amazon_ses': {'TOPICS': ['arn:aws:sns:…']}}.",
+            id="recovery.W017",
         )
 
 

@@ -70,7 +70,8 @@ def _set_aside(reports: Sequence[Report], unread: Sequence[Unread], error: DataE
 def _store(reports: Sequence[Report], unread: Sequence[Unread]) -> Ingested:
     now = timezone.now()
     batch, by_key = Batch(now), {report.dedupe_key: report for report in reversed(reports)}
-    stored = moves.take_in(_event(key, report, now) for key, report in by_key.items()) if by_key else {}
+    events = [_event(key, report, now) for key, report in by_key.items()]
+    stored = moves.take_in(events, failures=any(r.kind in JUDGED for r in by_key.values())) if events else {}
     new = {key: by_key[key] for key in stored}
     raw = [*_raw_of(new, now), *_raw_aside(unread, now)]
     further = [insert_new(RawEvent, _RAW, raw, unique="dedupe_key")] if raw else []
@@ -133,18 +134,22 @@ def _event(key: str, report: Report, now: datetime) -> list[Any]:
 
 def _raw_of(new: Mapping[str, Report], now: datetime) -> list[list[Any]]:
     return [
-        [report.esp, now, report.raw[:LONGEST_RAW], _digest(report.raw), "", key]
-        for key, report in new.items()
-        if report.raw
+        [report.esp, now, _kept(report.raw), _digest(report.raw), "", key] for key, report in new.items() if report.raw
     ]
 
 
 def _raw_aside(unread: Sequence[Unread], now: datetime) -> list[list[Any]]:
     """Told again, each is kept once."""
     return [
-        [each.esp, now, each.raw[:LONGEST_RAW], digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")]
+        [each.esp, now, _kept(each.raw), digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")]
         for each, digest in ((each, _digest(each.raw)) for each in unread)
     ]
+
+
+def _kept(raw: str) -> str:
+    """JSON that we wrote is ASCII; a text of anybody else's may hold what PostgreSQL cannot."""
+    cut = raw[:LONGEST_RAW]
+    return cut if cut.isascii() and "\0" not in cut else one_line(cut)
 
 
 def _digest(text: str) -> str:

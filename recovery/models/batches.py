@@ -7,12 +7,24 @@ rows come complete.
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, CharField, Field, FloatField, IntegerField, JSONField, Model, TextField
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    Field,
+    FloatField,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+    UUIDField,
+)
 
 from recovery.models.emails import Email, EmailEvent
 
@@ -49,32 +61,44 @@ def insert_new(
 
     Sorted by that column, so that two batches with rows in common wait for each other instead of deadlocking.
     """
-    connection = _connection(model)
-    quote = connection.ops.quote_name
-    fields = _fields(model, names)
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)}"
     if unique:
         key = names.index(unique)
         rows = sorted(rows, key=lambda row: row[key])
-        where = "" if then else f" WHERE {quote(unique)} IS NOT NULL"
-        # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
-        sql += f" WHERE true ON CONFLICT ({quote(unique)}){where} DO {then or 'NOTHING'}"
-    return Statement(sql, [fold(connection, fields, rows)])
+    alias = router.db_for_write(model)
+    sql = _inserting(alias, model, tuple(names), unique, then)
+    return Statement(sql, [_folded(_makers(alias, model, tuple(names)), rows)])
 
 
 def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Statement:
     """Give each row its own new values. The first name is the key, the others are set."""
-    connection = _connection(model)
+    alias = router.db_for_write(model)
+    sql = _updating(alias, model, tuple(names))
+    return Statement(sql, [_folded(_makers(alias, model, tuple(names)), rows)])
+
+
+@cache
+def _inserting(alias: str, model: type[Model], names: tuple[str, ...], unique: str, then: str) -> str:
+    connection, fields = connections[alias], _fields(model, names)
     quote = connection.ops.quote_name
-    fields = _fields(model, names)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)}"
+    if unique:
+        where = "" if then else f" WHERE {quote(unique)} IS NOT NULL"
+        # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
+        sql += f" WHERE true ON CONFLICT ({quote(unique)}){where} DO {then or 'NOTHING'}"
+    return sql
+
+
+@cache
+def _updating(alias: str, model: type[Model], names: tuple[str, ...]) -> str:
+    connection, fields = connections[alias], _fields(model, names)
+    quote = connection.ops.quote_name
     table, (key, *columns) = quote(model._meta.db_table), [quote(str(field.column)) for field in fields]
     values = ", ".join(f"{column} = told.{column}" for column in columns)
     # Unfolded once, whatever plan the database makes of a table that it has no statistics of yet.
     once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
     told = f"WITH told AS {once}(SELECT {unfold(connection, fields)})"
-    sql = f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
-    return Statement(sql, [fold(connection, fields, rows)])
+    return f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
 
 
 def unmatched_events(*, since: Any) -> list[tuple[EmailEvent, UUID, str]]:
@@ -118,7 +142,10 @@ def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]")
 
 def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
-    makers = [_maker(connection, field) for field in fields]
+    return _folded([_maker(connection, field) for field in fields], rows)
+
+
+def _folded(makers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
     ready = [
         [value if make is None else make(value) for make, value in zip(makers, row, strict=True)]  # None: as it is
         for row in rows
@@ -126,9 +153,28 @@ def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", r
     return json.dumps(ready, default=str)
 
 
+@cache
+def _makers(alias: str, model: type[Model], names: tuple[str, ...]) -> list[Any]:
+    return [_maker(connections[alias], field) for field in _fields(model, names)]
+
+
 def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
-    if isinstance(field, _PLAIN):
+    """What makes a value ready; the common types without the questions that Django's fields ask of each."""
+    target = getattr(field, "target_field", field)
+    if isinstance(target, _PLAIN):
         return None
-    if isinstance(field, JSONField):
+    if isinstance(target, JSONField):
         return json.dumps
+    if isinstance(target, DateTimeField):
+        return connection.ops.adapt_datetimefield_value
+    if isinstance(target, UUIDField):
+        return _hyphenated if connection.features.has_native_uuid_field else _hex
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _hyphenated(key: UUID | None) -> str | None:
+    return None if key is None else str(key)
+
+
+def _hex(key: UUID | None) -> str | None:
+    return None if key is None else key.hex

@@ -15,6 +15,7 @@ from recovery.reasons import EventKind
 from recovery.routes import METADATA_KEY
 
 STORED: Final = "stored_by_recovery"
+_WORDS: Final = frozenset(EventKind.values)
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
 
 
@@ -39,7 +40,7 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     raw = _plain(event.esp_event)
     told = feedback.Report(
         esp=slug,
-        kind=event.event_type if event.event_type in EventKind.values else EventKind.UNKNOWN,
+        kind=event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
         recipient=_text(event.recipient),
         occurred_at=_moment(event.timestamp),
         event_id=_text(event.event_id),

@@ -35,6 +35,13 @@ def email() -> Email:
     return outbox.queue(EmailKind.PASSWORD_CHANGED, [RECIPIENT])[0]
 
 
+def sendgrid(content: str) -> posts.Post:
+    """A site with a shared secret asks for it beside the signature."""
+    post = posts.post("sendgrid", content)
+    post.headers |= posts.basic(posts.BASIC)
+    return post
+
+
 def rows() -> tuple[int, ...]:
     models: Any = (EmailEvent, RawEvent, Bounce, Suppression)
     return tuple(model.objects.count() for model in models)
@@ -92,7 +99,7 @@ def test_a_request_told_a_thousand_times_and_a_month_later_is_one_event(email: E
 def test_a_batch_posted_five_hundred_times_at_once_has_one_effect() -> None:
     handed_over(20)
     content = json.dumps([event(n) for n in range(20)])
-    post = posts.post("sendgrid", content)
+    post = sendgrid(content)
     barrier, answers = threading.Barrier(20), list[int]()
 
     def tell() -> None:
@@ -119,7 +126,7 @@ def test_of_ten_thousand_events_one_that_is_malformed_is_set_aside_and_the_other
     kinds = ["bounce", "delivered", "deferred", "open", "click"]
     events: list[Any] = [event(n % 2000, kinds[n // 2000], sg_event_id=f"e{n}") for n in range(9999)]
     events.insert(5000, {"event": {}, "email": 7})
-    post = posts.post("sendgrid", json.dumps(events))
+    post = sendgrid(json.dumps(events))
     begin = time.monotonic()
     with statements() as found:
         assert post.send().status_code == 200
@@ -140,7 +147,7 @@ def test_of_ten_thousand_events_one_that_is_malformed_is_set_aside_and_the_other
 @pytest.mark.attack(77)
 def test_a_database_that_stops_in_mid_batch_leaves_nothing_and_the_next_try_converges() -> None:
     handed_over(50)
-    post = posts.post("sendgrid", json.dumps([event(n) for n in range(50)]))
+    post = sendgrid(json.dumps([event(n) for n in range(50)]))
     before = rows()
 
     def stop(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -187,7 +194,7 @@ def test_hostile_words_of_a_strangers_server_stay_words(email: Email, caplog: py
 @pytest.mark.attack(78)
 def test_hostile_words_of_what_is_set_aside_make_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     hostile: dict[str, Any] = {"event": {HOSTILE: HOSTILE}, "email": HOSTILE}
-    assert posts.post("sendgrid", json.dumps([event(1), hostile])).send().status_code == 200
+    assert sendgrid(json.dumps([event(1), hostile])).send().status_code == 200
     [aside] = RawEvent.objects.exclude(error="")
     assert aside.error.isprintable()
     assert "alert" not in caplog.text
@@ -203,7 +210,7 @@ def test_a_robots_opening_and_click_prove_nothing() -> None:
     Email.objects.filter(pk=email.pk).update(esp="sendgrid", esp_message_id="m1")
     before = AuditEvent.objects.count()
     told = [event(1, kind, email=email.recipient, sg_event_id=kind) for kind in ("open", "click")]
-    assert posts.post("sendgrid", json.dumps(told)).send().status_code == 200
+    assert sendgrid(json.dumps(told)).send().status_code == 200
     token: ResetToken = row_of(link)
     assert (token.state, token.open_count, token.opened_at) == (TokenState.LIVE, 0, None)
     email.refresh_from_db()
@@ -214,7 +221,7 @@ def test_a_robots_opening_and_click_prove_nothing() -> None:
 @pytest.mark.attack(70)
 def test_a_flood_of_bounces_for_nobodys_mail_stops_nobody_and_goes_with_the_raw_events(settings: Any) -> None:
     content = json.dumps([event(n) for n in range(1000)])
-    assert posts.post("sendgrid", content).send().status_code == 200
+    assert sendgrid(content).send().status_code == 200
     assert EmailEvent.objects.filter(email=None).count() == 1000
     assert not Suppression.objects.exists()
     let_pass(timedelta(days=31))

@@ -102,6 +102,11 @@ def test_the_mail_that_comes_back_is_not_taken_for_the_report() -> None:
     assert found(raw) == [(PERSON, HARD, "enhanced:5.1.1")]
 
 
+def test_a_report_in_plain_text_ends_where_the_returned_mail_begins() -> None:
+    text = f"{group()}\n--- This is a copy of the message.\n\n{group('victim@example.org')}"
+    assert found(plain(text)) == [(PERSON, HARD, "enhanced:5.1.1")]
+
+
 def test_our_message_id_in_the_mail_that_came_back_is_read() -> None:
     key = uuid.uuid4()
     assert mails.read(report(message_id=f"<{key}@library.example>")).returned_id == key

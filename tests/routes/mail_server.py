@@ -30,6 +30,7 @@ class Script:
         self.replies = {**OK, **replies}
         self.later: dict[str, str] = {}  # replies that change with the second connection
         self.heard: list[str] = []  # commands, of all connections
+        self.lines: list[str] = []  # the same, whole
         self.bodies: list[bytes] = []
         self.connections = 0
         self.port = 0
@@ -50,6 +51,7 @@ class Conversation(socketserver.StreamRequestHandler):
         while goes_on and (line := self.rfile.readline()):
             command = line.decode("latin-1").split()[0].upper() if line.split() else ""
             script.heard.append(command)
+            script.lines.append(line.decode("latin-1").strip())
             goes_on = self.reply(script, command)
             if goes_on and command == "DATA" and script.replies["DATA"].startswith("354"):
                 goes_on = self.body(script)

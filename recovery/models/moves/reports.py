@@ -69,19 +69,20 @@ class Stored:
     email: Known | None
 
 
-def take_in(told: Iterable[Sequence[Any]]) -> dict[str, Stored]:
+def take_in(told: Iterable[Sequence[Any]], *, failures: bool) -> dict[str, Stored]:
     """Store what is new and hold the emails that it is about, in one statement of the caller's transaction.
 
     A row of ``told``: our own id of the email or None, the recipient normalised, and the values of ``STORED``. Only an
     email to that recipient is meant: by our own id first, which is known before the provider's. Whoever can post an
     event must not be able to speak about mail to somebody else. Returns new events by their ``dedupe_key``.
+    ``failures``: whether there are any among them, for which it matters when mail last arrived at the address.
     """
     connection = sql.connection()
     params = [fold(connection, _TOLD, sorted(told, key=lambda row: row[-1]))]
     emails: dict[str, Known] = {}
     return {
         key: Stored(event_id, _known(facts, emails) if facts else None)
-        for event_id, key, facts in _rows(_taking_in(connection.alias), params)
+        for event_id, key, facts in _rows(_taking_in(connection.alias, failures=failures), params)
     }
 
 
@@ -150,7 +151,7 @@ def _moment(text: str | None) -> datetime | None:
     return _at(text) if text else None
 
 
-def _facts(alias: str) -> str:
+def _facts(alias: str, *, failures: bool) -> str:
     """What is known of the email ``e``, as JSON."""
     quote, postgresql = connections[alias].ops.quote_name, sql.is_postgresql()
     array, listed = ("json_build_array", "json_agg") if postgresql else ("json_array", "json_group_array")
@@ -161,11 +162,17 @@ def _facts(alias: str) -> str:
     )
     bans = f"coalesce(({bans}), '[]')" if postgresql else f"json(({bans}))"
     newest = (
-        f"SELECT o.delivered_at FROM {sql.table()} AS o WHERE o.recipient_key = e.recipient_key"
+        f"SELECT o.delivered_at FROM {sql.table()} AS o{_by('recovery_email_recipient')}"
+        " WHERE o.recipient_key = e.recipient_key"
         f" ORDER BY o.queued_at DESC LIMIT {NEWEST}"
     )
-    last = f"SELECT max(newest.delivered_at) FROM ({newest}) AS newest"
+    last = f"SELECT max(newest.delivered_at) FROM ({newest}) AS newest" if failures else "NULL"
     return f"{array}({', '.join(f'e.{name}' for name in _OF_EMAIL)}, ({last}), {bans})"
+
+
+def _by(index: str) -> str:
+    """SQLite is told its index: for the sake of an order, or of a LIMIT, it reads the whole table by another."""
+    return "" if sql.is_postgresql() else f" INDEXED BY {index}"
 
 
 def _matching() -> str:
@@ -173,13 +180,12 @@ def _matching() -> str:
     # The condition on blank message ids is the one under which their index was made.
     return f"""coalesce(
         (SELECT e.id FROM {sql.table()} AS e WHERE e.id = told.own_id AND e.recipient_key = told.recipient_key),
-        (SELECT e.id FROM {sql.table()} AS e WHERE e.esp_message_id = told.esp_message_id
-            AND NOT (e.esp_message_id = '') AND e.esp = told.esp AND e.recipient_key = told.recipient_key
-            ORDER BY e.id LIMIT 1))"""
+        (SELECT e.id FROM {sql.table()} AS e{_by("recovery_email_esp_id")} WHERE e.esp_message_id = told.esp_message_id
+            AND NOT (e.esp_message_id = '') AND e.esp = told.esp AND e.recipient_key = told.recipient_key LIMIT 1))"""
 
 
 @cache
-def _taking_in(alias: str) -> str:
+def _taking_in(alias: str, *, failures: bool) -> str:
     connection = connections[alias]
     table = connection.ops.quote_name(EmailEvent._meta.db_table)
     names = ", ".join(STORED)
@@ -187,28 +193,28 @@ def _taking_in(alias: str) -> str:
     if not sql.is_postgresql():
         return f"""WITH told AS (SELECT {unfold(connection, _TOLD)})
             INSERT INTO {table} (email_id, {names}) SELECT {_matching()}, {names} FROM told WHERE true {once}
-            RETURNING id, dedupe_key, (SELECT {_facts(alias)} FROM {sql.table()} AS e WHERE e.id = {table}.email_id)"""
+            RETURNING id, dedupe_key,
+                (SELECT {_facts(alias, failures=failures)} FROM {sql.table()} AS e WHERE e.id = {table}.email_id)"""
     # The emails are locked before anything is inserted: counting them makes it so.
     return f"""WITH told AS MATERIALIZED (SELECT {unfold(connection, _TOLD)}),
         matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told),
-        held AS MATERIALIZED ({_held(alias, "SELECT email_id FROM matched")}),
+        held AS MATERIALIZED ({_held(alias, "SELECT email_id FROM matched", failures=failures)}),
         stored AS (
             INSERT INTO {table} (email_id, {names}) SELECT email_id, {names} FROM matched
             WHERE (SELECT count(*) FROM held) >= 0 ORDER BY dedupe_key {once} RETURNING id, dedupe_key, email_id)
         SELECT stored.id, stored.dedupe_key, held.facts FROM stored LEFT JOIN held ON held.id = stored.email_id"""
 
 
-def _held(alias: str, keys: str) -> str:
+def _held(alias: str, keys: str, *, failures: bool) -> str:
     lock = "FOR NO KEY UPDATE OF e" if sql.is_postgresql() else ""
     chosen = f"= ANY(ARRAY({keys}))" if sql.is_postgresql() else f"IN ({keys})"
     cast = "::text" if sql.is_postgresql() else ""
-    return (
-        f"SELECT e.id, {_facts(alias)}{cast} AS facts FROM {sql.table()} AS e WHERE e.id {chosen} ORDER BY e.id {lock}"
-    )
+    facts = f"{_facts(alias, failures=failures)}{cast} AS facts"
+    return f"SELECT e.id, {facts} FROM {sql.table()} AS e WHERE e.id {chosen} ORDER BY e.id {lock}"
 
 
 @cache
 def _holding(alias: str) -> str:
     listed = "SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb)"
     keys = listed if sql.is_postgresql() else "SELECT value FROM json_each(%s)"
-    return f"SELECT facts FROM ({_held(alias, keys)}) AS found"
+    return f"SELECT facts FROM ({_held(alias, keys, failures=True)}) AS found"
