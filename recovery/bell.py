@@ -51,7 +51,11 @@ def ring(task: str, pk: UUID | None = None, *, using: str | None = None) -> None
 
     Without ``pk`` it only says that there is work: for what need not overtake anything.
     """
-    transaction.on_commit(lambda: _ring(task, str(pk) if pk else None), using=using, robust=True)
+    told = str(pk) if pk else None
+    if transaction.get_connection(using).in_atomic_block:
+        transaction.on_commit(lambda: _ring(task, told), using=using, robust=True)
+    else:
+        _ring(task, told)
 
 
 def settle(seconds: float = PATIENCE) -> bool:

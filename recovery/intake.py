@@ -61,7 +61,7 @@ def _write(request: ResetRequest, origin: Origin) -> None:
     with atomic(ResetRequest, durable=True):
         taken, now = limits.take(subjects, within="source")
         if any(limit.refused for limit in taken.values()):
-            request.outcome = Outcome.THROTTLED
+            request.outcome, request.decided_at = Outcome.THROTTLED, now
         request.requested_at = now
         request.next_try_at = now + SWEEP_GRACE
         insert(
@@ -84,6 +84,7 @@ def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: 
         params=step.params,
         limits=step.limits,
     )
-    request.outcome = Outcome.THROTTLED if is_refused else Outcome.RECEIVED
+    if is_refused:
+        request.outcome, request.decided_at = Outcome.THROTTLED, now
     request.requested_at, request.next_try_at = now, now + SWEEP_GRACE
     request._state.adding, request._state.db = False, connection.alias

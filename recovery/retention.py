@@ -1,8 +1,10 @@
 """What is kept how long, and the end of it. Links become tombstones, old rows go, in batches."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from django.db import models, router
 from django.utils import timezone
@@ -68,7 +70,7 @@ def outlook() -> Purged:
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
-        trail=AuditEvent.objects.filter(occurred_at__lt=trail).count() if trail else 0,
+        trail=_old_trail(trail).count() if trail else 0,
     )
 
 
@@ -120,9 +122,30 @@ def _raw_before(moment: datetime | None) -> int:
     return gone
 
 
+def _old_trail(moment: datetime) -> "models.QuerySet[AuditEvent]":
+    return AuditEvent.objects.filter(occurred_at__lt=moment)
+
+
+def _batches(
+    old_of: "Callable[[datetime], models.QuerySet[Any]]", made_at: str, moment: datetime | None
+) -> Iterator[list[UUID]]:
+    """The keys of what goes, the oldest first. Walks the log in the order of its keys, which is nearly that of time, up
+    to the first thousand rows that were all made at ``moment`` or later. None: nothing goes."""
+    if moment is None:
+        return
+    old, last = old_of(moment), UUID(int=0)
+    log = old.model.objects.order_by("pk").values_list("pk", made_at)
+    while window := list(log.filter(pk__gt=last)[:BATCH]):
+        if all(made >= moment for _, made in window):
+            return
+        first, last = last, window[-1][0]
+        if keys := list(old.filter(pk__gt=first, pk__lte=last).values_list("pk", flat=True)):
+            yield keys
+
+
 def _emails_before(moment: datetime | None) -> int:
     gone = 0
-    while moment and (keys := list(_old_emails(moment).values_list("pk", flat=True)[:BATCH])):
+    for keys in _batches(_old_emails, "queued_at", moment):
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
@@ -133,7 +156,7 @@ def _emails_before(moment: datetime | None) -> int:
 
 def _requests_before(moment: datetime | None) -> int:
     gone = 0
-    while moment and (keys := list(_old_requests(moment).values_list("pk", flat=True)[:BATCH])):
+    for keys in _batches(_old_requests, "requested_at", moment):
         with atomic(Email):
             Decision.objects.filter(request__in=keys)._raw_delete(router.db_for_write(Decision))
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
@@ -144,9 +167,10 @@ def _requests_before(moment: datetime | None) -> int:
 
 
 def _trail_before(moment: datetime | None) -> int:
-    if moment is None:
-        return 0
-    with atomic(Email):
-        if gone := AuditEvent.objects.purge_before(moment):
+    gone = 0
+    with atomic(AuditEvent):
+        for keys in _batches(_old_trail, "occurred_at", moment):
+            gone += AuditEvent.objects.purge(keys)
+        if gone:
             audit.record(Action.PURGED, rows=gone)
     return gone

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from recovery.conf import conf
 from recovery.models import Email, RawEvent
+from recovery.models.primary import SKEW, key_at
 from recovery.reasons import EmailState
 
 LOOKED_BACK: Final = timedelta(days=1)  # what was queued before has long been somebody's question
@@ -38,8 +39,9 @@ def heard() -> list[Heard]:
 def without_news(esp: str) -> "QuerySet[Email]":
     """Mail of the last day that this provider took long enough ago, and of which nothing was heard; oldest first."""
     now = timezone.now()
-    left = Email.objects.filter(queued_at__gte=now - LOOKED_BACK, handed_over_at__lte=now - conf.WEBHOOK_SILENCE)
-    return left.filter(esp=esp, state=EmailState.HANDED_OVER).order_by("queued_at", "-id")
+    recent = Email.objects.filter(pk__gte=key_at(now - LOOKED_BACK - SKEW), queued_at__gte=now - LOOKED_BACK)
+    left = recent.filter(handed_over_at__lte=now - conf.WEBHOOK_SILENCE)
+    return left.filter(esp=esp, state=EmailState.HANDED_OVER).order_by("pk")
 
 
 def has_no_news(email: Email) -> bool:

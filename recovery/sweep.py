@@ -123,4 +123,4 @@ def outlook() -> Swept:
 def _late() -> "QuerySet[Email]":
     """Past its time and surely never sent."""
     waiting = Email.objects.filter(state__in=[EmailState.QUEUED, EmailState.DEFERRED], handed_over_at=None)
-    return waiting.filter(doubt_count=0, send_by__lte=Now())
+    return waiting.filter(next_try_at__isnull=False, doubt_count=0, send_by__lte=Now())

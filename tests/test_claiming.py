@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from recovery import outbox
 from recovery.models import Email, moves
 from recovery.models.moves import Claimed
-from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb, EventKind
 from tests.following import story
 
 pytestmark = pytest.mark.django_db
@@ -150,10 +150,29 @@ def test_mail_of_a_dead_worker_is_free_doubted_and_due_at_once() -> None:
     assert moves.free() == [email.pk]
     email.refresh_from_db()
     assert (email.state, email.reason, email.doubt_count) == (EmailState.UNKNOWN, EmailReason.WORKER_DIED, 1)
-    assert (email.lease_owner, email.lease_until) == (None, None)
+    assert email.lease_until is None
     event = email.events.latest("id")
     assert (event.kind, event.detail) == (EventKind.FREED, EmailReason.WORKER_DIED)
     assert taken() == [email.pk]
+
+
+def test_a_worker_that_was_only_slow_still_notes_its_hand_over_and_nothing_is_sent_twice() -> None:
+    owner = uuid.uuid4()
+    email = mail(state=EmailState.SENDING, lease_until=Now() - MINUTE, lease_owner=owner)
+    moves.free()
+    assert moves.move([moves.Move(email_id=email.pk, verb=EmailVerb.DEFER)], owner=owner) == {}
+    over = moves.Move(email_id=email.pk, verb=EmailVerb.HAND_OVER, route="main")
+    assert moves.move([over], owner=owner) == {email.pk: EmailState.HANDED_OVER}
+    assert taken() == []
+
+
+def test_a_slow_worker_notes_nothing_once_another_one_holds_its_mail() -> None:
+    owner = uuid.uuid4()
+    email = mail(state=EmailState.SENDING, lease_until=Now() - MINUTE, lease_owner=owner)
+    moves.free()
+    assert taken() == [email.pk]
+    over = moves.Move(email_id=email.pk, verb=EmailVerb.HAND_OVER, route="main")
+    assert moves.move([over], owner=owner) == {}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def test_a_refused_limit_is_written_down_and_never_decided() -> None:
     work()
     throttled = ResetRequest.objects.get(pk=requests[-1].pk)
     assert throttled.outcome == Outcome.THROTTLED
-    assert throttled.decided_at is None
+    assert throttled.decided_at == throttled.requested_at
+    assert not throttled.decisions.exists()
 
 
 def test_an_ask_is_refused_inside_a_transaction_that_could_take_it_back() -> None:

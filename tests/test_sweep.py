@@ -112,6 +112,7 @@ def test_the_outlook_tells_what_the_sweep_will_do_and_does_nothing() -> None:
         let_pass(timedelta(minutes=31 if name == "too late" else 1))
     notice()
     Email.objects.filter(pk=notice().pk).update(send_by=Now())
+    Email.objects.filter(pk=notice().pk).update(send_by=Now(), next_try_at=None)  # rests: nothing is done by itself
     Email.objects.filter(pk=notice().pk).update(state=EmailState.SENDING, lease_until=Now())
     for number, state in enumerate((EmailState.HANDED_OVER, EmailState.HANDED_OVER)):
         [email] = outbox.queue(EmailKind.NO_PASSWORD, [f"reported{number}@example.com"])

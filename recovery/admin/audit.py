@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery.admin import moments
 from recovery.admin.columns import Columns
 from recovery.admin.emails import meant, uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter, ReadOnlyAdmin
 from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
@@ -22,7 +22,7 @@ from recovery.models.requests import parse_reference, shown_reference
 class AuditEventColumns(Columns):
     """What a row of the trail shows."""
 
-    @admin.display(description=_("when"), ordering="occurred_at")
+    @admin.display(description=_("when"), ordering="pk")
     def occurred_at(self, event: AuditEvent) -> Any:
         return moments.shown(event.occurred_at)
 
@@ -67,15 +67,15 @@ class AuditEventAdmin(ReadOnlyAdmin):
     columns = AuditEventColumns
     listed = ("occurred_at", "action", "actor", "account", "request_link", "reason")
     further = ("email_link", "detail")
-    list_filter = ("action", ("occurred_at", admin.DateFieldListFilter), AccountFilter)
-    ordering = ("-occurred_at", "id")
+    list_filter = ("action", ("occurred_at", MomentFilter), AccountFilter)
+    ordering = ("-pk",)
     search_help_text = _("Reference, recipient, message id or account key.")
 
     def staff_of(self, row: AuditEvent) -> Iterable[str]:
         return [row.actor_key]
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
-        trail = AuditEvent.objects.order_by("-occurred_at")
+        trail = AuditEvent.objects.all()
         requests = {
             pk
             for mail in meant(term, viewer)

@@ -20,7 +20,7 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
-from recovery.admin.readonly import MOST_FOUND, AccountFilter
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
@@ -103,7 +103,7 @@ class RouteFilter(admin.SimpleListFilter):
 class EmailColumns(Columns):
     """What a row of the log shows."""
 
-    @admin.display(description=_("queued"), ordering="queued_at")
+    @admin.display(description=_("queued"), ordering="pk")
     def queued_at(self, email: Email) -> Any:
         return moments.shown(email.queued_at)
 
@@ -164,9 +164,9 @@ class EmailAdmin(AtProviderMixin, SteeringMixin):
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = ("state", "kind", "reason", ("queued_at", admin.DateFieldListFilter), RouteFilter, AccountFilter)
+    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter)
     list_select_related = ("request",)
-    ordering = ("-queued_at", "id")
+    ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:

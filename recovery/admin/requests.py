@@ -16,7 +16,7 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
 from recovery.admin.emails import meant, state_of, uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter, ReadOnlyAdmin
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken
@@ -42,7 +42,7 @@ def accounts_of(request: ResetRequest) -> set[str]:
 class ResetRequestColumns(Columns):
     """What a row of the list of requests shows, and more of it on its own page."""
 
-    @admin.display(description=_("requested"), ordering="requested_at")
+    @admin.display(description=_("requested"), ordering="pk")
     def requested_at(self, row: ResetRequest) -> Any:
         return moments.shown(row.requested_at)
 
@@ -96,8 +96,8 @@ class ResetRequestAdmin(ReadOnlyAdmin):
     listed = ("requested_at", "outcome", "asked_for", "account", "reference", "asked_by")
     further = ("reason", "kind", "client", "decided_at", "completed_at")
     as_stored = ("audience", "language", "next_url", "attempt_count")
-    list_filter = ("outcome", "kind", ("requested_at", admin.DateFieldListFilter), AccountFilter)
-    ordering = ("-requested_at", "id")
+    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AccountFilter)
+    ordering = ("-pk",)
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
@@ -113,8 +113,8 @@ class ResetRequestAdmin(ReadOnlyAdmin):
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
-        typed = ResetRequest.objects.filter(identifier__in={term, normalise(term)}).order_by("-requested_at")
-        ways = [typed.values_list("pk", flat=True)[:MOST_FOUND], *of_accounts(term)]
+        typed = ResetRequest.objects.filter(identifier__in={term, normalise(term)}).values_list("pk", flat=True)
+        ways = [typed.filter(decided_at=None), typed.filter(decided_at__isnull=False)[:MOST_FOUND], *of_accounts(term)]
         ways += [
             mail.exclude(request=None).values_list("request_id", flat=True)[:MOST_FOUND] for mail in meant(term, viewer)
         ]

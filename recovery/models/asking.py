@@ -20,6 +20,7 @@ from recovery.reasons import Outcome
 _REQUEST: Mapping[str, str] = {
     "outcome": f"CASE WHEN refused THEN '{Outcome.THROTTLED.value}' ELSE '{Outcome.RECEIVED.value}' END",
     "requested_at": "now",
+    "decided_at": "CASE WHEN refused THEN now END",
     "next_try_at": f"now + make_interval(secs => {SWEEP_GRACE / timedelta(seconds=1)})",
 }
 _EVENT: Mapping[str, str] = {"occurred_at": "now", "detail": "CASE WHEN refused THEN %s ELSE %s END::jsonb"}

@@ -1,6 +1,8 @@
 """The trail's row. Written by ``audit.record`` alone, changed by nobody."""
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
+from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
@@ -16,7 +18,7 @@ class AppendOnly(RecoveryError):
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Reads. Bulk writes are refused; retention removes old rows through ``purge_before``."""
+    """Reads. Bulk writes are refused; retention removes old rows through ``purge``."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnly
@@ -30,9 +32,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly  # it can update rows that are there
 
-    def purge_before(self, moment: Any) -> int:
-        """Remove what is older than ``moment``; returns how many rows went."""
-        old: models.QuerySet[AuditEvent] = models.QuerySet(self.model, using=self.db).filter(occurred_at__lt=moment)
+    def purge(self, keys: Sequence[UUID]) -> int:
+        """Remove these; returns how many rows went."""
+        old: models.QuerySet[AuditEvent] = models.QuerySet(self.model, using=self.db).filter(pk__in=keys)
         return old._raw_delete(self.db)
 
 
@@ -57,9 +59,8 @@ class AuditEvent(models.Model):
         base_manager_name = "objects"
         verbose_name = _("audit event")
         verbose_name_plural = _("audit")
-        ordering = ["-occurred_at", "id"]
+        ordering = ["-id"]
         indexes = [
-            models.Index(fields=["occurred_at", "-id"], name="recovery_audit_newest"),
             models.Index(fields=["request_id"], name="recovery_audit_request"),
             models.Index(
                 fields=["user_key", "occurred_at"], name="recovery_audit_user", condition=~models.Q(user_key="")

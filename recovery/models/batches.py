@@ -27,6 +27,7 @@ from django.db.models import (
 )
 
 from recovery.models.emails import Email, EmailEvent
+from recovery.models.primary import SKEW, key_at
 
 _PLAIN: Final = (BooleanField, CharField, FloatField, IntegerField, TextField)
 """What JSON holds as it is."""
@@ -106,11 +107,13 @@ def unmatched_events(*, since: Any) -> list[tuple[EmailEvent, UUID, str]]:
     and its recipient, normalised."""
     connection = _connection(EmailEvent)
     event, email = (connection.ops.quote_name(model._meta.db_table) for model in (EmailEvent, Email))
-    where = f"{email}.queued_at >= %s AND NOT ({email}.esp_message_id = '') AND {event}.email_id IS NULL"
+    recent = f"{email}.id >= %s AND {email}.queued_at >= %s"
+    where = f"{recent} AND NOT ({email}.esp_message_id = '') AND {event}.email_id IS NULL"
     found = f"{event}.*, {email}.id AS found_id, {email}.recipient_key AS found_key"
     sql = f"SELECT {found} FROM {email} JOIN {event} USING (esp_message_id, esp) WHERE {where}"  # noqa: S608
+    first = Email._meta.pk.get_db_prep_value(key_at(since - SKEW), connection)
     moment = connection.ops.adapt_datetimefield_value(since)
-    rows: Any = EmailEvent.objects.using(connection.alias).raw(sql, [moment])
+    rows: Any = EmailEvent.objects.using(connection.alias).raw(sql, [first, moment])
     return [(row, _uuid(row.found_id), row.found_key) for row in rows]
 
 

@@ -119,13 +119,12 @@ class Email(models.Model):
         base_manager_name = "objects"
         verbose_name = _("email")
         verbose_name_plural = _("email log")
-        ordering = ["-queued_at", "id"]
+        ordering = ["-id"]
         permissions = [
             ("see_addresses", _("Can see full addresses")),
             ("steer_email", _("Can retry, cancel, set aside and release mail")),
         ]
         indexes = [
-            models.Index(fields=["queued_at", "-id"], name="recovery_email_newest"),
             models.Index(
                 fields=["priority", "next_try_at", "send_by"],
                 name="recovery_email_due",

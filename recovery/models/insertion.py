@@ -4,22 +4,28 @@ An ORM ``create()`` costs about 0.25 ms on SQLite where the statement itself cos
 is made once per model and database. No signals, no ``refresh``: rows of this app have none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from datetime import datetime
 from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import AutoField, CharField, Field, Model, PositiveSmallIntegerField
+from django.db.models import AutoField, CharField, DateTimeField, Field, Model, PositiveSmallIntegerField, UUIDField
 
 from recovery.models.primary import atomic
 
-_OWN_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {
-    CharField: (str,),
-    PositiveSmallIntegerField: (int,),
+_OWN_TYPES: Final[Mapping[Any, type]] = {
+    CharField: str,
+    DateTimeField: datetime,
+    PositiveSmallIntegerField: int,
+    UUIDField: UUID,
 }
+"""The type that a field's values usually have, where nothing but the database decides how they are written."""
 
 
 def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> None:
@@ -46,6 +52,9 @@ def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> Non
         instance._state.db = connection.alias
 
 
+_hex: Final = attrgetter("hex")
+
+
 class _Insertion(NamedTuple):
     connection: BaseDatabaseWrapper
     sql: str
@@ -56,13 +65,18 @@ def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
     connection = connections[router.db_for_write(model)]
     columns = _columns(model)
     head, row = _statement(model, connection.alias)
-    values = [
-        value
-        if (value := getattr(instance, attribute)) is None or type(value) in own_types
-        else field.get_db_prep_save(field.pre_save(instance, add=True), connection)
-        for instance in rows
-        for field, attribute, own_types in columns
-    ]
+    written: dict[type, Callable[[Any], Any]] = {datetime: connection.ops.adapt_datetimefield_value}
+    if not connection.features.has_native_uuid_field:
+        written[UUID] = _hex
+    values = list[Any]()
+    for instance in rows:
+        for field, attribute, own_type in columns:
+            value: Any = getattr(instance, attribute)
+            if type(value) is own_type:
+                value = written[own_type](value) if own_type in written else value
+            elif value is not None:
+                value = field.get_db_prep_save(field.pre_save(instance, add=True), connection)
+            values.append(value)
     return _Insertion(connection, head + ", ".join([row] * len(rows)), values)
 
 
@@ -74,10 +88,10 @@ def _joined(parts: list[_Insertion]) -> _Insertion:
 
 
 @cache
-def _columns(model: type[Model]) -> list[tuple["Field[Any, Any]", str, tuple[type, ...]]]:
-    """Each column's field, its attribute, and the types whose values go to the database as they are."""
+def _columns(model: type[Model]) -> list[tuple["Field[Any, Any]", str, type | None]]:
+    """Each column's field, its attribute, and the usual type of its values."""
     fields = [f for f in model._meta.concrete_fields if not isinstance(f, AutoField)]
-    return [(f, f.attname, _OWN_TYPES.get(type(f), ())) for f in fields]
+    return [(f, f.attname, _OWN_TYPES.get(type(f))) for f in fields]
 
 
 @cache

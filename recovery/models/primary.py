@@ -6,21 +6,34 @@ Read replicas lag: a row that was written a moment ago must be found, so rows ar
 import os
 import time
 import uuid
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from django.db import models, router, transaction
 
 Row = TypeVar("Row", bound=models.Model)
+SKEW: Final = timedelta(hours=1)
 
 
 def new_key() -> uuid.UUID:
     """A UUID of version 7 (RFC 9562 section 5.7): milliseconds, then 74 random bits.
 
-    Rows of one moment lie side by side in every index over keys, so that a busy hour writes few pages of them.
+    Rows of one moment lie side by side in every index over keys, so that a busy hour writes few pages of them, and the
+    order of keys is that of time: logs need no index of their own for it.
     """
     drawn = int.from_bytes(os.urandom(10), "big")
-    bits = time.time_ns() // 1_000_000 << 80 | 7 << 76 | (drawn >> 68) << 64 | 2 << 62 | drawn & (1 << 62) - 1
+    bits = _prefix(time.time_ns() // 1_000_000) | (drawn >> 68) << 64 | 2 << 62 | drawn & (1 << 62) - 1
     return uuid.UUID(int=bits)
+
+
+def key_at(moment: datetime) -> uuid.UUID:
+    """The smallest key of that millisecond. Rows of a span of time are found by their keys; clocks of web servers may
+    differ from the database's, so leave room of ``SKEW`` at both ends."""
+    return uuid.UUID(int=_prefix(int(moment.timestamp() * 1000)) | 2 << 62)
+
+
+def _prefix(milliseconds: int) -> int:
+    return milliseconds << 80 | 7 << 76
 
 
 class PrimaryManager(models.Manager[Row]):

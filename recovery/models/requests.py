@@ -32,7 +32,7 @@ def parse_reference(text: str) -> str:
 class ResetRequestQuerySet(models.QuerySet["ResetRequest"]):
     def undecided(self) -> "ResetRequestQuerySet":
         """Received and due: nobody works on them, or whoever did is late."""
-        return self.filter(outcome=Outcome.RECEIVED, next_try_at__lte=Now())
+        return self.filter(outcome=Outcome.RECEIVED, decided_at=None, next_try_at__lte=Now())
 
 
 class ResetRequest(models.Model):
@@ -63,15 +63,14 @@ class ResetRequest(models.Model):
         base_manager_name = "objects"
         verbose_name = _("request")
         verbose_name_plural = _("requests")
-        ordering = ["-requested_at", "id"]
+        ordering = ["-id"]
         permissions = [("send_reset", _("Can send a reset link to a person"))]
         indexes = [
-            # Read backwards, newest first: a new row comes to its end, which is packed and stays in memory.
-            models.Index(fields=["requested_at", "-id"], name="recovery_request_newest"),
+            models.Index(fields=["next_try_at"], name="recovery_request_due", condition=models.Q(decided_at=None)),
+            # Written by the worker that decides, not while a person waits: each row goes to a page of its own.
             models.Index(
-                fields=["next_try_at"], name="recovery_request_due", condition=models.Q(outcome=Outcome.RECEIVED)
+                fields=["identifier"], name="recovery_request_asked_for", condition=models.Q(decided_at__isnull=False)
             ),
-            models.Index(fields=["identifier", "requested_at"], name="recovery_request_asked_for"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="recovery_request_outcome"),

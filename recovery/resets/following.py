@@ -18,7 +18,7 @@ from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Bounce, Email, ResetRequest, ResetToken
 from recovery.models.emails import FINAL_FAILURES
-from recovery.models.primary import atomic
+from recovery.models.primary import SKEW, atomic, key_at
 from recovery.reasons import Action, BounceClass, CaseReason, EmailKind, EmailReason, EmailState, Outcome, TokenState
 
 TOO_LATE: Final = timedelta(hours=24)
@@ -50,8 +50,9 @@ def climb(email_id: UUID) -> list[Email] | None:
 
 def lost() -> Sequence[UUID]:
     """Mails that failed for good and nobody followed up, the oldest first: what no ring reached."""
-    recent = Email.objects.lost().filter(queued_at__gt=Now() - LOOK_BACK)
-    return list(recent.order_by("queued_at").values_list("pk", flat=True)[:BATCH])
+    first = key_at(timezone.now() - LOOK_BACK - SKEW)
+    recent = Email.objects.lost().filter(pk__gt=first, queued_at__gt=Now() - LOOK_BACK)
+    return list(recent.order_by("pk").values_list("pk", flat=True)[:BATCH])
 
 
 def unreachable(user: AbstractBaseUser) -> str | None:

@@ -70,10 +70,14 @@ def claim(
 
 
 def free(*, most: int = 200) -> list[UUID]:
-    """Mail whose worker died is ``unknown``: it may have left, and another worker may take it at once. Commits."""
+    """Mail whose worker died is ``unknown``: it may have left, and another worker may take it at once. Commits.
+
+    Until one does, its owner's name stays: where that worker was only slow, its hand-over is noted, and nothing is sent
+    a second time.
+    """
     changes = f"""
         state = '{MOVES[EmailVerb.FREE][1]}', reason = '{EmailReason.WORKER_DIED}', doubt_count = doubt_count + 1,
-        next_try_at = {sql.now()}, lease_owner = NULL, lease_until = NULL"""
+        next_try_at = {sql.now()}, lease_until = NULL"""
     return _each(_abandoned(), "lease_until", changes, index="recovery_email_lease", most=most, event=EventKind.FREED)
 
 
