@@ -25,6 +25,8 @@ from example_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # no
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{DATABASES['default']['NAME']}.test"}
+    # Twenty threads that write at once wait for each other in no order, and the machine may be slow.
+    DATABASES["default"]["OPTIONS"]["timeout"] = 120
 
 # Where the rows of recovery are for tests of a site that routes them away from its own.
 DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +99,14 @@ def test_a_worker_keeps_its_connection_from_one_mail_to_the_next(
     start: Start, pool: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
-    worker, used = start(CELERY_WORKER_POOL=pool, DATABASE_URL=f"{database_url()}?conn_max_age=600"), []
+    others, used = sessions(), []
+    worker = start(CELERY_WORKER_POOL=pool, DATABASE_URL=f"{database_url()}?conn_max_age=600")
     worker.wait_until(lambda: heartbeats.health().healthy)  # its keeper has nothing more to do for a while
     for _ in range(2):
         email = notice()
         bell.ring("recovery.send_email", email.pk)
         worker.wait_until(has_left(email))
-        used.append(sessions())
+        used.append(sessions() - others)
     assert used[0] & used[1]
 
 
@@ -113,39 +116,50 @@ def test_a_connection_that_the_server_cut_costs_no_ring(
     start: Start, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    others, kept = sessions(), set[int]()
     worker = start(DATABASE_URL=f"{database_url()}?conn_max_age=600")
     worker.wait_until(lambda: heartbeats.health().healthy)
-    for _ in range(2):
+
+    def rests_after(rings: int) -> bool:
+        """Its tasks have ended and keep one connection; the keeper, who closes its own after each look, has none."""
+        kept.clear()
+        kept.update(sessions() - others)
+        return worker.log.count("succeeded in") == rings and len(kept) == 1
+
+    for ring in (1, 2):
         email = notice()
         bell.ring("recovery.send_email", email.pk)
-        worker.wait_until(has_left(email))
+        worker.wait_until(partial(rests_after, ring))
+        assert has_left(email)()
         assert email.pk in Email.objects.filter(attempt_count=1).values_list("pk", flat=True)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [list(sessions())])
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [list(kept)])
     assert "OperationalError" not in worker.log
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGQUIT, signal.SIGTERM], ids=["cold", "warm"])
 def test_what_is_being_sent_is_noted_before_a_worker_ends(
-    start: Start, end: signal.Signals, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, end: signal.Signals, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its provider has the mail and takes its time to say so."""
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
-    worker = start(
-        DJANGO_SETTINGS_MODULE="tests.crashes.settings",
-        CRASHES_ROUTES=json.dumps([{"NAME": "slow", "BACKEND": "tests.backends.AnswersOnceTold"}]),
-        TESTS_FOLDER=str(tmp_path),
-    )
-    worker.wait_until(lambda: heartbeats.health().healthy)
-    email = notice()
-    bell.ring("recovery.send_email", email.pk)
-    worker.wait_until((tmp_path / "accepted").exists)
-    assert worker.process
-    [celery] = psutil.Process(worker.process.pid).children()
-    celery.send_signal(end)
-    (tmp_path / "answer").touch()
-    worker.process.wait(120)
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.settimeout(60)
+        worker = start(
+            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+            CRASHES_ROUTES=json.dumps([{"NAME": "slow", "BACKEND": "tests.backends.AnswersOnceTold"}]),
+            TESTS_PORT=str(provider.getsockname()[1]),
+        )
+        worker.wait_until(lambda: heartbeats.health().healthy)
+        email = notice()
+        bell.ring("recovery.send_email", email.pk)
+        has_it, _ = provider.accept()
+        assert worker.process
+        [celery] = psutil.Process(worker.process.pid).children()
+        celery.send_signal(end)
+        has_it.close()
+        worker.process.wait(120)
     email.refresh_from_db()
     assert (email.state, email.attempt_count) == (EmailState.HANDED_OVER, 1)
 

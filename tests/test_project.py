@@ -122,23 +122,27 @@ def test_an_active_environment_is_told_what_it_lacks(checkout: Path, tmp_path: P
 
 
 PARENT = """
-import sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
 from example_project import servers
 with servers.stopping_at_signals(), servers.broker() as broker:
     print(broker.process.pid, broker.url.split(":")[2].split("/")[0], flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 @pytest.fixture
 def parent() -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(ROOT)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", PARENT, str(ROOT)],
+        stdin=subprocess.PIPE,  # it lives until somebody ends it, however long that takes
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     yield process
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def lives(process: psutil.Process) -> bool:
@@ -162,7 +166,7 @@ def test_a_parent_that_ends_leaves_no_process_no_port_and_no_folder(parent: "sub
 
     parent.send_signal(signal.Signals[name])
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60  # nobody can be told of the end of a process that is not his child
     while any(map(lives, family)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [each for each in family if lives(each)] == []

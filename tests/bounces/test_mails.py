@@ -227,6 +227,15 @@ def test_flufl_bounce_is_asked_where_nothing_is_understood(monkeypatch: pytest.M
     assert found(plain(QMAIL)) == [(PERSON, HARD, "enhanced:5.1.1")]
 
 
+def test_flufl_bounce_itself_knows_forms_that_name_nobody_in_full() -> None:
+    pytest.importorskip("flufl.bounce")
+    text = "Message not delivered to the following:\n\n  reader    No such user\n\nError Detail follows.\n"
+    assert found(plain(text, sender="MAILER-DAEMON@yale.edu")) == [
+        ("reader@cs.yale.edu", HARD, "text:unknown_recipient"),
+        ("reader@yale.edu", HARD, "text:unknown_recipient"),
+    ]
+
+
 def test_flufl_bounce_may_fail_or_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(message: object) -> None:
         raise ValueError
