@@ -47,7 +47,7 @@ class Scenes:
             return moments
         self.story.say(f"A fresh link went to {edgar.backup}.")
         done = self.story.set_password(visitor, self.story.mail_to(edgar.backup))
-        if "came back" not in done.text:
+        if "did not get through" not in done.text:
             raise StoryFailed(f"Edgar was not told that his main address failed: {done.text[:300]}")
         self.story.sign_in(edgar.username)
         request.refresh_from_db()
