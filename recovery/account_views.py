@@ -43,9 +43,11 @@ def backup_addresses(request: HttpRequest) -> HttpResponse:
             _tell(form, refused)
         else:
             return redirect("recovery:confirm_backup_address", key=backup.pk)
+    own = backups.of_user(user)
     context = {
         "form": form,
-        "backups": backups.of_user(user),
+        "backups": own,
+        "failing": backups.failing(own),
         "most": backups.MOST,
         "wait": conf.BACKUP_WAIT,
         "has_password": accounts.has_password(user),

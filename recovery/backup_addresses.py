@@ -6,7 +6,7 @@ session needs the password, too, and the waiting time lets the owner of the main
 
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import F
@@ -29,6 +29,11 @@ MOST_TRIES: Final = 5  # at one code
 def of_user(user: AbstractBaseUser) -> list[BackupAddress]:
     """All of an account, the oldest first, usable or not."""
     return list(BackupAddress.objects.filter(user_key=accounts.key_of(user)))
+
+
+def failing(backups: Sequence[BackupAddress]) -> list[str]:
+    """Which of these that could be used get no link now, because mail to them came back: their compared addresses."""
+    return sorted(suppressions.of(each.address_key for each in backups if each.state == BackupState.USABLE))
 
 
 @sensitive_variables("password")
@@ -114,6 +119,11 @@ def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, orig
                 told=len(emails),
             )
     outbox.ring(emails)
+
+
+def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:
+    """Receiver: with an account go its backup addresses. Whoever gets the same key one day must not inherit them."""
+    BackupAddress.objects.filter(user_key=accounts.key_of(instance)).delete()
 
 
 def next_for(user_key: str, *, not_in: Sequence[str]) -> BackupAddress | None:

@@ -63,12 +63,23 @@ def newest_reset() -> Email:
     return Email.objects.filter(kind=EmailKind.RESET).latest("queued_at", "id")
 
 
-def fails(email: Email, kind: str = "bounced", **more: Any) -> None:
-    """The provider reports a failure, and whoever was woken has done their work."""
+def reported(email: Email, kind: str = "bounced", **more: Any) -> None:
+    """The provider reports a failure; nobody has followed it up."""
     report = {"esp": "postmark", "recipient": email.recipient, "occurred_at": timezone.now(), "event_id": str(uuid4())}
     feedback.ingest([Report(kind=kind, email_id=email.pk, **{**report, **more})])
+
+
+def fails(email: Email, kind: str = "bounced", **more: Any) -> None:
+    """The provider reports a failure, and whoever was woken has done their work."""
+    reported(email, kind, **more)
     sweep.sweep()
 
 
 def bodies_to(address: str) -> list[str]:
     return [str(message.body) for message in mail.outbox if message.to == [address]]
+
+
+def link_at(address: str) -> str:
+    """The path of the link in the newest mail to ``address``."""
+    [link] = re.findall(r"https://library.example(/recovery/reset/\S+)", bodies_to(address)[-1])
+    return str(link)

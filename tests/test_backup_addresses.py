@@ -1,18 +1,30 @@
 """Backup addresses: added with the password, proved by a code, waited for, told to the main address, removed."""
 
-import re
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.test import Client
 
+from recovery import suppressions
 from recovery.models import AuditEvent, BackupAddress, Email, ResetToken
 from recovery.reasons import Action, BackupState, EmailKind, EmailReason, EmailState, TokenState
 from tests.asking import browser
 from tests.factories import PASSWORD, UserFactory
 from tests.following import let_pass
-from tests.ladder import BACKUPS, WAIT, added, asks, bodies_to, code_for, fails, newest_reset, signed_in, with_backup
+from tests.ladder import (
+    BACKUPS,
+    WAIT,
+    added,
+    asks,
+    bodies_to,
+    code_for,
+    fails,
+    link_at,
+    newest_reset,
+    signed_in,
+    with_backup,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,12 +193,22 @@ def test_a_fresh_backup_address_takes_over_nothing_and_the_owner_is_told(user: A
 def test_a_link_at_a_backup_address_dies_with_its_removal(user: Any) -> None:
     backup = with_backup(user)
     fails(asks(user))
-    [link] = re.findall(r"https://library.example(/recovery/reset/\S+)", bodies_to(SPARE)[-1])
+    link = link_at(SPARE)
     signed_in(user).post(f"{BACKUPS}{backup.pk}/remove/", {"password": PASSWORD})
     assert ResetToken.objects.get(address=SPARE).state == TokenState.REVOKED
     client = browser()
     page = client.get(client.get(link).url)
     assert page.context["reason"] == "invalid"
+
+
+def test_the_person_reads_that_mail_to_a_backup_address_came_back_once_it_is_proved_theirs(user: Any) -> None:
+    client = signed_in(user)
+    with_backup(user)
+    added(client, "strangers@example.net")
+    for address in (SPARE, "strangers@example.net"):
+        suppressions.add(address, reason="bounced", source="postmark")
+    assert client.get(BACKUPS).content.decode().count("Mail to it came back") == 1
+    assert client.get(BACKUPS).context["failing"] == [SPARE]
 
 
 def test_the_pages_are_readable_in_every_language(user: Any) -> None:
@@ -196,3 +218,16 @@ def test_the_pages_are_readable_in_every_language(user: Any) -> None:
     for path in (BACKUPS, open_one, f"{BACKUPS}{backup.pk}/remove/"):
         texts = {client.get(path, headers={"accept-language": language}).content for language in ("en", "de", "fr")}
         assert len(texts) == 3
+
+
+def test_with_an_account_go_its_backup_addresses(user: Any) -> None:
+    """Whoever gets the key of a deleted account one day must not inherit them."""
+    with_backup(user)
+    other = UserFactory.create()
+    kept = with_backup(other, "second@example.net")
+    key = user.pk
+    type(user).objects.filter(pk=key).delete()
+    assert BackupAddress.objects.get() == kept
+    heir = UserFactory.create(pk=key)
+    fails(asks(heir))
+    assert bodies_to(SPARE) == []

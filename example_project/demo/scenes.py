@@ -47,7 +47,7 @@ class Scenes:
             return moments
         self.story.say(f"A fresh link went to {edgar.backup}.")
         done = self.story.set_password(visitor, self.story.mail_to(edgar.backup))
-        if "came back" not in done.text:
+        if "did not get through" not in done.text:
             raise StoryFailed(f"Edgar was not told that his main address failed: {done.text[:300]}")
         self.story.sign_in(edgar.username)
         request.refresh_from_db()
@@ -87,15 +87,21 @@ class Scenes:
         self._is_left_alone(joan)
         if Suppression.objects.filter(address_key=joan.address).exists():
             raise StoryFailed("A failure that passes made the address one that is not mailed.")
+        self.story.say("Nothing is held against the address.")
         return moments
 
     def complaint(self) -> list[Moment]:
-        """Groucho reports the mail as spam; it has arrived all the same, and there is nothing to follow up."""
+        """Groucho reports the mail as spam: it has arrived, and he gets no more of those."""
         groucho = _person("groucho")
         _visitor, request = self._mailed(groucho)
         moments = [*self._sent(request), self._event(request, EventKind.DELIVERED)]
         moments.append(self._event(request, EventKind.COMPLAINED))
         self._is_left_alone(groucho)
+        if moments[-1].at is not None:
+            stopped = [row.kind for row in Suppression.objects.filter(address_key=groucho.address)]
+            if stopped != [EmailKind.RESET]:
+                raise StoryFailed(f"A complaint about a link stopped these kinds of mail: {stopped}.")
+            self.story.say("No more links go there for a while; all other mail does.")
         return moments
 
     def opted_out(self) -> list[Moment]:

@@ -24,7 +24,7 @@ from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.models import Email
+from recovery.models import Bounce, Email
 from recovery.models.emails import WAITING
 from recovery.models.requests import parse_reference
 from recovery.reasons import EmailState
@@ -190,4 +190,12 @@ class EmailAdmin(AtProviderMixin, SteeringMixin):
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
 
     def story_of(self, row: Email, viewer: Viewer) -> dict[str, Any]:
-        return {"timeline": rows_of(timelines.of_email(row), viewer, self.admin_site.name)}
+        return {
+            "timeline": rows_of(timelines.of_email(row), viewer, self.admin_site.name),
+            "bounces": [self._bounce(bounce, viewer) for bounce in row.bounces.order_by("occurred_at")],
+        }
+
+    def _bounce(self, bounce: Bounce, viewer: Viewer) -> dict[str, Any]:
+        rule = viewer.link_to_page("bounce", bounce.pk, bounce.rule, self.admin_site.name)
+        word, meaning = bounce.bounce_class, bounce.get_bounce_class_display()
+        return {"word": word, "meaning": meaning, "rule": rule, "evidence": viewer.text(bounce.evidence) or "–"}

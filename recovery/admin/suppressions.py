@@ -84,6 +84,10 @@ class SuppressionColumns(Columns):
     def until(self, row: Suppression) -> Any:
         return moments.shown(row.until) if row.until else gettext("for good")
 
+    @admin.display(description=_("bounce"))
+    def bounce(self, row: Suppression) -> Any:
+        return self.page("bounce", row.bounce_key, gettext("what came back")) if row.bounce_key else "–"
+
     @admin.display(description=_("lifted"))
     def lifted_at(self, row: Suppression) -> Any:
         return moments.shown(row.lifted_at)
@@ -106,7 +110,7 @@ class SuppressionAdmin(ReadOnlyAdmin):
 
     columns = SuppressionColumns
     listed = ("since", "state", "address", "kind", "until")
-    further = ("lifted_at", "lift", "lifter", "lift_reason")
+    further = ("bounce", "lifted_at", "lift", "lifter", "lift_reason")
     as_stored = ("source",)
     list_filter = ("reason", "lift")
     ordering = ("-since", "id")

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recovery import accounts, resets
 from recovery.admin.acts import asking, url_of
 from recovery.admin.new_addresses import NewAddressMixin
+from recovery.admin.opened_cases import OpenedCaseMixin
 from recovery.admin.scope import ScopeMixin, actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
@@ -34,9 +35,10 @@ MOST_AT_ONCE: Final = 100
 ACTION: Final = "send_reset_links"
 
 
-class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
-    """For a UserAdmin: "Send reset link" on the person's page and for many people, a way to their requests and
-    mail, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do not exist."""
+class UserRecoveryMixin(ScopeMixin, NewAddressMixin, OpenedCaseMixin):
+    """For a UserAdmin: "Send reset link" on the person's page and for many people, "Open support case", a way to their
+    requests, mail and cases, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do
+    not exist."""
 
     def __init__(self, model: type[Any], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -104,8 +106,14 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin):
     def _tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         if self.has_send_reset_permission(request):
             yield {"url": url_of(self, "send_reset_link", quote(user.pk)), "label": _("Send reset link")}
+        yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
-        pages = {"resetrequest": _("Recovery requests"), "email": _("Recovery mail")}
+        pages = {
+            "resetrequest": _("Recovery requests"),
+            "email": _("Recovery mail"),
+            "supportcase": _("Support cases"),
+            "backupaddress": _("Backup addresses"),
+        }
         for model_name, label in pages.items():
             if viewer.may_view(model_name):
                 try:

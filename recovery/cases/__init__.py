@@ -5,7 +5,7 @@ Callers import this package as ``cases``. Rows and what follows share a commit; 
 
 from recovery.cases.opening import close_answered, close_late, open_for
 from recovery.cases.telling import Target, configured, tell, tell_due
-from recovery.cases.working import assign, close, note
+from recovery.cases.working import assign, close, note, open_by_hand
 
 __all__ = [
     "Target",
@@ -15,6 +15,7 @@ __all__ = [
     "close_late",
     "configured",
     "note",
+    "open_by_hand",
     "open_for",
     "tell",
     "tell_due",

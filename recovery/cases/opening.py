@@ -17,7 +17,15 @@ from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
 BATCH: Final = 500
 
 
-def open_for(user_key: str, *, request: ResetRequest, reason: CaseReason, began_at: datetime) -> SupportCase:
+def open_for(
+    user_key: str,
+    *,
+    request: ResetRequest | None,
+    reason: CaseReason,
+    began_at: datetime,
+    actor_key: str = "",
+    why: str = "",
+) -> SupportCase:
     """The person's open case, opened now unless there is one, to which this failure is added. Targets hear of a new.
 
     In the caller's transaction, which holds the account: two failures of one person make one case.
@@ -27,9 +35,18 @@ def open_for(user_key: str, *, request: ResetRequest, reason: CaseReason, began_
         SupportCase.objects.filter(pk=case.pk).update(failure_count=F("failure_count") + 1)
         return case
     case = SupportCase(user_key=user_key, request=request, reason=reason, began_at=began_at)
+    case.failure_count = 0 if reason == CaseReason.STAFF else 1
     with atomic(SupportCase):
         insert(case)
-        audit.record(Action.CASE_OPENED, user_key=user_key, request=request, case=str(case.pk), why=reason)
+        audit.record(
+            Action.CASE_OPENED,
+            actor_key=actor_key,
+            user_key=user_key,
+            request=request,
+            reason=why,
+            case=str(case.pk),
+            why=reason,
+        )
         telling.queue(case, CaseNews.OPENED)
     return case
 

@@ -1,16 +1,42 @@
-"""What staff do with a case: take it, write about it, close it. Each with its line in the trail."""
+"""What staff do with a case: open one, take it, write about it, close it. Each with its line in the trail."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils import timezone
 
-from recovery import audit
+from recovery import audit, limits
 from recovery.accounts import key_of
-from recovery.cases.opening import end
-from recovery.models import CaseNote, SupportCase
+from recovery.cases.opening import end, open_for
+from recovery.models import CaseNote, Decision, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
-from recovery.reasons import Action, CaseEnd
+from recovery.reasons import Action, CaseEnd, CaseReason
+
+RECENT: Final = timedelta(days=7)
+
+
+def open_by_hand(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str) -> SupportCase | None:
+    """Open a case of ``user``, with their newest request of the last days and the reason as its first note; None if
+    there is an open one. Commits once. It closes by itself like any other."""
+    key = key_of(user)
+    with atomic(SupportCase):
+        limits.hold("account", key)  # the ladder may be opening one at this moment
+        if SupportCase.objects.filter(user_key=key, closed_at=None).exists():
+            return None
+        recent = Decision.objects.filter(user_key=key, decided_at__gt=timezone.now() - RECENT)
+        newest = recent.select_related("request").order_by("-decided_at").first()
+        case = open_for(
+            key,
+            request=newest.request if newest else None,
+            reason=CaseReason.STAFF,
+            began_at=timezone.now(),
+            actor_key=key_of(actor),
+            why=reason,
+        )
+        insert(CaseNote(case=case, actor_key=key_of(actor), text=reason[:2000]))
+    return case
 
 
 def assign(case: SupportCase, *, to: str, actor: AbstractBaseUser, reason: str) -> bool:

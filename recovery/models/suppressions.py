@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from recovery.addresses import mask
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import EmailKind, Lift, SuppressionReason
 
@@ -41,4 +42,4 @@ class Suppression(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.address_key}: {self.reason}"
+        return f"{mask(self.address_key)}: {self.reason}"

@@ -9,8 +9,9 @@ class CaseReason(TextChoices):
 
     BOUNCED_NO_BACKUP = "bounced_no_backup", _("the mail came back, and there is no backup address to try")
     BACKUP_BOUNCED = "backup_bounced", _("the mail to the backup address failed, too")
-    UNDELIVERABLE = "undeliverable", _("the mail could not be sent in time, and there is no backup address to try")
+    UNDELIVERABLE = "undeliverable", _("the mail could not be sent, and there is no backup address to try")
     REPEATED_SOFT = "repeated_soft", _("the mailbox is full or busy, and there is no backup address to try")
+    STAFF = "staff", _("opened by staff")
 
 
 class CaseEnd(TextChoices):

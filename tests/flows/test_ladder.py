@@ -1,6 +1,5 @@
 """A reset mail fails: the backup address gets a fresh link, or support gets a case, before anybody calls."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from recovery.reasons import Action, CaseEnd, CaseReason, EmailKind, EmailReason
 from tests.asking import ask, asked, browser, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, opened, provider, works
-from tests.ladder import BACKUPS, asks, bodies_to, fails, newest_reset, signed_in, with_backup
+from tests.ladder import BACKUPS, asks, bodies_to, fails, link_at, newest_reset, signed_in, with_backup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,11 +23,6 @@ SPARE = "spare@example.net"
 @pytest.fixture
 def user() -> Any:
     return UserFactory.create()
-
-
-def link_at(address: str) -> str:
-    [link] = re.findall(r"https://library.example(/recovery/reset/\S+)", bodies_to(address)[-1])
-    return str(link)
 
 
 def test_a_bounce_brings_a_fresh_link_to_the_backup_address_and_the_person_in(user: Any) -> None:

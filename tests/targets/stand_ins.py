@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-AGENT, TOKEN = "agent@example.org", "zd-token"
+AGENT, AGENT_NAME, TOKEN = "agent@example.org", "agent", "zd-token"
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, so").decode()
 ORG_ID, KEY_FIELD = "00D000000000001", "00N000000000042"
 
@@ -156,6 +156,11 @@ class Salesforce(StandIn):
 class Webhook(StandIn):
     """A receiver of Standard Webhooks 1.0.0: checks the signature and the age, and takes each id once."""
 
+    facts: ClassVar = {
+        "id", "priority", "reason", "reference", "account", "name", "opened_at", "closed_at", "end",
+        "subject", "text", "url",
+    }  # fmt: skip
+
     def take(self, body: bytes) -> tuple[int, Any, dict[str, str]]:
         own, at = self.headers["webhook-id"], self.headers["webhook-timestamp"]
         key = base64.b64decode(SECRET.removeprefix("whsec_"))
@@ -168,6 +173,25 @@ class Webhook(StandIn):
         sent = json.loads(body)
         if set(sent) != {"type", "timestamp", "data"} or not re.fullmatch(r"[a-z]+(\.[a-z]+)+", sent["type"]):
             raise Refused(400, "payload")
+        if set(sent["data"]) != self.facts or self.headers["Content-Type"] != "application/json":
+            raise Refused(400, "data")
         if own not in {taken["id"] for taken in self.taken}:
             self.taken.append({"id": own, **sent})
         return 204, {}, {}
+
+
+class Notified(StandIn):
+    """A receiver of Apprise's JSON notifications, version 1.0, with a name and a password, that takes each key once."""
+
+    fields: ClassVar = {"version", "title", "message", "attachments", "type"}
+
+    def take(self, body: bytes) -> tuple[int, Any, dict[str, str]]:
+        wanted = base64.b64encode(f"{AGENT_NAME}:{TOKEN}".encode()).decode()
+        if self.headers["Authorization"] != f"Basic {wanted}":
+            raise Refused(401, "who is there?")
+        sent, key = json.loads(body), self.headers["Idempotency-Key"]
+        if set(sent) != self.fields or sent["version"] != "1.0" or not key:
+            raise Refused(400, f"unknown or missing: {set(sent) ^ self.fields}")
+        if key not in {taken["key"] for taken in self.taken}:
+            self.taken.append({"key": key, **sent})
+        return 200, {}, {}

@@ -24,7 +24,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="Live through one reset and one bounce, and exit.")
+        parser.add_argument("--once", action="store_true", help="Live through a reset and what may go wrong, and exit.")
         parser.add_argument("--without-webhooks", action="store_true", help="The provider never reports back.")
         parser.add_argument(
             "--port", type=int, help=f"Port of the site; {plans.SITE_PORT} or any free one if left out."
@@ -101,8 +101,8 @@ Everybody's password is "{seeds.PASSWORD}":
 Three things to try
   1. Forget a password: ask for ada@example.org at {site}/recovery/forgot/,
      open the mail in the inbox, follow its link.
-  2. Ask for bounce+hard@example.org: the page answers just the same. As admin, open the email log
-     at {site}/admin/recovery/email/ and read what became of the mail.
+  2. Ask for bounce+hard@example.org: the page answers just the same, and a link comes to a backup address.
+     Ask for full@example.org and, as admin, read the case at {site}/admin/recovery/supportcase/.
   3. As agent, open a person at {site}/admin/auth/user/ and press "Send reset link".
 
 Ctrl-C ends it all{"" if plan.has_own_database else "; your database stays, with the people above in it"}.

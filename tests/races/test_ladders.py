@@ -1,0 +1,89 @@
+"""Case 45: failures, the person and staff in the same moment: one fresh link, one case, none open for who got in."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from recovery import cases, resets, sweep
+from recovery.models import AuditEvent, Email, SupportCase
+from recovery.reasons import Action, CaseEnd, EmailKind
+from tests.asking import set_password
+from tests.factories import StaffFactory, UserFactory
+from tests.following import let_pass, opened
+from tests.ladder import asks, link_at, reported, with_backup
+from tests.together import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(45)]
+
+SPARE = "spare@example.net"
+ROUNDS = 5
+
+
+@pytest.fixture
+def user() -> Any:
+    return UserFactory.create()
+
+
+def two_failures(user: Any) -> list[Email]:
+    """Two mails of one person that failed and that nobody has followed up."""
+    first = asks(user)
+    let_pass(timedelta(minutes=2))
+    both = [first, asks(user)]
+    for email in both:
+        reported(email)
+    return both
+
+
+def opened_cases() -> int:
+    return AuditEvent.objects.filter(action=Action.CASE_OPENED).count()
+
+
+def test_one_failure_that_many_workers_hear_of_brings_one_fresh_link(user: Any) -> None:
+    with_backup(user)
+    failed = asks(user)
+    reported(failed)
+    assert sorted(at_once(*[partial(resets.follow_up, failed.pk)] * 6)) == [False] * 5 + [True]
+    assert Email.objects.filter(recipient=SPARE, kind=EmailKind.RESET).count() == 1
+
+
+def test_two_failures_of_one_person_at_once_bring_one_fresh_link(user: Any) -> None:
+    with_backup(user)
+    at_once(*[partial(resets.follow_up, email.pk) for email in two_failures(user)])
+    assert Email.objects.filter(recipient=SPARE, kind=EmailKind.RESET).count() == 1
+    assert not SupportCase.objects.exists()
+
+
+def test_or_one_case() -> None:
+    for lap in range(1, ROUNDS + 1):
+        both = two_failures(UserFactory.create())
+        at_once(*[partial(resets.follow_up, email.pk) for email in both])
+        assert SupportCase.objects.count() == opened_cases() == lap
+        assert SupportCase.objects.latest("opened_at").failure_count == 2
+
+
+def test_staff_and_a_failure_at_once_open_one_case() -> None:
+    staff = StaffFactory.create()
+    for lap in range(1, ROUNDS + 1):
+        user = UserFactory.create()
+        failed = asks(user)
+        reported(failed)
+        by_hand = partial(cases.open_by_hand, user, actor=staff, reason="asked by phone")
+        at_once(by_hand, by_hand, partial(resets.follow_up, failed.pk))
+        assert SupportCase.objects.count() == opened_cases() == lap
+        assert SupportCase.objects.latest("opened_at").failure_count == 1
+
+
+def test_a_person_who_gets_in_while_the_case_is_opened_has_no_open_case_in_the_end() -> None:
+    for lap in range(1, ROUNDS + 1):
+        user = UserFactory.create()
+        failed = asks(user)
+        client, form = opened(link_at(user.email))
+        reported(failed)
+        answer, _ = at_once(partial(set_password, client, form), partial(resets.follow_up, failed.pk))
+        assert answer.status_code == 302
+        sweep.sweep()
+        assert not SupportCase.objects.filter(closed_at=None).exists()
+        assert set(SupportCase.objects.values_list("end", flat=True)) <= {CaseEnd.COMPLETED}
+        assert SupportCase.objects.count() <= lap
