@@ -194,7 +194,7 @@ def _taking_in(alias: str, *, failures: bool) -> str:
         return f"""WITH told AS (SELECT {unfold(connection, _TOLD)})
             INSERT INTO {table} (email_id, {names}) SELECT {_matching()}, {names} FROM told WHERE true {once}
             RETURNING id, dedupe_key,
-                (SELECT {_facts(alias, failures=failures)} FROM {sql.table()} AS e WHERE e.id = {table}.email_id)"""
+                (SELECT {_facts(alias, failures=failures)} FROM {sql.table()} AS e WHERE e.id = CAST({table}.email_id AS text))"""
     # The emails are locked before anything is inserted: counting them makes it so.
     return f"""WITH told AS MATERIALIZED (SELECT {unfold(connection, _TOLD)}),
         matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told),
