@@ -97,7 +97,7 @@ def _by_words(evidence: Evidence) -> Iterator[Verdict]:
 def _one_line(evidence: Evidence) -> str:
     """What was said, else the provider's words; no line breaks, NUL or invisible signs of strangers."""
     text = evidence.text or " ".join(filter(None, [evidence.provider_type, evidence.provider_subtype]))
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
 
 
 def on_second_sight(found: Sequence[Bounce]) -> None:

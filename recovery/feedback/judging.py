@@ -33,15 +33,14 @@ _BOUNCE: Final = (
 )  # fmt: skip
 
 
-def evidence_of(report: Report, raw_event: Any) -> Evidence | None:
+def evidence_of(esp: str, raw_event: Any, *, kind: str, **said: str) -> Evidence | None:
     """What a raw event says of a failure or complaint; None where it is none. Never raises."""
-    if report.kind not in JUDGED:
+    if kind not in JUDGED:
         return None
-    known = {"kind": report.kind, "recipient": report.recipient, "reject_reason": report.reject_reason}
     try:
-        return bounces.evidence_of(report.esp, raw_event, **known, text=report.detail)
+        return bounces.evidence_of(esp, raw_event, kind=kind, **said)
     except Exception as error:  # noqa: BLE001 - a stranger's structure; what its texts say still counts
-        logger.warning("feedback: evidence of %s could not be read (%s)", report.esp, type(error).__name__)
+        logger.warning("feedback: evidence of %s could not be read (%s)", esp, type(error).__name__)
         return None
 
 
@@ -55,9 +54,9 @@ def judge(
     found, stopping, emails = [], [], dict[UUID, Known]()
     delivered: dict[str, datetime] = {}
     for report, at in told:
-        if at.email:
-            emails[at.email.id] = at.email
-        if report.kind in JUDGED and (bounce := known.get(at.event_id) or _bounce(report, at, now)):
+        if report.kind in JUDGED:
+            if not (bounce := known.get(at.event_id) or _bounce(report, at, now)):
+                continue
             bounce.email_id, bounce.user_key = (at.email.id, at.email.user_key) if at.email else (None, "")
             found.append(bounce)
             if not (report.evidence and report.evidence.stream in conf.MARKETING_STREAMS):
@@ -65,6 +64,10 @@ def judge(
         elif report.kind == EventKind.DELIVERED and at.email:
             key, moment = at.email.recipient_key, report.occurred_at or now
             delivered[key] = max(moment, delivered.get(key, moment))
+        else:
+            continue  # says nothing of the address
+        if at.email:
+            emails[at.email.id] = at.email
     if found:
         bounces.on_second_sight(found)
     rows = [

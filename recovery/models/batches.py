@@ -7,6 +7,7 @@ rows come complete.
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC
 from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -63,7 +64,7 @@ def insert_new(
     """
     if unique:
         key = names.index(unique)
-        rows = sorted(rows, key=lambda row: row[key])
+        rows = sorted(rows, key=lambda row: row[key] or "")
     alias = router.db_for_write(model)
     sql = _inserting(alias, model, tuple(names), unique, then)
     return Statement(sql, [_folded(_makers(alias, model, tuple(names)), rows)])
@@ -166,10 +167,19 @@ def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
     if isinstance(target, JSONField):
         return json.dumps
     if isinstance(target, DateTimeField):
-        return connection.ops.adapt_datetimefield_value
+        return _moments(connection)
     if isinstance(target, UUIDField):
         return _hyphenated if connection.features.has_native_uuid_field else _hex
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _moments(connection: BaseDatabaseWrapper) -> Any:
+    """As the database writes them. Most are in UTC, as it wants them: of those only the zone is left out."""
+    adapt = connection.ops.adapt_datetimefield_value
+    if connection.vendor == "postgresql":
+        return lambda value: value if value is None else str(value)
+    is_utc = connection.timezone is UTC
+    return lambda value: str(value)[:-6] if is_utc and value is not None and value.tzinfo is UTC else adapt(value)
 
 
 def _hyphenated(key: UUID | None) -> str | None:

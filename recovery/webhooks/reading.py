@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -38,21 +37,25 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
     said = dict.fromkeys(_said(part) for part in (event.description, event.mta_response))
     raw = _plain(event.esp_event)
-    told = feedback.Report(
+    known = {
+        "kind": event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
+        "recipient": _text(event.recipient),
+        "reject_reason": _text(event.reject_reason),
+    }
+    detail = ": ".join(part for part in said if part)
+    event_id = _text(event.event_id)
+    return feedback.Report(
         esp=slug,
-        kind=event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
-        recipient=_text(event.recipient),
+        **known,
         occurred_at=_moment(event.timestamp),
-        event_id=_text(event.event_id),
+        event_id=event_id,
         message_id=_text(event.message_id),
         email_id=_uuid(metadata.get(METADATA_KEY)),
-        reject_reason=_text(event.reject_reason),
-        detail=": ".join(part for part in said if part),
+        detail=detail,
         raw="" if raw is None else _ENCODER.encode(raw),
-        told_once=_text(event.event_id) if slug == "mailgun" else "",
+        told_once=event_id if slug == "mailgun" else "",
+        evidence=feedback.evidence_of(slug, raw, **known, text=detail),
     )
-    evidence = feedback.evidence_of(told, raw)
-    return replace(told, evidence=evidence) if evidence else told
 
 
 def dumped(args: Any) -> str:
@@ -86,6 +89,8 @@ def _moment(value: datetime | None) -> datetime | None:
 
 
 def _uuid(value: object) -> UUID | None:
+    if not value:
+        return None
     try:
         return UUID(str(value))
     except ValueError:
