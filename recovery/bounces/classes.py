@@ -13,7 +13,7 @@ from django.db.models import Min
 
 from recovery.bounces import statuses, texts, words
 from recovery.bounces.evidence import LONGEST_TEXT, Classified, Evidence
-from recovery.models import Bounce
+from recovery.models import Bounce, NewBounce
 from recovery.reasons import BounceClass, EventKind
 
 FAILURES: Final = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED, EventKind.DEFERRED})
@@ -100,7 +100,7 @@ def _one_line(evidence: Evidence) -> str:
     return " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
 
 
-def on_second_sight(found: Sequence[Bounce]) -> None:
+def on_second_sight(found: Sequence[Bounce | NewBounce]) -> None:
     """Make hard, before they are written, those that a first time excuses and that were seen a day before.
 
     One statement, and none where there is nothing to look up.

@@ -55,8 +55,7 @@ def fold(told: Sequence[tuple[Report, Known]], batch: Batch) -> None:
 def write(batch: Batch, further: Sequence[Statement]) -> None:
     moves.report(batch.facts, changed=batch.changed, moved=batch.moved, further=further)
     tokens.handed_over(batch.left)  # nobody else will say so: whoever sent these died before the note, or is about to
-    for key in batch.failed:
-        bell.ring("recovery.follow_up", key)
+    bell.ring_each("recovery.follow_up", batch.failed)
 
 
 _facts: Final = attrgetter(*moves.FACTS)

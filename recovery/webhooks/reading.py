@@ -35,14 +35,14 @@ def slug_of(esp_name: str) -> str:
 def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     """Raises TypeError or ValueError for an event whose parts are not what they must be."""
     metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
-    said = dict.fromkeys(_said(part) for part in (event.description, event.mta_response))
+    said, reply = _said(event.description), _said(event.mta_response)
     raw = _plain(event.esp_event)
     known = {
         "kind": event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
         "recipient": _text(event.recipient),
         "reject_reason": _text(event.reject_reason),
     }
-    detail = ": ".join(part for part in said if part)
+    detail = f"{said}: {reply}" if said and reply and said != reply else said or reply
     event_id = _text(event.event_id)
     return feedback.Report(
         esp=slug,
@@ -71,6 +71,8 @@ def _plain(raw: Any) -> Any:
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, dict | list):
         raise TypeError("a structure where a text must be")
     return "" if value is None else str(value)
@@ -83,8 +85,8 @@ def _said(value: object) -> str:
 
 def _moment(value: datetime | None) -> datetime | None:
     """In UTC, which is what is meant where a provider leaves the zone out."""
-    if value is None:
-        return None
+    if value is None or value.tzinfo is UTC:
+        return value
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 

@@ -18,7 +18,7 @@ from recovery import feedback
 from recovery.feedback import Unread
 from recovery.webhooks import bodies
 from recovery.webhooks.parsing import CannotWork
-from recovery.webhooks.providers import PROVIDERS, missing_secret, secrets
+from recovery.webhooks.providers import PROVIDERS, secrets
 from recovery.webhooks.reading import STORED, dumped, report
 
 logger = logging.getLogger("recovery.webhooks")
@@ -84,14 +84,14 @@ class StoringView(AnymailCoreWebhookView):
 @non_atomic_requests
 def webhook(request: HttpRequest, esp: str) -> HttpResponseBase:
     """A provider's call. ``esp`` is its name as anymail's own URLs spell it."""
-    provider = PROVIDERS.get(esp)
-    if provider is None:
+    if esp not in PROVIDERS:
         raise Http404
-    if request.method == "POST" and (setting := missing_secret(esp)):
-        logger.error("webhook %s: refused, ANYMAIL has no %s", esp, setting)
+    missing, given = secrets(esp)
+    if missing and request.method == "POST":
+        logger.error("webhook %s: refused, ANYMAIL has no %s", esp, missing)
         return HttpResponse(status=403)
     try:
-        view = _view_class(esp)(**secrets(provider))
+        view = _view_class(esp)(**given)
     except Exception as error:  # noqa: BLE001 - a key that cannot be read, a package that is not installed
         return _cannot_work(esp, error)
     view.setup(request)

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import Field, TextField, UUIDField
 
-from recovery.models.batches import Statement, fold, run, unfold, update_each
+from recovery.models import batches
+from recovery.models.batches import Statement, run, unfold, update_each
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
 from recovery.models.suppressions import Suppression
@@ -81,11 +82,14 @@ def take_in(told: Iterable[Sequence[Any]], *, failures: frozenset[str]) -> dict[
     matters whether the address is suppressed.
     """
     connection = sql.connection()
-    params = [fold(connection, _TOLD, sorted(told, key=lambda row: row[-1]))]
+    rows = sorted(told, key=lambda row: row[-1])
+    params = batches.told(_makers(connection.alias), rows)
     emails: dict[str, Known] = {}
     return {
         key: Stored(event_id, _known(facts, emails) if facts else None)
-        for event_id, key, facts in _rows(_taking_in(connection.alias, failures), params)
+        for event_id, key, facts in _rows(
+            _taking_in(connection.alias, *_asked(rows, failures), is_one=len(rows) == 1), params
+        )
     }
 
 
@@ -128,10 +132,16 @@ _TOLD: Final = [
     _column("recipient_key", TextField()),
     *(each for name in STORED if isinstance(each := EmailEvent._meta.get_field(name), Field)),
 ]
+_KIND: Final = 2  # its place in a row
 _OF_EMAIL: Final = (
     "id", "kind", "recipient_key", "user_key", "state", "reason", "esp", "esp_message_id", "handed_over_at",
     "delivered_at",
 )  # fmt: skip
+
+
+@cache
+def _makers(alias: str) -> list[Any]:
+    return batches.makers(connections[alias], _TOLD)
 
 
 def _rows(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -169,28 +179,30 @@ def _moment(text: str | None) -> datetime | None:
     return _at(text) if text else None
 
 
-def _facts(alias: str, *, failed: str = "", matters: str = "") -> str:
-    """What is known of the email ``e``, as JSON; of its address only where these conditions hold."""
+def _facts(alias: str, *, last: str = "true", bans: str = "true") -> str:
+    """What is known of the email ``e``, as JSON; of its address where these conditions hold, and not where they are
+    blank."""
     quote, postgresql = connections[alias].ops.quote_name, sql.is_postgresql()
     array, listed = ("json_build_array", "json_agg") if postgresql else ("json_array", "json_group_array")
-    bans = (
+    live = (
         f"SELECT {listed}({array}(s.id, s.reason, s.kind, s.since, s.until))"
         f" FROM {quote(Suppression._meta.db_table)} AS s"
         " WHERE s.address_key = e.recipient_key AND s.lifted_at IS NULL"
     )
-    bans = f"({bans})" if postgresql else f"json(({bans}))"
     newest = (
         f"SELECT o.delivered_at FROM {sql.table()} AS o{_by('recovery_email_recipient')}"
         " WHERE o.recipient_key = e.recipient_key"
         f" ORDER BY o.queued_at DESC LIMIT {NEWEST}"
     )
-    last = f"(SELECT max(newest.delivered_at) FROM ({newest}) AS newest)"
-    last, bans = _where(failed, last), _where(matters, bans)
-    return f"{array}({', '.join(f'e.{name}' for name in _OF_EMAIL)}, {last}, {bans})"
+    arrived = f"(SELECT max(newest.delivered_at) FROM ({newest}) AS newest)"
+    known = [*(f"e.{name}" for name in _OF_EMAIL), _where(last, arrived)]
+    return f"{array}({', '.join(known)}, {_where(bans, f'({live})' if postgresql else f'json(({live}))')})"
 
 
 def _where(condition: str, value: str) -> str:
-    return f"CASE WHEN {condition} THEN {value} END" if condition else value
+    if condition == "true":
+        return value
+    return f"CASE WHEN {condition} THEN {value} END" if condition else "NULL"
 
 
 def _by(index: str) -> str:
@@ -207,24 +219,31 @@ def _matching() -> str:
             AND NOT (e.esp_message_id = '') AND e.esp = told.esp AND e.recipient_key = told.recipient_key LIMIT 1))"""
 
 
+def _asked(rows: Sequence[Sequence[Any]], failures: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """For which kinds it matters when mail last arrived, and for which whether the address is suppressed; none where no
+    row is of those kinds."""
+    kinds = {row[_KIND] for row in rows}
+    matter = failures | {EventKind.DELIVERED}
+    return failures if kinds & failures else frozenset(), matter if kinds & matter else frozenset()
+
+
 @cache
-def _taking_in(alias: str, failures: frozenset[str]) -> str:
+def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is_one: bool) -> str:
     connection = connections[alias]
     table = connection.ops.quote_name(EmailEvent._meta.db_table)
     names = ", ".join(STORED)
     once = "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING"
-    failed = f"kind IN ({sql.words(sorted(failures))})"
-    matters = f"kind IN ({sql.words(sorted(failures | {EventKind.DELIVERED}))})"
+    told = unfold(connection, _TOLD, is_one=is_one)
+    last, bans = ("true" if kinds and is_one else _among(kinds, table) for kinds in (failed, matter))
+    facts = _facts(alias, last=last, bans=bans)
     if not sql.is_postgresql():
-        facts = _facts(alias, failed=f"{table}.{failed}", matters=f"{table}.{matters}")
         # What RETURNING names has no affinity: without the cast, SQLite reads all emails for each event.
-        return f"""WITH told AS (SELECT {unfold(connection, _TOLD)})
+        return f"""WITH told AS (SELECT {told})
             INSERT INTO {table} (email_id, {names}) SELECT {_matching()}, {names} FROM told WHERE true {once}
             RETURNING id, dedupe_key,
                 (SELECT {facts} FROM {sql.table()} AS e WHERE e.id = CAST({table}.email_id AS text))"""
-    facts = _facts(alias, failed=_told_of(failed), matters=_told_of(matters))
     # The emails are locked before anything is inserted: counting them makes it so.
-    return f"""WITH told AS MATERIALIZED (SELECT {unfold(connection, _TOLD)}),
+    return f"""WITH told AS MATERIALIZED (SELECT {told}),
         matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told),
         held AS MATERIALIZED ({_held("SELECT email_id FROM matched", facts)}),
         stored AS (
@@ -233,8 +252,13 @@ def _taking_in(alias: str, failures: frozenset[str]) -> str:
         SELECT stored.id, stored.dedupe_key, held.facts FROM stored LEFT JOIN held ON held.id = stored.email_id"""
 
 
-def _told_of(kinds: str) -> str:
-    return f"e.id IN (SELECT email_id FROM matched WHERE {kinds})"
+def _among(kinds: frozenset[str], table: str) -> str:
+    """Whether the email ``e`` has an event of these kinds in the batch; on SQLite, whether this event is one."""
+    if not kinds:
+        return ""
+    if not sql.is_postgresql():
+        return f"{table}.kind IN ({sql.words(sorted(kinds))})"
+    return f"e.id IN (SELECT email_id FROM matched WHERE kind IN ({sql.words(sorted(kinds))}))"
 
 
 def _held(keys: str, facts: str) -> str:
