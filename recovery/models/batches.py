@@ -163,9 +163,12 @@ def _ready(makers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> list[list[An
     ready = [list(row) for row in rows]
     for place, make in enumerate(makers):
         if make:
+            before = made = None  # the moment of recording is one for all
             for row in ready:
-                if row[place] is not None:
-                    row[place] = make(row[place])
+                if (value := row[place]) is not None:
+                    if value is not before:
+                        before, made = value, make(value)
+                    row[place] = made
     return ready
 
 

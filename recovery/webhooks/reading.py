@@ -14,6 +14,7 @@ from recovery.reasons import EventKind
 from recovery.routes import METADATA_KEY
 
 STORED: Final = "stored_by_recovery"
+_STRUCTURES: Final = (dict, list)
 _WORDS: Final = frozenset(EventKind.values)
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
 
@@ -34,7 +35,7 @@ def slug_of(esp_name: str) -> str:
 
 def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     """Raises TypeError or ValueError for an event whose parts are not what they must be."""
-    metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
+    metadata = event.metadata if isinstance(event.metadata, Mapping) else None
     said, reply = _said(event.description), _said(event.mta_response)
     raw = _plain(event.esp_event)
     known = {
@@ -50,7 +51,7 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
         occurred_at=_moment(event.timestamp),
         event_id=event_id,
         message_id=_text(event.message_id),
-        email_id=_uuid(metadata.get(METADATA_KEY)),
+        email_id=_uuid(metadata.get(METADATA_KEY)) if metadata else None,
         detail=detail,
         raw="" if raw is None else _ENCODER.encode(raw),
         told_once=event_id if slug == "mailgun" else "",
@@ -73,14 +74,14 @@ def _plain(raw: Any) -> Any:
 def _text(value: object) -> str:
     if type(value) is str:
         return value
-    if isinstance(value, dict | list):
+    if isinstance(value, _STRUCTURES):
         raise TypeError("a structure where a text must be")
     return "" if value is None else str(value)
 
 
 def _said(value: object) -> str:
     """What a stranger's server said, in whatever form."""
-    return _ENCODER.encode(value) if isinstance(value, dict | list) else _text(value)
+    return _ENCODER.encode(value) if isinstance(value, _STRUCTURES) else _text(value)
 
 
 def _moment(value: datetime | None) -> datetime | None:
