@@ -72,8 +72,7 @@ def judge(
             continue  # says nothing of the address
         if at.email:
             emails[at.email.id] = at.email
-    if found:
-        bounces.on_second_sight(found)
+    bounces.on_second_sight(found, {each.recipient_key: each.excused_at for each in emails.values() if each.excused_at})
     rows = [_columns(each) for each in found]
     owner = "UPDATE SET email_id = excluded.email_id, user_key = excluded.user_key"
     written = [insert_new(Bounce, _BOUNCE, rows, unique="id", then=owner)] if rows else []

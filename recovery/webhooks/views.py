@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
 
 from recovery import feedback
 from recovery.feedback import Unread
@@ -29,6 +30,10 @@ class StoringView(AnymailCoreWebhookView):
 
     slug: str
     malformed: list[Unread]  # events that were set aside
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Without anymail's decorators: ``webhook`` has them, and they are made anew at each call."""
+        return View.dispatch(self, request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.malformed = []

@@ -9,18 +9,22 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, TextField, UUIDField
 
 from recovery.models import batches
 from recovery.models.batches import Statement, run, unfold, update_each
+from recovery.models.bounces import Bounce
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
 from recovery.models.suppressions import Suppression
-from recovery.reasons import EventKind
+from recovery.reasons import EXCUSED_RULE, EventKind
 
 FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "delivered_at")
 """What a report can change of an email."""
 NEWEST: Final = 10  # mails to an address, among which the last that arrived is looked for
+MOST_UNMATCHED: Final = 10_000
+"""Events an hour, and what is left of a batch, that are kept though they are about no mail of ours (yet)."""
 STORED: Final = (
     "kind",
     "occurred_at",
@@ -61,6 +65,7 @@ class Known:
     handed_over_at: datetime | None
     delivered_at: datetime | None
     last_delivered_at: datetime | None = None  # of the newest mails to the address
+    excused_at: datetime | None = None  # the first failure at the address that a first time excuses
     bans: list[Ban] = field(default_factory=list)
 
 
@@ -77,19 +82,19 @@ def take_in(told: Iterable[Sequence[Any]], *, failures: frozenset[str]) -> dict[
 
     A row of ``told``: our own id of the email or None, the recipient normalised, and the values of ``STORED``. Only an
     email to that recipient is meant: by our own id first, which is known before the provider's. Whoever can post an
-    event must not be able to speak about mail to somebody else. Returns new events by their ``dedupe_key``.
+    event must not be able to speak about mail to somebody else. Past ``MOST_UNMATCHED``, what is about none is not
+    stored. Returns new events by their ``dedupe_key``.
     ``failures``: the kinds for which it matters when mail last arrived at the address; for those and for deliveries it
     matters whether the address is suppressed.
     """
     connection = sql.connection()
     rows = sorted(told, key=lambda row: row[-1])
     params = batches.told(_makers(connection.alias), rows)
+    text = _taking_in(connection.alias, *_asked(rows, failures), is_one=len(rows) == 1)
     emails: dict[str, Known] = {}
     return {
         key: Stored(event_id, _known(facts, emails) if facts else None)
-        for event_id, key, facts in _rows(
-            _taking_in(connection.alias, *_asked(rows, failures), is_one=len(rows) == 1), params
-        )
+        for event_id, key, facts in _rows(connection, text, params)
     }
 
 
@@ -97,7 +102,8 @@ def hold(ids: Iterable[UUID]) -> dict[UUID, Known]:
     """These emails, held until the caller's transaction ends; in the order of their keys, so that two batches never
     wait for each other crosswise."""
     params = [json.dumps([str(sql.key(each)) for each in set(ids)])]
-    found = [_known(facts, {}) for (facts,) in _rows(_holding(sql.connection().alias), params)]
+    connection = sql.connection()
+    found = [_known(facts, {}) for (facts,) in _rows(connection, _holding(connection.alias), params)]
     return {each.id: each for each in found}
 
 
@@ -144,17 +150,16 @@ def _makers(alias: str) -> list[Any]:
     return batches.makers(connections[alias], _TOLD)
 
 
-def _rows(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with sql.connection().cursor() as cursor:
+def _rows(connection: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
         cursor.execute(text, params)
         return list(cursor.fetchall())
 
 
 def _known(facts: str, emails: dict[str, Known]) -> Known:
     """One object for each email, however many events are about it."""
-    (key, kind, recipient_key, user_key, state, reason, esp, message_id, handed_over, delivered, last, bans) = (
-        json.loads(facts)
-    )
+    key, kind, recipient_key, user_key, state, reason, esp, message_id, *more = json.loads(facts)
+    handed_over, delivered, last, excused, bans = more
     known = emails.get(key)
     if known is None:
         known = Known(
@@ -164,6 +169,8 @@ def _known(facts: str, emails: dict[str, Known]) -> Known:
         emails[key] = known
     if last:
         known.last_delivered_at = _at(last)
+    if excused:
+        known.excused_at = _at(excused)
     if bans and not known.bans:
         known.bans = [Ban(UUID(pk), why, of, _at(since), _moment(until)) for pk, why, of, since, until in bans]
     return known
@@ -195,7 +202,11 @@ def _facts(alias: str, *, last: str = "true", bans: str = "true") -> str:
         f" ORDER BY o.queued_at DESC LIMIT {NEWEST}"
     )
     arrived = f"(SELECT max(newest.delivered_at) FROM ({newest}) AS newest)"
-    known = [*(f"e.{name}" for name in _OF_EMAIL), _where(last, arrived)]
+    excused = (
+        f"(SELECT min(b.occurred_at) FROM {quote(Bounce._meta.db_table)} AS b"
+        f" WHERE b.recipient_key = e.recipient_key AND b.rule LIKE '{EXCUSED_RULE}%%')"
+    )
+    known = [*(f"e.{name}" for name in _OF_EMAIL), _where(last, arrived), _where(last, excused)]
     return f"{array}({', '.join(known)}, {_where(bans, f'({live})' if postgresql else f'json(({live}))')})"
 
 
@@ -238,8 +249,9 @@ def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is
     facts = _facts(alias, last=last, bans=bans)
     if not sql.is_postgresql():
         # What RETURNING names has no affinity: without the cast, SQLite reads all emails for each event.
-        return f"""WITH told AS (SELECT {told})
-            INSERT INTO {table} (email_id, {names}) SELECT {_matching()}, {names} FROM told WHERE true {once}
+        return f"""WITH told AS (SELECT {told}),
+            matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told)
+            INSERT INTO {table} (email_id, {names}) SELECT email_id, {names} FROM matched WHERE {_kept(table)} {once}
             RETURNING id, dedupe_key,
                 (SELECT {facts} FROM {sql.table()} AS e WHERE e.id = CAST({table}.email_id AS text))"""
     # The emails are locked before anything is inserted: counting them makes it so.
@@ -248,8 +260,15 @@ def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is
         held AS MATERIALIZED ({_held("SELECT email_id FROM matched", facts)}),
         stored AS (
             INSERT INTO {table} (email_id, {names}) SELECT email_id, {names} FROM matched
-            WHERE (SELECT count(*) FROM held) >= 0 ORDER BY dedupe_key {once} RETURNING id, dedupe_key, email_id)
+            WHERE (SELECT count(*) FROM held) >= 0 AND {_kept(table)}
+            ORDER BY dedupe_key {once} RETURNING id, dedupe_key, email_id)
         SELECT stored.id, stored.dedupe_key, held.facts FROM stored LEFT JOIN held ON held.id = stored.email_id"""
+
+
+def _kept(table: str) -> str:
+    """What is about mail of ours; of the rest so much an hour: whoever can post must not fill the database."""
+    lately = f"SELECT 1 FROM {table} AS o WHERE o.email_id IS NULL AND o.recorded_at > {sql.later('-3600')}"
+    return f"(email_id IS NOT NULL OR (SELECT count(*) FROM ({lately} LIMIT {MOST_UNMATCHED}) AS o) < {MOST_UNMATCHED})"
 
 
 def _among(kinds: frozenset[str], table: str) -> str:
