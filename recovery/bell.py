@@ -16,8 +16,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -51,11 +51,16 @@ def ring(task: str, pk: UUID | None = None, *, using: str | None = None) -> None
 
     Without ``pk`` it only says that there is work: for what need not overtake anything.
     """
-    told = str(pk) if pk else None
+    ring_each(task, [pk], using=using)
+
+
+def ring_each(task: str, pks: Sequence[UUID | None], *, using: str | None = None) -> None:
+    """As ``ring``, for each of many."""
+    keys = [str(pk) if pk else None for pk in pks]
     if transaction.get_connection(using).in_atomic_block:
-        transaction.on_commit(lambda: _ring(task, told), using=using, robust=True)
+        transaction.on_commit(partial(_ring, task, keys), using=using, robust=True)
     else:
-        _ring(task, told)
+        _ring(task, keys)
 
 
 def settle(seconds: float = PATIENCE) -> bool:
@@ -118,13 +123,16 @@ def _ringer() -> Ringer:
 os.register_at_fork(after_in_child=_ringer.cache_clear)
 
 
-def _ring(task: str, pk: str | None) -> None:
+def _ring(task: str, pks: Sequence[str | None]) -> None:
     try:
         app = app_or_default()
         if app.conf.task_always_eager:
-            signature(task, args=(pk,) if pk else ()).apply_async()
+            for pk in pks:
+                signature(task, args=(pk,) if pk else ()).apply_async()
         else:
-            _ringer().take((app, task, pk))
+            ringer = _ringer()
+            for pk in pks:
+                ringer.take((app, task, pk))
     except Exception as error:  # noqa: BLE001 - whatever Celery does, the caller's answer stands
         logger.warning("bell: could not ring (%s), %s waits for the sweep", type(error).__name__, task)
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
-from recovery.models import AuditEvent, Bounce, Suppression, moves
+from recovery.models import AuditEvent, Bounce, NewBounce, Suppression, moves
 from recovery.models.batches import Statement, insert_new, run
 from recovery.models.insertion import insert
 from recovery.models.moves import Ban, Known, sql
@@ -108,7 +108,7 @@ def impose(bounces: Sequence[Bounce]) -> None:
 
 
 def statements_of(
-    bounces: Sequence[Bounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, datetime]
+    bounces: Sequence[Bounce | NewBounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, datetime]
 ) -> list[Statement]:
     """What these bounces and deliveries (address, when) make of the list, to be run with what they follow from.
 
@@ -132,7 +132,7 @@ def statements_of(
 
 
 def _imposed(
-    bounce: Bounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, datetime]
+    bounce: Bounce | NewBounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, datetime]
 ) -> Suppression | None:
     reason, at = _REASONS.get(BounceClass(bounce.bounce_class)), bounce.occurred_at
     if reason is None:
@@ -154,7 +154,7 @@ def _imposed(
         kind=kind,
         reason=reason,
         source=bounce.esp or "mail",
-        bounce_key=bounce.pk,
+        bounce_key=bounce.id,
         since=at,
         until=until,
     )

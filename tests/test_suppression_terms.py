@@ -55,6 +55,25 @@ def test_the_first_hard_bounce_stops_mail_for_a_week_and_each_further_one_for_lo
         assert suppressions.of([KEY]) == {}, "never for good"
 
 
+@pytest.mark.parametrize(
+    ("before", "stopped"),
+    [
+        ([], False),
+        ([(23, ADA, "5.4.4")], False),
+        ([(25, ADA, "5.4.4")], True),
+        ([(49, ADA, "5.4.4"), (25, ADA, "5.4.4")], True),
+        ([(25, "bob@reader.example", "5.4.4")], False),
+        ([(25, ADA, "4.4.4")], False),
+    ],
+)
+def test_a_domain_that_cannot_be_found_is_excused_for_a_day(before: list[tuple[int, str, str]], stopped: bool) -> None:
+    for hours, address, status in before:
+        tell(mail(to=address), "bounced", status=status, ago=timedelta(hours=hours))
+    tell(mail(), "bounced", status="5.4.4")
+    assert Bounce.objects.latest("occurred_at").rule == "enhanced:5.4.4" + (":again" if stopped else "")
+    assert (KEY in suppressions.of([KEY])) is stopped
+
+
 def test_several_bounces_of_one_spell_are_one_suppression() -> None:
     for email in (mail(), mail(), mail(EmailKind.PASSWORD_CHANGED)):
         hard(email)

@@ -5,23 +5,18 @@ before the provider's words: "550" and a sentence say more than one word for bot
 undetermined.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
-
-from django.db.models import Min
 
 from recovery.bounces import statuses, texts, words
 from recovery.bounces.evidence import LONGEST_TEXT, Classified, Evidence
-from recovery.models import Bounce
-from recovery.reasons import BounceClass, EventKind
+from recovery.models import Bounce, NewBounce
+from recovery.reasons import EXCUSED_RULE, BounceClass, EventKind
 
 FAILURES: Final = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED, EventKind.DEFERRED})
 AFTER: Final = timedelta(hours=24)
 """How long a failure that is excused once must last to be excused no more."""
-
-
-EXCUSED: Final = f"enhanced:{statuses.EXCUSED_ONCE}"
 
 
 class Verdict(NamedTuple):
@@ -97,20 +92,15 @@ def _by_words(evidence: Evidence) -> Iterator[Verdict]:
 def _one_line(evidence: Evidence) -> str:
     """What was said, else the provider's words; no line breaks, NUL or invisible signs of strangers."""
     text = evidence.text or " ".join(filter(None, [evidence.provider_type, evidence.provider_subtype]))
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
 
 
-def on_second_sight(found: Sequence[Bounce]) -> None:
+def on_second_sight(found: Sequence[Bounce | NewBounce], first: Mapping[str, datetime]) -> None:
     """Make hard, before they are written, those that a first time excuses and that were seen a day before.
 
-    One statement, and none where there is nothing to look up.
+    ``first``: when they were first seen of an address.
     """
-    excused = [bounce for bounce in found if bounce.rule == EXCUSED]
-    if not excused:
-        return
-    before = Bounce.objects.filter(recipient_key__in={bounce.recipient_key for bounce in excused})
-    seen = before.filter(rule__startswith=EXCUSED).values_list("recipient_key").annotate(first=Min("occurred_at"))
-    first = dict(seen.order_by())
-    for bounce in excused:
-        if bounce.recipient_key in first and bounce.occurred_at - first[bounce.recipient_key] >= AFTER:
-            bounce.bounce_class, bounce.rule = BounceClass.HARD, f"{EXCUSED}:again"
+    for bounce in found:
+        seen = first.get(bounce.recipient_key) if bounce.rule == EXCUSED_RULE else None
+        if seen and bounce.occurred_at - seen >= AFTER:
+            bounce.bounce_class, bounce.rule = BounceClass.HARD, f"{EXCUSED_RULE}:again"

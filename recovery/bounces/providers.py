@@ -13,6 +13,8 @@ from recovery.bounces.evidence import Evidence
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 LONGEST: Final = 4000  # characters of text that are read
 
+_TOLD: Final = (str, int, float, bool, list)
+
 Facts = dict[str, Any]
 
 
@@ -49,15 +51,19 @@ class _Said:
     def __call__(self, *path: str) -> Any:
         value = self.raw
         for key in path:
-            if not isinstance(value, Mapping) or key not in value:
+            if not (type(value) is dict or isinstance(value, Mapping)) or key not in value:
                 return ""
             value = value[key]
-        return value if isinstance(value, str | int | float | bool | list) else ""
+        return value if isinstance(value, _TOLD) else ""
 
     def all(self, *paths: str) -> str:
         """The texts at these dotted paths, each once."""
-        found = (str(self(*path.split("."))).strip() for path in paths)
-        return ": ".join(dict.fromkeys(text for text in found if text))
+        found: list[str] = []
+        for path in paths:
+            text = str(self(*path.split("."))).strip()
+            if text and text not in found:
+                found.append(text)
+        return ": ".join(found)
 
 
 def _code(value: Any) -> int:

@@ -13,9 +13,6 @@ from recovery.reasons import BounceClass
 
 HARD, SOFT, POLICY = BounceClass.HARD, BounceClass.SOFT, BounceClass.POLICY
 
-EXCUSED_ONCE: Final = "5.4.4"
-"""Unable to route: a domain that is gone, and also one whose name servers are. Hard when it is seen again."""
-
 BY_STATUS: Final[Mapping[str, BounceClass | None]] = {
     "1.1": HARD, "1.2": HARD, "1.3": HARD, "1.4": HARD, "1.5": None, "1.6": HARD, "1.7": POLICY, "1.8": POLICY,
     "1.9": None, "1.10": HARD,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ class Batch:
 
     now: datetime
     facts: list[list[Any]] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
     moved: dict[UUID, str] = field(default_factory=dict)
     left: list[Email] = field(default_factory=list)
     failed: list[UUID] = field(default_factory=list)
@@ -43,6 +45,7 @@ def fold(told: Sequence[tuple[Report, Known]], batch: Batch) -> None:
             batch.left.append(Email(id=key))
         if (after := _facts(email)) != before:
             batch.facts.append([key, *after])
+            batch.changed.update(name for name, old, new in zip(moves.FACTS, before, after, strict=True) if old != new)
         if after[0] != before[0]:
             batch.moved[key] = email.state
             if email.kind == EmailKind.RESET and email.state in FAILURES:
@@ -50,14 +53,12 @@ def fold(told: Sequence[tuple[Report, Known]], batch: Batch) -> None:
 
 
 def write(batch: Batch, further: Sequence[Statement]) -> None:
-    moves.report(batch.facts, moved=batch.moved, further=further)
+    moves.report(batch.facts, changed=batch.changed, moved=batch.moved, further=further)
     tokens.handed_over(batch.left)  # nobody else will say so: whoever sent these died before the note, or is about to
-    for key in batch.failed:
-        bell.ring("recovery.follow_up", key)
+    bell.ring_each("recovery.follow_up", batch.failed)
 
 
-def _facts(email: Known) -> list[object]:
-    return [getattr(email, name) for name in moves.FACTS]
+_facts: Final = attrgetter(*moves.FACTS)
 
 
 def _learn(email: Known, reports: Sequence[Report], now: datetime) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -12,9 +13,10 @@ from recovery.addresses import normalise
 from recovery.bounces import Evidence
 from recovery.conf import conf
 from recovery.feedback.reports import Report, one_line
-from recovery.models import Bounce
+from recovery.models import Bounce, NewBounce
 from recovery.models.batches import Statement, insert_new
 from recovery.models.moves import Known, Stored
+from recovery.models.primary import new_key
 from recovery.reasons import EventKind
 
 logger = logging.getLogger(__name__)
@@ -31,17 +33,17 @@ _BOUNCE: Final = (
     "id", "email", "event", "bounce_class", "rule", "evidence", "status", "recipient_key", "user_key", "esp",
     "occurred_at", "recorded_at",
 )  # fmt: skip
+_columns: Final = attrgetter(*(name if name not in ("email", "event") else f"{name}_id" for name in _BOUNCE))
 
 
-def evidence_of(report: Report, raw_event: Any) -> Evidence | None:
+def evidence_of(esp: str, raw_event: Any, *, kind: str, **said: str) -> Evidence | None:
     """What a raw event says of a failure or complaint; None where it is none. Never raises."""
-    if report.kind not in JUDGED:
+    if kind not in JUDGED:
         return None
-    known = {"kind": report.kind, "recipient": report.recipient, "reject_reason": report.reject_reason}
     try:
-        return bounces.evidence_of(report.esp, raw_event, **known, text=report.detail)
+        return bounces.evidence_of(esp, raw_event, kind=kind, **said)
     except Exception as error:  # noqa: BLE001 - a stranger's structure; what its texts say still counts
-        logger.warning("feedback: evidence of %s could not be read (%s)", report.esp, type(error).__name__)
+        logger.warning("feedback: evidence of %s could not be read (%s)", esp, type(error).__name__)
         return None
 
 
@@ -52,30 +54,32 @@ def judge(
 
     ``known``: by event, those that were judged before anybody knew whose mail it was.
     """
-    found, stopping, emails = [], [], dict[UUID, Known]()
+    found, stopping, emails = list[Bounce | NewBounce](), list[Bounce | NewBounce](), dict[UUID, Known]()
     delivered: dict[str, datetime] = {}
     for report, at in told:
-        if at.email:
-            emails[at.email.id] = at.email
-        if report.kind in JUDGED and (bounce := known.get(at.event_id) or _bounce(report, at, now)):
-            bounce.email_id, bounce.user_key = (at.email.id, at.email.user_key) if at.email else (None, "")
+        if report.kind in JUDGED:
+            if not (bounce := known.get(at.event_id) or _bounce(report, at, now)):
+                continue
+            if at.email:
+                bounce.email_id, bounce.user_key = at.email.id, at.email.user_key
             found.append(bounce)
             if not (report.evidence and report.evidence.stream in conf.MARKETING_STREAMS):
                 stopping.append(bounce)
         elif report.kind == EventKind.DELIVERED and at.email:
             key, moment = at.email.recipient_key, report.occurred_at or now
             delivered[key] = max(moment, delivered.get(key, moment))
-    if found:
-        bounces.on_second_sight(found)
-    rows = [
-        [getattr(each, name if name not in ("email", "event") else f"{name}_id") for name in _BOUNCE] for each in found
-    ]
+        else:
+            continue  # says nothing of the address
+        if at.email:
+            emails[at.email.id] = at.email
+    bounces.on_second_sight(found, {each.recipient_key: each.excused_at for each in emails.values() if each.excused_at})
+    rows = [_columns(each) for each in found]
     owner = "UPDATE SET email_id = excluded.email_id, user_key = excluded.user_key"
     written = [insert_new(Bounce, _BOUNCE, rows, unique="id", then=owner)] if rows else []
     return written + suppressions.statements_of(stopping, emails, delivered=delivered)
 
 
-def _bounce(report: Report, at: Stored, now: datetime) -> Bounce | None:
+def _bounce(report: Report, at: Stored, now: datetime) -> NewBounce | None:
     said = report.evidence or Evidence(
         esp=report.esp,
         kind=report.kind,
@@ -86,13 +90,16 @@ def _bounce(report: Report, at: Stored, now: datetime) -> Bounce | None:
     judged = bounces.classify(said)
     if judged is None:
         return None
-    return Bounce(
+    return NewBounce(
+        id=new_key(),
+        email_id=None,
         event_id=at.event_id,
         bounce_class=judged.bounce_class,
         rule=judged.rule[:80],
         evidence=one_line(judged.evidence)[:500],
         status=said.status[:16],
         recipient_key=normalise(report.recipient)[:254],
+        user_key="",
         esp=report.esp,
         occurred_at=report.occurred_at or now,
         recorded_at=now,

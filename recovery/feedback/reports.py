@@ -1,7 +1,6 @@
 """What is told about mail, in our own words: one thing for one recipient, and what could not be read of it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,13 +54,14 @@ class Report:
     def dedupe_key(self) -> str:
         """Equal for the same report told again. Five providers give no event id, one gives the same id to
         each recipient of a notice, so neither identifies anything alone."""
-        parts = [self.esp, self.event_id, self.recipient, self.kind]
         if self.told_once:
-            parts = [self.esp, "once", self.told_once]
-        elif not self.event_id:
-            when = self.occurred_at.isoformat() if self.occurred_at else ""
-            parts += [self.message_id, str(self.email_id or ""), when, self.reject_reason, self.detail]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+            parts = [self.esp, "once", one_line(self.told_once)]
+        else:
+            parts = [self.esp, self.event_id, self.recipient, self.kind]
+            if not self.event_id:
+                when = self.occurred_at.isoformat() if self.occurred_at else ""
+                parts += [self.message_id, str(self.email_id or ""), when, self.reject_reason, self.detail]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()  # no part has a line break
 
 
 @dataclass(frozen=True, slots=True)

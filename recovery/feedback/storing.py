@@ -71,7 +71,7 @@ def _store(reports: Sequence[Report], unread: Sequence[Unread]) -> Ingested:
     now = timezone.now()
     batch, by_key = Batch(now), {report.dedupe_key: report for report in reversed(reports)}
     events = [_event(key, report, now) for key, report in by_key.items()]
-    stored = moves.take_in(events, failures=any(r.kind in JUDGED for r in by_key.values())) if events else {}
+    stored = moves.take_in(events, failures=JUDGED) if events else {}
     new = {key: by_key[key] for key in stored}
     raw = [*_raw_of(new, now), *_raw_aside(unread, now)]
     further = [insert_new(RawEvent, _RAW, raw, unique="dedupe_key")] if raw else []
@@ -133,8 +133,9 @@ def _event(key: str, report: Report, now: datetime) -> list[Any]:
 
 
 def _raw_of(new: Mapping[str, Report], now: datetime) -> list[list[Any]]:
+    """Their events are new, so they are: only what must be told once is looked for again."""
     return [
-        [report.esp, now, _kept(report.raw), _digest(report.raw), "", key] for key, report in new.items() if report.raw
+        [r.esp, now, _kept(r.raw), _digest(r.raw), "", key if r.told_once else None] for key, r in new.items() if r.raw
     ]
 
 

@@ -2,7 +2,7 @@
 
 from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
-from recovery.models.bounces import Bounce
+from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
@@ -26,6 +26,7 @@ __all__ = [
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "NewBounce",
     "RawEvent",
     "ResetRequest",
     "ResetToken",

@@ -7,7 +7,8 @@ rows come complete.
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import cache
+from datetime import UTC
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -64,25 +65,25 @@ def insert_new(
     """
     if unique:
         key = names.index(unique)
-        rows = sorted(rows, key=lambda row: row[key])
+        rows = sorted(rows, key=lambda row: row[key] or "")
     alias = router.db_for_write(model)
-    sql = _inserting(alias, model, tuple(names), unique, then)
-    return Statement(sql, [_folded(_makers(alias, model, tuple(names)), rows)])
+    sql = _inserting(alias, model, tuple(names), unique, then, is_one=len(rows) == 1)
+    return Statement(sql, told(_makers(alias, model, tuple(names)), rows))
 
 
 def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Statement:
     """Give each row its own new values. The first name is the key, the others are set."""
     alias = router.db_for_write(model)
-    sql = _updating(alias, model, tuple(names))
-    return Statement(sql, [_folded(_makers(alias, model, tuple(names)), rows)])
+    sql = _updating(alias, model, tuple(names), is_one=len(rows) == 1)
+    return Statement(sql, told(_makers(alias, model, tuple(names)), rows))
 
 
 @cache
-def _inserting(alias: str, model: type[Model], names: tuple[str, ...], unique: str, then: str) -> str:
+def _inserting(alias: str, model: type[Model], names: tuple[str, ...], unique: str, then: str, *, is_one: bool) -> str:
     connection, fields = connections[alias], _fields(model, names)
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields)}"
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {unfold(connection, fields, is_one=is_one)}"
     if unique:
         where = "" if then else f" WHERE {quote(unique)} IS NOT NULL"
         # "WHERE true" tells SQLite that ON CONFLICT is no join condition.
@@ -91,15 +92,15 @@ def _inserting(alias: str, model: type[Model], names: tuple[str, ...], unique: s
 
 
 @cache
-def _updating(alias: str, model: type[Model], names: tuple[str, ...]) -> str:
+def _updating(alias: str, model: type[Model], names: tuple[str, ...], *, is_one: bool) -> str:
     connection, fields = connections[alias], _fields(model, names)
     quote = connection.ops.quote_name
     table, (key, *columns) = quote(model._meta.db_table), [quote(str(field.column)) for field in fields]
     values = ", ".join(f"{column} = told.{column}" for column in columns)
     # Unfolded once, whatever plan the database makes of a table that it has no statistics of yet.
     once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
-    told = f"WITH told AS {once}(SELECT {unfold(connection, fields)})"
-    return f"{told} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
+    rows = f"WITH told AS {once}(SELECT {unfold(connection, fields, is_one=is_one)})"
+    return f"{rows} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
 
 
 def unmatched_events(*, since: Any) -> list[tuple[EmailEvent, UUID, str]]:
@@ -130,35 +131,53 @@ def _fields(model: type[Model], names: Sequence[str]) -> "list[Field[Any, Any]]"
     return [field for field in fields if isinstance(field, Field)]
 
 
-def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> str:
-    """``<column list> FROM <the JSON parameter>``, each value in its column's type."""
+def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", *, is_one: bool = False) -> str:
+    """``<column list> FROM <the JSON parameter>``, each value in its column's type; of one row, each is a parameter."""
     quote = connection.ops.quote_name
     if connection.vendor == "postgresql":
-        casts = [f"(value->>{n})::{field.db_type(connection)}" for n, field in enumerate(fields)]
+        casts = [
+            f"{'%s' if is_one else f'(value->>{n})'}::{field.db_type(connection)}" for n, field in enumerate(fields)
+        ]
         source = "jsonb_array_elements(%s::jsonb) AS rows(value)"
     else:
-        casts = [f"json_extract(value, '$[{n}]')" for n in range(len(fields))]
+        casts = ["%s" if is_one else f"json_extract(value, '$[{n}]')" for n in range(len(fields))]
         source = "json_each(%s)"
     named = [f"{cast} AS {quote(str(field.column))}" for cast, field in zip(casts, fields, strict=True)]
-    return f"{', '.join(named)} FROM {source}"
+    return ", ".join(named) if is_one else f"{', '.join(named)} FROM {source}"
 
 
 def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
-    return _folded([_maker(connection, field) for field in fields], rows)
+    return json.dumps(_ready(makers(connection, fields), rows), default=str)
 
 
-def _folded(makers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    ready = [
-        [value if make is None else make(value) for make, value in zip(makers, row, strict=True)]  # None: as it is
-        for row in rows
-    ]
-    return json.dumps(ready, default=str)
+def told(makers: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """The parameters that go with ``unfold``: the values of one row, or all rows as JSON text."""
+    ready = _ready(makers, rows)
+    return ready[0] if len(ready) == 1 else [json.dumps(ready, default=str)]
+
+
+def makers(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
+    """What makes each column's values ready; None where they are."""
+    return [_maker(connection, field) for field in fields]
+
+
+def _ready(makers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    ready = [list(row) for row in rows]
+    for place, make in enumerate(makers):
+        if make:
+            before = made = None  # the moment of recording is one for all
+            for row in ready:
+                if (value := row[place]) is not None:
+                    if value is not before:
+                        before, made = value, make(value)
+                    row[place] = made
+    return ready
 
 
 @cache
 def _makers(alias: str, model: type[Model], names: tuple[str, ...]) -> list[Any]:
-    return [_maker(connections[alias], field) for field in _fields(model, names)]
+    return makers(connections[alias], _fields(model, names))
 
 
 def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
@@ -169,15 +188,25 @@ def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
     if isinstance(target, JSONField):
         return json.dumps
     if isinstance(target, DateTimeField):
-        return connection.ops.adapt_datetimefield_value
+        return _moments(connection)
     if isinstance(target, UUIDField):
         return _hyphenated if connection.features.has_native_uuid_field else _hex
-    return lambda value: field.get_db_prep_save(value, connection)
+    return partial(field.get_db_prep_save, connection=connection)
 
 
-def _hyphenated(key: UUID | None) -> str | None:
-    return None if key is None else str(key)
+def _moments(connection: BaseDatabaseWrapper) -> Any:
+    """As the database writes them. Most are in UTC, as it wants them: of those only the zone is left out."""
+    if connection.vendor == "postgresql":
+        return str
+    adapt = connection.ops.adapt_datetimefield_value
+    if connection.timezone is not UTC:
+        return adapt
+    return lambda value: str(value)[:-6] if value.tzinfo is UTC else adapt(value)
 
 
-def _hex(key: UUID | None) -> str | None:
-    return None if key is None else key.hex
+def _hyphenated(key: UUID) -> str:
+    return str(key)
+
+
+def _hex(key: UUID) -> str:
+    return key.hex

@@ -1,5 +1,9 @@
 """What came back: one row for each failure and complaint. How they are judged stands in ``bounces``."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -8,6 +12,25 @@ from django.utils.translation import gettext_lazy as _
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import BounceClass
+
+
+@dataclass(slots=True)
+class NewBounce:
+    """A bounce that is judged and not written yet. A batch has hundreds, and an instance of the model costs more than
+    its row."""
+
+    id: UUID
+    email_id: UUID | None
+    event_id: int | None
+    bounce_class: str
+    rule: str
+    evidence: str
+    status: str
+    recipient_key: str
+    user_key: str
+    esp: str
+    occurred_at: datetime
+    recorded_at: datetime
 
 
 class Bounce(models.Model):

@@ -5,7 +5,7 @@ imports anything else of this app; who may write which word is decided by the ro
 """
 
 from recovery.reasons.backups import BackupRefusal, BackupState
-from recovery.reasons.bounces import BounceClass, Lift, SuppressionReason
+from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
@@ -17,6 +17,7 @@ from recovery.reasons.trail import Action
 
 __all__ = [
     "EVENT_STATE",
+    "EXCUSED_RULE",
     "MOVES",
     "SHOWN_REFUSALS",
     "STAFF_VERBS",

@@ -1,5 +1,7 @@
 """What came back, and what it means for an address."""
 
+from typing import Final
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +14,11 @@ class BounceClass(TextChoices):
     UNDETERMINED = "undetermined", _("it failed, and what came back does not say why")
     POLICY = "policy", _("refused for who we are or what we sent, not for the address")
     COMPLAINT = "complaint", _("the person reported it as spam")
+
+
+EXCUSED_RULE: Final = "enhanced:5.4.4"
+"""Unable to route: a domain that is gone, and also one whose name servers are. Hard when it is seen again after a
+day."""
 
 
 class SuppressionReason(TextChoices):

@@ -23,7 +23,7 @@ class Refused(Exception):
 
 def take(request: HttpRequest) -> None:
     """Read the body, which Django's own limit for uploads does not concern. Raises Refused."""
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
         raise Refused(415, "a packed body")
     if _length(request) > MOST_BYTES:
         raise Refused(413, "a body that is too large")

@@ -75,21 +75,25 @@ def missing_secret(esp: str) -> str | None:
 
     Raises KeyError for a provider that anymail does not know.
     """
+    return secrets(esp)[0]
+
+
+def secrets(esp: str) -> tuple[str | None, dict[str, Any]]:
+    """The setting that is missing, if one is; and what the view is made with: it gets no secret from the settings that
+    was not seen here."""
     provider = PROVIDERS[esp]
-    if provider.secret() or (basic_auth() and not provider.needs_key):
-        return None
-    return f"{esp}_{provider.key}".upper() if provider.key else "WEBHOOK_SECRET"
+    key, passwords = provider.secret(), _basic_auth()
+    given: dict[str, Any] = {"webhook_secret": passwords}
+    if provider.key:
+        given[provider.key] = key or ("" if provider.needs_key else None)
+    if key or (passwords and not provider.needs_key):
+        return None, given
+    return f"{esp}_{provider.key}".upper() if provider.key else "WEBHOOK_SECRET", given
 
 
-def basic_auth() -> list[str]:
+def _basic_auth() -> list[str]:
     """The "user:password" strings in force. One without a colon could never be sent; anymail would take the
     text "None" for the secret of a request that has none."""
     given = _setting("webhook_secret", default=None) or []
     secrets = [given] if isinstance(given, str) else given
     return [secret for secret in secrets if ":" in secret and secret.strip(":")]
-
-
-def secrets(provider: Provider) -> dict[str, Any]:
-    """What the view is made with: it gets no secret from the settings that ``missing_secret`` did not see."""
-    key = {provider.key: provider.secret() or ("" if provider.needs_key else None)} if provider.key else {}
-    return {**key, "webhook_secret": basic_auth()}

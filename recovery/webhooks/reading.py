@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from recovery.reasons import EventKind
 from recovery.routes import METADATA_KEY
 
 STORED: Final = "stored_by_recovery"
+_STRUCTURES: Final = (dict, list)
 _WORDS: Final = frozenset(EventKind.values)
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
 
@@ -35,24 +35,28 @@ def slug_of(esp_name: str) -> str:
 
 def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     """Raises TypeError or ValueError for an event whose parts are not what they must be."""
-    metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
-    said = dict.fromkeys(_said(part) for part in (event.description, event.mta_response))
+    metadata = event.metadata if isinstance(event.metadata, Mapping) else None
+    said, reply = _said(event.description), _said(event.mta_response)
     raw = _plain(event.esp_event)
-    told = feedback.Report(
+    known = {
+        "kind": event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
+        "recipient": _text(event.recipient),
+        "reject_reason": _text(event.reject_reason),
+    }
+    detail = f"{said}: {reply}" if said and reply and said != reply else said or reply
+    event_id = _text(event.event_id)
+    return feedback.Report(
         esp=slug,
-        kind=event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
-        recipient=_text(event.recipient),
+        **known,
         occurred_at=_moment(event.timestamp),
-        event_id=_text(event.event_id),
+        event_id=event_id,
         message_id=_text(event.message_id),
-        email_id=_uuid(metadata.get(METADATA_KEY)),
-        reject_reason=_text(event.reject_reason),
-        detail=": ".join(part for part in said if part),
+        email_id=_uuid(metadata.get(METADATA_KEY)) if metadata else None,
+        detail=detail,
         raw="" if raw is None else _ENCODER.encode(raw),
-        told_once=_text(event.event_id) if slug == "mailgun" else "",
+        told_once=event_id if slug == "mailgun" else "",
+        evidence=feedback.evidence_of(slug, raw, **known, text=detail),
     )
-    evidence = feedback.evidence_of(told, raw)
-    return replace(told, evidence=evidence) if evidence else told
 
 
 def dumped(args: Any) -> str:
@@ -68,24 +72,28 @@ def _plain(raw: Any) -> Any:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, dict | list):
+    if type(value) is str:
+        return value
+    if isinstance(value, _STRUCTURES):
         raise TypeError("a structure where a text must be")
     return "" if value is None else str(value)
 
 
 def _said(value: object) -> str:
     """What a stranger's server said, in whatever form."""
-    return _ENCODER.encode(value) if isinstance(value, dict | list) else _text(value)
+    return _ENCODER.encode(value) if isinstance(value, _STRUCTURES) else _text(value)
 
 
 def _moment(value: datetime | None) -> datetime | None:
     """In UTC, which is what is meant where a provider leaves the zone out."""
-    if value is None:
-        return None
+    if value is None or value.tzinfo is UTC:
+        return value
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _uuid(value: object) -> UUID | None:
+    if not value:
+        return None
     try:
         return UUID(str(value))
     except ValueError:

@@ -13,12 +13,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
 
 from recovery import feedback
 from recovery.feedback import Unread
 from recovery.webhooks import bodies
 from recovery.webhooks.parsing import CannotWork
-from recovery.webhooks.providers import PROVIDERS, missing_secret, secrets
+from recovery.webhooks.providers import PROVIDERS, secrets
 from recovery.webhooks.reading import STORED, dumped, report
 
 logger = logging.getLogger("recovery.webhooks")
@@ -29,6 +30,10 @@ class StoringView(AnymailCoreWebhookView):
 
     slug: str
     malformed: list[Unread]  # events that were set aside
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Without anymail's decorators: ``webhook`` has them, and they are made anew at each call."""
+        return View.dispatch(self, request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.malformed = []
@@ -84,14 +89,14 @@ class StoringView(AnymailCoreWebhookView):
 @non_atomic_requests
 def webhook(request: HttpRequest, esp: str) -> HttpResponseBase:
     """A provider's call. ``esp`` is its name as anymail's own URLs spell it."""
-    provider = PROVIDERS.get(esp)
-    if provider is None:
+    if esp not in PROVIDERS:
         raise Http404
-    if request.method == "POST" and (setting := missing_secret(esp)):
-        logger.error("webhook %s: refused, ANYMAIL has no %s", esp, setting)
+    missing, given = secrets(esp)
+    if missing and request.method == "POST":
+        logger.error("webhook %s: refused, ANYMAIL has no %s", esp, missing)
         return HttpResponse(status=403)
     try:
-        view = _view_class(esp)(**secrets(provider))
+        view = _view_class(esp)(**given)
     except Exception as error:  # noqa: BLE001 - a key that cannot be read, a package that is not installed
         return _cannot_work(esp, error)
     view.setup(request)

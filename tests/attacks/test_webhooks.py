@@ -220,6 +220,21 @@ def test_a_flood_of_bounces_for_nobodys_mail_stops_nobody_and_goes_with_the_raw_
     assert rows()[:3] == (0, 0, 0)
 
 
+@pytest.mark.attack(70)
+def test_of_events_about_nobodys_mail_only_so_many_an_hour_are_kept() -> None:
+    assert sendgrid(json.dumps([event(n) for n in range(10_000)])).send().status_code == 200
+    assert rows()[0] == 10_000
+    handed_over(1)
+    more = [event(n, sg_event_id=f"again{n}") for n in range(50)]
+    for _ in range(2):
+        assert sendgrid(json.dumps(more)).send().status_code == 200, "nobody is told that there is a cap"
+        assert rows()[:2] == (10_001, 10_001)
+    assert Email.objects.get().state == EmailState.BOUNCED, "what is about our own mail is stored all the same"
+    let_pass(timedelta(hours=1))
+    assert sendgrid(json.dumps(more)).send().status_code == 200
+    assert rows()[0] == 10_050
+
+
 @pytest.mark.attack(65)
 def test_a_browser_gets_nothing_at_the_door() -> None:
     for esp in ("postmark", "sendgrid"):

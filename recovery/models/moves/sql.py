@@ -52,7 +52,7 @@ def key(value: UUID) -> Any:
 
 def announce(states: Mapping[UUID, str]) -> None:
     """Tell the site, after the commit, where these emails are now."""
-    if states:
+    if states and email_changed_state.receivers:
         transaction.on_commit(partial(_tell, dict(states)), using=connection().alias, robust=True)
 
 
