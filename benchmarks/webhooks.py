@@ -6,7 +6,6 @@ came back, suppresses what is hard and writes the trail.
 """
 
 import base64
-import datetime as dt
 import gc
 import io
 import json
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import report, stage
+from benchmarks.webhook_site import signing
 
 GOALS = {
     # lane, the peer: how many times its rate, by database
@@ -36,7 +36,6 @@ KEEPS_OPEN = 0.8
 AUTH = "Basic " + base64.b64encode(b"user:password").decode()
 KINDS = ["delivered", "open", "click", "bounce", "deferred", "processed"]
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
-CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Mails:
     """What the provider says of the mails on record; every event is new."""
 
     def __init__(self, rows: int) -> None:
-        self.rows, self.random, self.key = rows, random.Random(5), _key()
+        self.rows, self.random, self.key = rows, random.Random(5), signing.key()
 
     def sendgrid(self, events: int) -> bytes:
         return json.dumps([self._event() for _ in range(events)]).encode()
@@ -93,7 +92,11 @@ class Mails:
                   "Message": json.dumps(message)}  # fmt: skip
         names = ("Message", "MessageId", "Timestamp", "TopicArn", "Type")
         text = "".join(f"{name}\n{notice[name]}\n" for name in names).encode()
-        proof = {"SignatureVersion": "1", "SigningCertURL": CERTIFICATE, "Signature": _signed(self.key, text)}
+        proof = {
+            "SignatureVersion": "1",
+            "SigningCertURL": signing.CERTIFICATE,
+            "Signature": signing.signed(self.key, text),
+        }
         return json.dumps(notice | proof).encode()
 
 
@@ -126,7 +129,7 @@ class Course:
         tracking.disconnect(dispatch_uid="recovery")  # anymail's own addresses are the peer's here
         self.mails, self.handler = Mails(rows), WSGIHandler()
         _fill(rows)
-        _know_certificate(self.mails.key)
+        signing.know(self.mails.key)
         self.lanes = {name: lane for name, lane in LANES.items() if lane.path != "/ses/" or settings.HAS_DJANGO_SES}
         self.times: dict[str, list[list[float]]] = defaultdict(list)
         self.counts: dict[str, Any] = {}
@@ -184,40 +187,6 @@ class Course:
         if not got[0].startswith("200"):
             raise RuntimeError(f"{path}: {got[0]}")
         return seconds
-
-
-def _key() -> Any:
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _signed(key: Any, text: bytes) -> str:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
-    return base64.b64encode(key.sign(text, padding.PKCS1v15(), hashes.SHA1())).decode()
-
-
-def _know_certificate(key: Any) -> None:
-    """As after its first, remembered, fetch: the one place where nobody goes to the network."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.x509.oid import NameOID
-    from django.conf import settings
-
-    from recovery.webhooks import topics
-
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.us-east-1.amazonaws.com")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    certificate = certificate.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=9))
-    made = certificate.sign(key, hashes.SHA256())
-    topics._public_key = lambda url: made.public_key()  # type: ignore[assignment]
-    if settings.HAS_DJANGO_SES:
-        from django_ses import utils
-
-        utils._CERT_CACHE[CERTIFICATE] = made
 
 
 def _fill(rows: int) -> None:

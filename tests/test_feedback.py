@@ -1,5 +1,6 @@
 """How a batch of reports becomes events and states: whose they are, what they cost, who is told."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -150,6 +151,28 @@ def test_a_batch_costs_at_most_six_statements_at_any_size(size: int) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert feedback.ingest(complaints).stored == 0
     assert sent(queries) == 1  # told again, it is free
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("kinds", [["complained"], ["delivered", "complained"]])
+def test_no_report_reads_the_whole_log(kinds: list[str]) -> None:
+    """Each finds its rows by an index, however many mails there are."""
+    (email,) = queued()
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        feedback.ingest([report(email, kind, raw="{}") for kind in kinds])
+    written = [(sql, params) for sql, params in asked if sql.startswith(("WITH", "INSERT", "UPDATE"))]
+    assert len(written) == 6
+    with connection.cursor() as cursor:
+        for sql, params in written:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            steps = [row[3] for row in cursor.fetchall()]
+            assert not [step for step in steps if re.match(r"SCAN (?:[a-z]|recovery_\w+)\b", step)], steps
 
 
 def test_the_first_to_know_of_reset_links_costs_two_more(settings: Any) -> None:

@@ -74,8 +74,11 @@ def insert_new(
 def update_each(model: type[Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Statement:
     """Give each row its own new values. The first name is the key, the others are set."""
     alias = router.db_for_write(model)
-    sql = _updating(alias, model, tuple(names), is_one=len(rows) == 1)
-    return Statement(sql, told(_makers(alias, model, tuple(names)), rows))
+    params = told(_makers(alias, model, tuple(names)), rows)
+    if len(rows) == 1:
+        key, *values = params
+        return Statement(_updating_one(alias, model, tuple(names)), [*values, key])
+    return Statement(_updating(alias, model, tuple(names)), params)
 
 
 @cache
@@ -92,14 +95,25 @@ def _inserting(alias: str, model: type[Model], names: tuple[str, ...], unique: s
 
 
 @cache
-def _updating(alias: str, model: type[Model], names: tuple[str, ...], *, is_one: bool) -> str:
+def _updating_one(alias: str, model: type[Model], names: tuple[str, ...]) -> str:
+    connection, fields = connections[alias], _fields(model, names)
+    quote, postgresql = connection.ops.quote_name, connection.vendor == "postgresql"
+    key, *values = [
+        f"{quote(str(field.column))} = %s" + (f"::{field.db_type(connection)}" if postgresql else "")
+        for field in fields
+    ]
+    return f"UPDATE {quote(model._meta.db_table)} SET {', '.join(values)} WHERE {key}"  # noqa: S608 - own names
+
+
+@cache
+def _updating(alias: str, model: type[Model], names: tuple[str, ...]) -> str:
     connection, fields = connections[alias], _fields(model, names)
     quote = connection.ops.quote_name
     table, (key, *columns) = quote(model._meta.db_table), [quote(str(field.column)) for field in fields]
     values = ", ".join(f"{column} = told.{column}" for column in columns)
     # Unfolded once, whatever plan the database makes of a table that it has no statistics of yet.
     once = "MATERIALIZED " if connection.vendor == "postgresql" else ""
-    rows = f"WITH told AS {once}(SELECT {unfold(connection, fields, is_one=is_one)})"
+    rows = f"WITH told AS {once}(SELECT {unfold(connection, fields)})"
     return f"{rows} UPDATE {table} SET {values} FROM told WHERE {table}.{key} = told.{key}"  # noqa: S608 - own names
 
 

@@ -268,7 +268,8 @@ def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is
 def _kept(table: str) -> str:
     """What is about mail of ours; of the rest so much an hour: whoever can post must not fill the database."""
     lately = f"SELECT 1 FROM {table} AS o WHERE o.email_id IS NULL AND o.recorded_at > {sql.later('-3600')}"
-    return f"(email_id IS NOT NULL OR (SELECT count(*) FROM ({lately} LIMIT {MOST_UNMATCHED}) AS o) < {MOST_UNMATCHED})"
+    number = f"SELECT count(*) FROM ({lately} LIMIT {MOST_UNMATCHED}) AS lately"
+    return f"(email_id IS NOT NULL OR ({number}) < {MOST_UNMATCHED})"
 
 
 def _among(kinds: frozenset[str], table: str) -> str:
