@@ -48,7 +48,7 @@ def test_it_is_confirmed_by_the_code_and_usable_after_the_wait(user: Any) -> Non
     assert BackupAddress.objects.get().state == BackupState.USABLE
     assert BackupAddress.objects.usable().count() == 1
     assert SPARE in client.get(BACKUPS).content.decode()
-    actions = AuditEvent.objects.order_by("occurred_at").values_list("action", flat=True)
+    actions = AuditEvent.objects.order_by("occurred_at", "id").values_list("action", flat=True)
     assert list(actions) == [Action.BACKUP_ADDED, Action.BACKUP_CONFIRMED]
 
 
@@ -121,8 +121,11 @@ def test_a_mail_whose_code_was_replaced_is_not_sent(user: Any) -> None:
     client = signed_in(user)
     page = client.post(BACKUPS, {"address": SPARE, "password": PASSWORD}).url
     added(client, SPARE)
-    states = Email.objects.filter(kind=EmailKind.BACKUP_CODE).order_by("queued_at").values_list("state", "reason")
-    assert list(states) == [(EmailState.CANCELLED, EmailReason.TOKEN_DEAD), (EmailState.HANDED_OVER, "")]
+    codes = Email.objects.filter(kind=EmailKind.BACKUP_CODE).order_by("queued_at", "id")
+    assert [(code.state, code.reason) for code in codes] == [
+        (EmailState.CANCELLED, EmailReason.TOKEN_DEAD),
+        (EmailState.HANDED_OVER, ""),
+    ]
     assert client.post(page, {"code": code_for(SPARE)}).url == BACKUPS
 
 

@@ -14,6 +14,7 @@ from tests.asking import ask, asked, browser, follow, links, recipients, set_pas
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass
 from tests.gates import CLOSED_BY, asks, let_a_minute_pass, mailed_before, mailed_often, unknown
+from tests.ladder import fails
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +77,12 @@ def while_no_mail_leaves() -> None:
     asks(UserFactory.create())
 
 
+def to_support() -> None:
+    asks(UserFactory.create())
+    fails(Email.objects.get())
+    assert AuditEvent.objects.filter(request_id=asked().pk, action=Action.CASE_OPENED).count() == 1
+
+
 def of(gate: Gate) -> Callable[[], None]:
     return lambda: asks(CLOSED_BY[gate][0]())
 
@@ -94,6 +101,7 @@ STORIES: dict[Outcome, Callable[[], None]] = {
     Outcome.EXPIRED: too_late,
     Outcome.COMPLETED: to_the_end,
     Outcome.LEVEL_BLOCKED: while_no_mail_leaves,
+    Outcome.ESCALATED: to_support,
 }
 
 
@@ -103,7 +111,7 @@ def test_every_outcome_comes_about_and_is_on_the_trail(outcome: Outcome) -> None
     request = asked()
     assert request.outcome == outcome
     words = {event.detail.get("outcome") for event in AuditEvent.objects.filter(request_id=request.pk)}
-    decided = Outcome.SENT if outcome == Outcome.COMPLETED else outcome
+    decided = Outcome.SENT if outcome in {Outcome.COMPLETED, Outcome.ESCALATED} else outcome
     assert decided in words
     assert (request.decided_at is None) == (outcome == Outcome.RECEIVED)
     if outcome not in {Outcome.RECEIVED, Outcome.EXPIRED}:

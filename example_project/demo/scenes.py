@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from example_project import seeds
-from example_project.demo.story import Moment, Story, StoryFailed, opened, sending, wait_for
+from example_project.demo.story import PATIENCE, Moment, Story, StoryFailed, opened, sending, wait_for
 from example_project.demo.visitor import Visitor
 from recovery import suppressions
 from recovery.accounts import key_of
@@ -65,7 +65,8 @@ class Scenes:
             return moments
         self.story.say(f"Support has a case: {case.get_reason_display()}.")
         again = self._link_by_staff(lewis, case)
-        self.story.set_password(visitor, self.story.stage.provider.ledger.wait_for(lewis.address, count=2)[-1])
+        mails = self.story.stage.provider.ledger.wait_for(lewis.address, count=2, seconds=PATIENCE)
+        self.story.set_password(visitor, mails[-1])
         wait_for(lambda: SupportCase.objects.filter(pk=case.pk, end=CaseEnd.COMPLETED).exists(), self.story.patience)
         case.refresh_from_db()
         again.refresh_from_db()
@@ -135,7 +136,7 @@ class Scenes:
         return visitor, request
 
     def _sent(self, request: ResetRequest) -> list[Moment]:
-        wait_for(lambda: _first_mail(request).handed_over_at, self.story.patience)
+        wait_for(lambda: _first_mail(request).handed_over_at, PATIENCE)  # no webhook has a part in it
         return sending(request, _first_mail(request))
 
     def _event(self, request: ResetRequest, kind: EventKind) -> Moment:

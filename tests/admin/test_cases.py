@@ -63,7 +63,7 @@ def test_a_case_is_assigned_noted_and_closed_each_on_the_trail(ada: Any) -> None
     assert said(posted(client, working(case, "close"), reason=REASON)) == ["success: The case is closed."]
     case.refresh_from_db()
     assert (case.end, case.end_reason) == (CaseEnd.STAFF, REASON)
-    trail = AuditEvent.objects.filter(action__startswith="case.").order_by("occurred_at")
+    trail = AuditEvent.objects.filter(action__startswith="case.").order_by("occurred_at", "id")
     assert [event.action for event in trail] == [
         Action.CASE_OPENED, Action.CASE_ASSIGNED, Action.CASE_ASSIGNED, Action.CASE_NOTED, Action.CASE_CLOSED
     ]  # fmt: skip

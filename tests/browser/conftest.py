@@ -140,7 +140,7 @@ def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
 
     def fresh(**options: Any) -> BrowserContext:
         contexts.append(chromium.new_context(locale="en-GB", **options))
-        contexts[-1].set_default_timeout(30_000)
+        contexts[-1].set_default_timeout(120_000)  # for a machine that stands still meanwhile; nobody waits for it else
         return contexts[-1]
 
     def opened(*, script: bool = True, **options: Any) -> Window:

@@ -48,7 +48,8 @@ class Receiver:
         return self.bodies
 
 
-def wait_until(question: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(question: Callable[[], object], seconds: float = 60) -> None:
+    """Asks again and again, for what nobody announces: that a try failed."""
     deadline = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < deadline, "it did not happen"

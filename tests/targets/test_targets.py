@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 
 from recovery import cases, sweep
 from recovery.cases import telling
@@ -119,9 +120,11 @@ saying_why = pytest.mark.parametrize("target", SAYING_WHY, indirect=True)
 @saying_why
 def test_a_pause_that_the_target_asks_for_is_kept_up_to_an_hour(target: Any) -> None:
     target.faults[:] = [429]
+    before = timezone.now() - timedelta(seconds=1)
     opened()
     [row] = CaseTelling.objects.all()
-    assert timedelta(seconds=110) < row.next_try_at - row.queued_at < timedelta(seconds=180)
+    assert before < row.next_try_at - timedelta(seconds=120) <= timezone.now()
+    CaseTelling.objects.update(next_try_at=timezone.now() + timedelta(seconds=120))  # however long this test takes
     sweep.sweep()
     assert len(target.asked) == 1
 
