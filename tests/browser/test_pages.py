@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
+from tests.ladder import fails, newest_reset
 
 
 def at_forgot(window: Window) -> None:
@@ -48,6 +49,24 @@ def at_set_password_with_errors(window: Window) -> None:
 def at_complete(window: Window) -> None:
     at_set_password(window)
     set_password(window)
+
+
+def at_complete_by_backup(window: Window) -> None:
+    user = get_user_model().objects.get(username="amelie")
+    long_ago = timezone.now() - timedelta(days=8)
+    BackupAddress.objects.create(
+        user_key=str(user.pk),
+        address="spare@example.net",
+        address_key="spare@example.net",
+        confirmed_at=long_ago,
+        code_until=long_ago,
+    )
+    ask(window)
+    newest_link()
+    fails(newest_reset())
+    window.open(newest_link())
+    set_password(window)
+    assert window.page.locator("[data-main-address-failed]").is_visible()
 
 
 def at_used(window: Window) -> None:
@@ -141,6 +160,7 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "set password": (at_set_password, "Choose a new password"),
     "set password, errors": (at_set_password_with_errors, "Choose a new password"),
     "complete": (at_complete, "Your new password is saved"),
+    "complete, by backup": (at_complete_by_backup, "Your new password is saved"),
     "used": (at_used, "This link was used already"),
     "replaced": (at_replaced, "There is a newer link"),
     "expired": (at_expired, "This link has expired"),
