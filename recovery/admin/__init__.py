@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from recovery.admin.audit import AuditEventAdmin
 from recovery.admin.backups import BackupAddressAdmin
+from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
@@ -15,6 +16,7 @@ from recovery.admin.users import UserRecoveryMixin
 from recovery.models import (
     AuditEvent,
     BackupAddress,
+    Bounce,
     Email,
     LevelSwitch,
     RawEvent,
@@ -27,6 +29,7 @@ from recovery.models import (
 __all__ = [
     "AuditEventAdmin",
     "BackupAddressAdmin",
+    "BounceAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
     "RawEventAdmin",
@@ -45,4 +48,5 @@ admin.site.register(LevelSwitch, LevelSwitchAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
 admin.site.register(Suppression, SuppressionAdmin)
+admin.site.register(Bounce, BounceAdmin)
 admin.site.register(RawEvent, RawEventAdmin)

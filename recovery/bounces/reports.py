@@ -20,7 +20,7 @@ NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure", "virus", "dismiss"}
 """Feedback types (RFC 5965, 6430, 6591) by which nobody complains."""
 
 _FIELD: Final = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$")
-_BEGINS: Final = re.compile(r"^\s*(?:Final-Recipient|Original-Recipient)\s*:", re.IGNORECASE | re.MULTILINE)
+_BEGINS: Final = re.compile(r"^[ \t]*(?:Final-Recipient|Original-Recipient)\s*:", re.IGNORECASE | re.MULTILINE)
 
 Fields = dict[str, str]
 

@@ -42,6 +42,9 @@ BY_CODE: Final[Mapping[int, BounceClass]] = {
 """521 and 556: this host, or the whole domain, takes no mail (RFC 7504). 4yz is soft, whatever it is. What is absent
 (550, 551, 553, 554) is said for everything."""
 
+PROTOCOL: Final = frozenset({500, 501, 502, 503, 504})
+"""Codes about the conversation: some servers say them of an unknown recipient or of spam, and then the text tells."""
+
 _STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY: Final = re.compile(r"(?<![\d.])[45]\d\d[ -]\(?#?([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE: Final = re.compile(r"(?<![\d.#-])([45][0-5]\d)(?=[ -]|$)(?![ -]+\d+ )")
