@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from recovery.bounces import classes, prose, reports
+from recovery.bounces import classes, prose, reports, statuses, texts
 from recovery.bounces.evidence import Classified, Evidence
 from recovery.bounces.parts import Parts, parted
 from recovery.bounces.reports import Told
@@ -62,9 +62,7 @@ _DELAYED: Final = re.compile(
     r"|delivery attempts will continue|warning only|advisory-only|do not need to resend",
     re.IGNORECASE,
 )
-_STAGE: Final = re.compile(
-    r"(in reply to (?:mail from|ehlo|helo))|in reply to end of data|>>> data\s+<<< 5", re.IGNORECASE
-)
+_AFTER_DATA: Final = re.compile(r"in reply to end of data|>>> data\s+<<< 5", re.IGNORECASE)
 _OUR_ID: Final = re.compile(
     r"^(?:Message-ID|X-Original-Message-ID)\s*:\s*<?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@", re.I | re.M
 )
@@ -185,11 +183,16 @@ def _judged(told: Told, parts: Parts) -> Failure | None:
     """By what was said of this recipient; where that does not say why, by what else was said to people."""
     said = "\n".join(parts.said)
     own = next((text for name, text in prose.failures(said, ours=(), hints=[told.recipient]) if name), "")
-    reply = told.text
-    if reply and (stage := _STAGE.search(own or said)):  # a report has no field for what the server replied to
-        reply += f" (in reply to {'MAIL FROM' if stage[1] else 'end of DATA'} command)"
+    stage = ""  # a report has no field for what the server replied to
+    if texts.before_recipient(own or said):
+        stage = " (in reply to MAIL FROM command)"
+    elif _AFTER_DATA.search(own or said):
+        stage = " (in reply to end of DATA command)"
+    reply = told.text and told.text + stage
+    quoted = "" if told.by_report else statuses.first_reply(told.text)
     best: Failure | None = None
-    for text in dict.fromkeys([reply, f"{reply} {own}".strip(), f"{reply} {said[:3000]}".strip()]):
+    tried = [*([quoted + stage] if quoted else []), reply, f"{reply} {own}".strip(), f"{reply} {said[:3000]}".strip()]
+    for text in dict.fromkeys(tried):
         evidence = Evidence(esp=SOURCE, kind=told.kind, recipient=told.recipient, status=told.status, text=text)
         classified = classes.classify(evidence)
         if classified is None:

@@ -62,7 +62,9 @@ def _collect(part: Message, parts: Parts, depth: int) -> None:
         if kind == "text/html":
             text = _seen(text[:LONGEST_HTML])
         head, tail = prose.cut(text)
-        (parts.reported if reports.has_recipients(head) else parts.said).append(head)
+        parts.said.append(head[: reports.beginning(head)])
+        if reports.has_recipients(head):
+            parts.reported.append(head)
         parts.returned.append(tail)
 
 

@@ -47,6 +47,9 @@ PROTOCOL: Final = frozenset({500, 501, 502, 503, 504})
 
 _STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY: Final = re.compile(r"(?<![\d.])[45]\d\d[ -]\(?#?([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_QUOTED: Final = re.compile(
+    r"(?<![\d.#-])[45][0-5]\d[ -](?!\d+ ).{1,500}?(?= (?:<<<|>>>)|(?<![\d.#-])[245][0-5]\d[ -]|$)", re.DOTALL
+)
 _CODE: Final = re.compile(r"(?<![\d.#-])([45][0-5]\d)(?=[ -]|$)(?![ -]+\d+ )")
 
 
@@ -97,3 +100,9 @@ def code_in(text: str) -> int:
     """The SMTP reply code that a text names, or 0."""
     found = _CODE.search(text[:4000])
     return int(found[1]) if found else 0
+
+
+def first_reply(text: str) -> str:
+    """The first SMTP reply that a text quotes, or "". What else stands there says less, or speaks of something else."""
+    found = _QUOTED.search(text[:4000])
+    return found[0].strip() if found else ""

@@ -79,7 +79,7 @@ RULES: Final = (
         r"relay(?:ing)?\b[^.]{0,30}\b(?:denied|prohibited|not (?:permitted|allowed)|access)|open relay|rcpthosts",
         r"(?:unable|not|cannot|won't|refuse\w*) (?:to )?relay",
         r"\bspf\b|\bdkim\b|\bdmarc\b|sender policy|authentication (?:required|failed|is required)",
-        r"backscatter|valid from\b|from: ?domain|rdns record|sender address",
+        r"recipient preferences|backscatter|valid from\b|from: ?domain|rdns record|sender address",
         r"(?:absender|expéditeur|remitente|mittente|afzender|отправител)\w*[^.]{0,60}"
         r"(?:unbekannt|abgelehnt|inconnu|refus|rechaz|rifiut|geweigerd|отклон)",
         r"unauthenticated|must (?:be )?authenticate|not authenticated|forged|spoof|helo",
@@ -100,7 +100,7 @@ RULES: Final = (
         SOFT,
         r"try (?:again|later)|again later|temporar|gr[ae]y-?list|throttl|rate limit|too (?:many|fast)\b|too much mail",
         r"deferred|delayed|defer\b|service (?:\S+ ){0,2}(?:unavailable|not available)|try (?:re)?sending",
-        r"server (?:\S+ )?(?:busy|unavailable)|unavailable or busy",
+        r"server (?:\S+ )?(?:busy|unavailable)|unavailable or busy|envelope expired",
         r"(?:retry|queue|delivery|message|maximum)\W+(?:\S+ ){0,3}(?:timed? ?out|timeout|(?:time )?expired|lifetime)",
         r"(?<!further )(?<!no more )(?:retry|delivery|maximum)\W+(?:\S+ ){0,3}attempts",
         r"delivery failed \d+ attempts|aborted after",

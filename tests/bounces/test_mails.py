@@ -193,6 +193,25 @@ def test_a_subject_in_raw_bytes_and_one_of_another_language_announce_a_bounce() 
         assert [meant for _, meant, _ in found(coded)] == [meant for _, meant, _ in found(raw)] == [SOFT], subject
 
 
+def test_the_first_reply_that_is_quoted_counts_before_what_stands_around_it() -> None:
+    transcript = f">>> RCPT To:<{PERSON}>\n<<< 550 <{PERSON}>, User Unknown\n421 mx.example... Deferred: timed out"
+    assert found(plain(transcript)) == [(PERSON, HARD, "smtp:550+text:unknown_recipient")]
+    boilerplate = f"<{PERSON}>: 550 No\nIt was a temporary error."
+    assert found(plain(boilerplate)) == [(PERSON, SOFT, "smtp:550+text:not_for_now")]
+
+
+def test_what_a_gateway_adds_below_does_not_speak_against_a_report() -> None:
+    footer = f"{PERSON}\n____\nThis mail has been scanned for viruses and spam."
+    assert found(report(said=footer)) == [(PERSON, HARD, "enhanced:5.1.1")]
+
+
+def test_what_stands_before_a_report_in_the_same_text_is_said_to_people() -> None:
+    text = (
+        f"<{PERSON}>\n\nmail.local: unknown user: reader\n\nReporting-MTA: dns; mx.example\n\n{group(status='5.5.0')}"
+    )
+    assert found(plain(text)) == [(PERSON, HARD, "enhanced:5.5.0+text:unknown_recipient")]
+
+
 def test_a_refusal_of_the_sender_is_seen_in_what_is_said_to_people() -> None:
     said = f"<{PERSON}>: host mx.example[192.0.2.7] said: 550 5.1.1 no such domain (in reply to MAIL FROM command)"
     raw = report(group(Diagnostic_Code="smtp; 550 5.1.1 no such domain"), said=said)
