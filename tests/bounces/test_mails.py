@@ -185,6 +185,12 @@ def test_exims_own_header_names_the_recipients() -> None:
     assert [recipient for recipient, _, _ in found(raw)] == [PERSON]
 
 
+def test_a_phone_companys_gateway_is_known_by_its_sender() -> None:
+    text = f"Error: Invalid user address\n\n550 - no such user here\n\n  RCPT TO: {PERSON}\n"
+    raw = plain(text, sender="post_master@sms.example", subject="Re:Your new password")
+    assert found(raw) == [(PERSON, HARD, "smtp:550+text:unknown_recipient")]
+
+
 def test_a_subject_in_raw_bytes_and_one_of_another_language_announce_a_bounce() -> None:
     text = f"Could not be delivered to: <{PERSON}>\nAs their mailbox is full."
     for subject in ("メールエラー通知", "Nicht zustellbar: Ihr Passwort", "Mancata consegna"):
