@@ -48,6 +48,10 @@ class BounceColumns(Columns):
     def email_link(self, row: Bounce) -> Any:
         return self.page("email", row.email.pk, row.email.get_kind_display()) if row.email else "–"
 
+    @admin.display(description=_("rule"))
+    def rule(self, row: Bounce) -> str:
+        return row.rule
+
     @admin.display(description=_("evidence"))
     def evidence(self, row: Bounce) -> str:
         return self.viewer.text(row.evidence) or "–"
@@ -62,9 +66,9 @@ class BounceAdmin(ReadOnlyAdmin):
     """List and page of bounces."""
 
     columns = BounceColumns
-    listed = ("occurred_at", "state", "recipient", "account", "email_link")
-    further = ("evidence", "stopped")
-    as_stored = ("rule", "status", "esp", "recorded_at")
+    listed = ("occurred_at", "state", "recipient", "account", "rule", "evidence")
+    further = ("email_link", "stopped")
+    as_stored = ("status", "esp", "recorded_at")
     list_filter = ("bounce_class", AccountFilter)
     list_select_related = ("email",)
     ordering = ("-id",)  # by when it was recorded, of which its key begins

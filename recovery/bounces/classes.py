@@ -2,7 +2,7 @@
 
 The first that says something decides, and names its rule. Codes that servers use for everything have the text read
 before the provider's words: "550" and a sentence say more than one word for both. What nothing explains stays
-undetermined.
+undetermined. Hard is only what nothing contradicts: relays make 5.1.1 of every 550, and some servers too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,12 @@ from recovery.reasons import EXCUSED_RULE, BounceClass, EventKind
 FAILURES: Final = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED, EventKind.DEFERRED})
 AFTER: Final = timedelta(hours=24)
 """How long a failure that is excused once must last to be excused no more."""
+
+
+_SPEAKS_AGAINST: Final = frozenset({"mailbox_full", "too_big", "refused_for_us"})
+"""Text rules for which a code that means a dead address is not believed."""
+_SPEAKS_AGAINST_A_RELAY: Final = _SPEAKS_AGAINST | {"disabled", "not_for_now"}
+"""The same for a code that no server said: what passed the mail on made it of a bare reply."""
 
 
 class Verdict(NamedTuple):
@@ -44,9 +50,24 @@ def _judged(evidence: Evidence) -> Verdict | None:
         # "Unknown" is anymail's word where a provider's own may say more.
         return next(_by_words(evidence), None) if evidence.kind == EventKind.UNKNOWN else None
     verdict = next(_verdicts(evidence), Verdict(BounceClass.UNDETERMINED, "none"))
+    if verdict.bounce_class == BounceClass.HARD:
+        verdict = _unless_contradicted(evidence, verdict)
     if evidence.kind == EventKind.DEFERRED and verdict.bounce_class in (BounceClass.HARD, BounceClass.UNDETERMINED):
         return Verdict(BounceClass.SOFT, "kind:deferred")
     return verdict
+
+
+def _unless_contradicted(evidence: Evidence, hard: Verdict) -> Verdict:
+    """What else was said, where it shows that it is not the address: who was refused before the recipient was named,
+    or a reason of another kind beside a code. A text that speaks of the recipient, too, is left as it is."""
+    if texts.before_recipient(evidence.text):
+        return Verdict(BounceClass.POLICY, f"{hard.rule}+before_recipient")
+    said = texts.rule_for(evidence.text)
+    by_relay = hard.rule == f"enhanced:{evidence.status}" and evidence.status not in evidence.text
+    against = _SPEAKS_AGAINST_A_RELAY if by_relay else _SPEAKS_AGAINST
+    if said is None or said.name not in against or texts.of_recipient(evidence.text):
+        return hard
+    return Verdict(said.bounce_class, f"{hard.rule}+text:{said.name}")
 
 
 def _verdicts(evidence: Evidence) -> Iterator[Verdict]:
@@ -54,12 +75,14 @@ def _verdicts(evidence: Evidence) -> Iterator[Verdict]:
     status = _status(evidence)
     if by_status := statuses.of_status(status):
         yield Verdict(by_status, f"enhanced:{status}")
-    if statuses.asks_for_text(status) and (said := texts.rule_for(evidence.text)):
+    said = texts.rule_for(evidence.text)
+    if statuses.asks_for_text(status) and said:
         yield Verdict(said.bounce_class, f"enhanced:{status}+text:{said.name}")
     code = evidence.code or statuses.code_in(evidence.text)
+    if code in statuses.PROTOCOL and said:
+        yield Verdict(said.bounce_class, f"smtp:{code}+text:{said.name}")
     if by_code := statuses.of_code(code):
         yield Verdict(by_code, f"smtp:{code}")
-    said = texts.rule_for(evidence.text)
     if said and (status or code):
         yield Verdict(said.bounce_class, f"{f'enhanced:{status}' if status else f'smtp:{code}'}+text:{said.name}")
     if by_vague := statuses.vague(status):

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from importlib import import_module
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from recovery.bounces import classes, prose, reports
+from recovery.bounces import classes, prose, reports, statuses, texts
 from recovery.bounces.evidence import Classified, Evidence
 from recovery.bounces.parts import Parts, parted
 from recovery.bounces.reports import Told
@@ -29,11 +30,13 @@ logger = logging.getLogger(__name__)
 LARGEST: Final = 50_000_000
 """Bytes past which a mail is not read at all."""
 READ: Final = 2_000_000  # bytes that are looked at: reports come before the mail that they return
+MOST_BORDERS: Final = 1000  # lines that may begin a part; what comes behind is the mail that comes back, or an attack
+LONGEST_HEADER: Final = 2000
 SOURCE: Final = "mail"
 """What stands for the provider."""
 
 _DAEMON: Final = re.compile(
-    r"mailer.?daemon|postmaster|mail.{0,3}(?:delivery|admin|system|service)|delivery.{0,3}(?:sub.?)?(?:system|service|agent)"
+    r"mailer.?daemon|postmaster|mail.{0,3}(?:delivery|admin|system|service)|post_master|delivery.{0,3}(?:sub.?)?(?:system|service|agent)"
     r"|system.{0,3}administrator|internet mail|\bndr@|mail_?er\b|\bmta\b|smtp_mail|daemon|bounce|mmdf|listserv|maild",
     re.IGNORECASE,
 )
@@ -43,7 +46,10 @@ _SUBJECT: Final = re.compile(
     r"|fail\w*.{0,20}(?:mail|notice|deliver|message|send)"
     r"|(?:mail|message|e-?mail).{0,20}(?:error|fail|reject|return|delay|block|bounce)"
     r"|return(?:ed|ing).{0,20}(?:mail|message|to sender)|could ?n.t (?:be )?(?:send|sent|deliver)"
-    r"|reject|bounce|mail system error|user unknown|unzustellbar|delayed",
+    r"|reject|bounce|mail system error|user unknown|delayed"
+    r"|unzustellbar|nicht zustellbar|onbestelbaar|non remis|échec|no (?:se )?(?:pud[oe]|puede|ha podido) entregar"
+    r"|no entregad|n[ãa]o entregue|non recapitat|mancata consegna|недоставлен|не доставлен"
+    r"|メールエラー通知|配信不能|配信できません|退信|投递失败",
     re.IGNORECASE,
 )
 _AUTO_REPLY: Final = re.compile(
@@ -94,22 +100,33 @@ def read(raw: bytes) -> Letter:
         raise TooBig
     fingerprint = hashlib.sha256(raw).hexdigest()
     try:
-        message = email.message_from_bytes(raw[:READ])
-        parts = parted(message)
-        told = list(_told(message, parts))
+        return _read(fingerprint, email.message_from_bytes(_beginning(raw)))
     except Exception as error:  # noqa: BLE001 - the standard library's parser, on bytes of strangers
         logger.warning("bounce mail %.12s could not be read (%s)", fingerprint, type(error).__name__)
         return Letter(fingerprint=fingerprint)
-    returned = "\n".join(parts.returned)
-    our_id = _OUR_ID.search(returned)
-    failures = [found for one in told if (found := _judged(one, parts))]
+
+
+def _read(fingerprint: str, message: Message) -> Letter:
+    parts = parted(message)
+    told = list(islice(_told(message, parts), prose.MOST))
+    our_id = _OUR_ID.search("\n".join(parts.returned))
     return Letter(
         fingerprint=fingerprint,
         sent_to=_sent_to(message),
         sent_at=_date(message),
         returned_id=UUID(our_id[1]) if our_id else None,
-        failures=failures,
+        failures=[found for one in told if (found := _judged(one, parts))],
     )
+
+
+def _beginning(raw: bytes) -> bytes:
+    """As much as is looked at: the standard library's parser makes an object of every part."""
+    head, end = raw[:READ], -1
+    for _border in range(MOST_BORDERS):
+        end = head.find(b"\n--", end + 1)
+        if end < 0:
+            return head
+    return head[:end]
 
 
 def _told(message: Message, parts: Parts) -> Iterator[Told]:
@@ -166,11 +183,16 @@ def _judged(told: Told, parts: Parts) -> Failure | None:
     """By what was said of this recipient; where that does not say why, by what else was said to people."""
     said = "\n".join(parts.said)
     own = next((text for name, text in prose.failures(said, ours=(), hints=[told.recipient]) if name), "")
-    reply = told.text
-    if reply and _AFTER_DATA.search(own or said):
-        reply += " (in reply to end of DATA command)"  # a report has no field for what the server replied to
+    stage = ""  # a report has no field for what the server replied to
+    if texts.before_recipient(own or said):
+        stage = " (in reply to MAIL FROM command)"
+    elif _AFTER_DATA.search(own or said):
+        stage = " (in reply to end of DATA command)"
+    reply = told.text and told.text + stage
+    quoted = "" if told.by_report else statuses.first_reply(told.text)
     best: Failure | None = None
-    for text in dict.fromkeys([reply, f"{reply} {own}".strip(), f"{reply} {said[:3000]}".strip()]):
+    tried = [*([quoted + stage] if quoted else []), reply, f"{reply} {own}".strip(), f"{reply} {said[:3000]}".strip()]
+    for text in dict.fromkeys(tried):
         evidence = Evidence(esp=SOURCE, kind=told.kind, recipient=told.recipient, status=told.status, text=text)
         classified = classes.classify(evidence)
         if classified is None:
@@ -217,10 +239,13 @@ def _by_flufl(message: Message, said: str) -> Iterator[Told]:
 
 
 def _header(message: Message, name: str) -> str:
+    """A header as it is meant; also where it has raw bytes, which only UTF-8 has a right to."""
+    raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    text = str(raw)[:LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        return str(email.header.make_header(email.header.decode_header(str(message.get(name, "")))))
+        return str(email.header.make_header(email.header.decode_header(text)))
     except Exception:  # noqa: BLE001 - the standard library's decoder, on bytes of strangers
-        return str(message.get(name, ""))
+        return text
 
 
 def _addressed(fields: re.Pattern[str], parts: Parts) -> list[str]:
@@ -239,7 +264,7 @@ def _ours(message: Message, parts: Parts) -> set[str]:
 def _sent_to(message: Message) -> list[str]:
     """The addresses that the bounce itself came to: one of them is the return path of our mail."""
     names = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-RcptTo")
-    values = [str(value) for name in names for value in message.get_all(name, [])]
+    values = [str(value)[:LONGEST_HEADER] for name in names for value in message.get_all(name, [])]
     return list(dict.fromkeys(address for _, address in getaddresses(values) if "@" in address))
 
 

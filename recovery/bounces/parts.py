@@ -14,9 +14,11 @@ from recovery.bounces import prose, reports
 MOST_PARTS: Final = 200
 DEEPEST: Final = 10
 
-_TAG: Final = re.compile(
-    r"<(?:style|script|head)\b.*?</(?:style|script|head)>|<[^>@]{0,500}>", re.IGNORECASE | re.DOTALL
-)
+LONGEST_TYPE: Final = 2000
+LONGEST_HTML: Final = 200_000  # characters
+
+_TAG: Final = re.compile(r"<[^<>@]{0,500}>")
+_HIDDEN: Final = re.compile(r"<(style|script|head)\b", re.IGNORECASE)
 _BREAK: Final = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table)\b[^>]{0,200}>", re.IGNORECASE)
 
 
@@ -37,6 +39,8 @@ def parted(message: Message) -> Parts:
 
 
 def _collect(part: Message, parts: Parts, depth: int) -> None:
+    if len(str(part.get("Content-Type", ""))) > LONGEST_TYPE:
+        del part["Content-Type"]  # its parameters are read in quadratic time
     kind = part.get_content_type()
     many = part.get_payload()
     if kind in ("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers") and depth:
@@ -56,10 +60,30 @@ def _collect(part: Message, parts: Parts, depth: int) -> None:
     else:
         text = _text(part)
         if kind == "text/html":
-            text = html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))
+            text = _seen(text[:LONGEST_HTML])
         head, tail = prose.cut(text)
-        (parts.reported if reports.has_recipients(head) else parts.said).append(head)
+        parts.said.append(head[: reports.beginning(head)])
+        if reports.has_recipients(head):
+            parts.reported.append(head)
         parts.returned.append(tail)
+
+
+def _seen(text: str) -> str:
+    """What a person would see of HTML. Every step is linear: an element that never ends is looked for once."""
+    low, kept, at = text.lower(), list[str](), 0
+    endless = set[str]()
+    for opening in _HIDDEN.finditer(text):
+        name = opening[1].lower()
+        if opening.start() < at or name in endless:
+            continue
+        ends = low.find(f"</{name}", opening.end())
+        if ends < 0:
+            endless.add(name)
+            continue
+        kept.append(text[at : opening.start()])
+        at = ends
+    kept.append(text[at:])
+    return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", "".join(kept))))
 
 
 def _whole(part: Message) -> str:

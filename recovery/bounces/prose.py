@@ -14,7 +14,7 @@ from recovery.bounces.reports import ADDRESS
 LONGEST: Final = 20_000  # characters that are read
 MOST: Final = 50  # recipients of one mail
 _RETURNED: Final = re.compile(
-    r"^[ \t>*#=_-]*(?:"
+    r"^[ \t>*#=_-]{0,80}(?:"
     r"(?:this|here|below|above|the following) (?:this line |text |line |next line )?(?:is|are) (?:a|the) "
     r"(?:full |exact )?cop(?:y|ies)\b.*"
     r"|(?:below|next).{0,20} line.{0,20} (?:is|are) (?:a|the)\b.*"

@@ -20,7 +20,7 @@ NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure", "virus", "dismiss"}
 """Feedback types (RFC 5965, 6430, 6591) by which nobody complains."""
 
 _FIELD: Final = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$")
-_BEGINS: Final = re.compile(r"^\s*(?:Final-Recipient|Original-Recipient)\s*:", re.IGNORECASE | re.MULTILINE)
+_BEGINS: Final = re.compile(r"^[ \t]*(?:Final-Recipient|Original-Recipient)\s*:", re.IGNORECASE | re.MULTILINE)
 
 Fields = dict[str, str]
 
@@ -34,11 +34,18 @@ class Told:
     final: str = ""
     status: str = ""
     text: str = ""
+    by_report: bool = False
 
 
 def has_recipients(text: str) -> bool:
     """Whether a text holds blocks of a delivery report, whatever its part is called."""
     return bool(_BEGINS.search(text))
+
+
+def beginning(text: str) -> int:
+    """Where the first of those blocks begins; what stands before it is said to people."""
+    found = _BEGINS.search(text)
+    return found.start() if found else len(text)
 
 
 def told_in(text: str) -> Iterator[Told]:
@@ -57,6 +64,7 @@ def told_in(text: str) -> Iterator[Told]:
                 recipient=original or recipient,
                 final=recipient if original.lower() != recipient.lower() else "",
                 status=status,
+                by_report=True,
                 text=_without_type(fields.get("diagnostic-code", "")) or fields.get("status", "").partition(" ")[2],
             )
 

@@ -39,8 +39,14 @@ BY_CODE: Final[Mapping[int, BounceClass]] = {
 """521 and 556: this host, or the whole domain, takes no mail (RFC 7504). 4yz is soft, whatever it is. What is absent
 (550, 551, 553, 554) is said for everything."""
 
+PROTOCOL: Final = frozenset({500, 501, 502, 503, 504})
+"""Codes about the conversation: some servers say them of an unknown recipient or of spam, and then the text tells."""
+
 _STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY: Final = re.compile(r"(?<![\d.])[45]\d\d[ -]\(?#?([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_QUOTED: Final = re.compile(
+    r"(?<![\d.#-])[45][0-5]\d[ -](?!\d+ ).{1,500}?(?= (?:<<<|>>>)|(?<![\d.#-])[245][0-5]\d[ -]|$)", re.DOTALL
+)
 _CODE: Final = re.compile(r"(?<![\d.#-])([45][0-5]\d)(?=[ -]|$)(?![ -]+\d+ )")
 
 
@@ -91,3 +97,9 @@ def code_in(text: str) -> int:
     """The SMTP reply code that a text names, or 0."""
     found = _CODE.search(text[:4000])
     return int(found[1]) if found else 0
+
+
+def first_reply(text: str) -> str:
+    """The first SMTP reply that a text quotes, or "". What else stands there says less, or speaks of something else."""
+    found = _QUOTED.search(text[:4000])
+    return found[0].strip() if found else ""

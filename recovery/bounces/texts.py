@@ -22,7 +22,7 @@ _KIND: Final = r"(?:local |final |virtual |destination |delivery |e-?mail |mail 
 _NOT_KNOWN: Final = (
     r"(?:unknown|not (?:be )?(?:found|known|valid|recogni[sz]ed|listed|exist|defined|local|here|a (?:valid|known))"
     r"|invalid|non-?existent|unrecogni[sz]ed|incorrect|undeliverable|(?:does|did|do)(?: not|n['’]?t) exist"
-    r"|could(?: not|n['’]t) be found|wasn['’]t found|mistyped|misspelled)"
+    r"|could(?: not|n['’]t) be found|wasn['’]t found|mistyped|misspelled|not present|not an? active)"
 )
 
 
@@ -53,7 +53,10 @@ RULES: Final = (
         r"insufficient system storage|space not enough|mail ?folder is full",
         r"\bfull (?:mail|in)box|\b(?:mail|in)box (?:\S+ )?(?:(?:was|is|size) )?(?:too |over)?full",
         r"(?:mail ?box|account|message store) (?:\S+ )?(?:has )?(?:exceeded|reached|size limit exceeded|too large)",
-        r"size limit of (?:the )?mail ?box",
+        r"size limit of (?:the )?mail ?box|too many (?:messages|mails) on",
+        r"(?:postfach|speicher\w*|mailbox|postvak)\b[^.]{0,40}\b(?:voll|vol|überschritten|erschöpft)\b",
+        r"bo[iî]te\b[^.]{0,40}\bpleine|quota d\S+ |casella[^.]{0,40}\bpiena|buz[oó]n[^.]{0,40}\bllen[oa]",
+        r"caixa[^.]{0,40}\b(?:cheia|lotada)|переполнен|容量|一杯|いっぱい|已满|已滿|空间不足|空間不足",
         example="550 5.0.0 <userx@example.com>: User account is overquota",
     ),
     _rule(
@@ -63,6 +66,7 @@ RULES: Final = (
         r"(?:message|mail|size)\W+(?:\S+ ){0,6}exceeds?\b[^.]{0,40}(?:size|maximum|limit)",
         r"(?:exceed\w*|larger than|over)\W+(?:\S+ ){0,4}(?:maximum|fixed|incoming|max) (?:\S+ )?(?:message|size)",
         r"(?:exceed\w*|larger than|over)\W+(?:\S+ ){0,4}(?:message size|size limit)",
+        r"(?:message|mail) size (?:limit )?exceeded",
         example="550 Message size exceeds fixed maximum message size",
     ),
     _rule(
@@ -75,6 +79,9 @@ RULES: Final = (
         r"relay(?:ing)?\b[^.]{0,30}\b(?:denied|prohibited|not (?:permitted|allowed)|access)|open relay|rcpthosts",
         r"(?:unable|not|cannot|won't|refuse\w*) (?:to )?relay",
         r"\bspf\b|\bdkim\b|\bdmarc\b|sender policy|authentication (?:required|failed|is required)",
+        r"recipient preferences|backscatter|valid from\b|from: ?domain|rdns record|sender address",
+        r"(?:absender|expéditeur|remitente|mittente|afzender|отправител)\w*[^.]{0,60}"
+        r"(?:unbekannt|abgelehnt|inconnu|refus|rechaz|rifiut|geweigerd|отклон)",
         r"unauthenticated|must (?:be )?authenticate|not authenticated|forged|spoof|helo",
         r"ptr record|reverse (?:dns|lookup|host)|rdns|find your (?:reverse )?host",
         r"sender (?:\S+ ){0,3}(?:rejected|denied|refused|invalid|verify failed|unknown|not allowed)",
@@ -93,13 +100,15 @@ RULES: Final = (
         SOFT,
         r"try (?:again|later)|again later|temporar|gr[ae]y-?list|throttl|rate limit|too (?:many|fast)\b|too much mail",
         r"deferred|delayed|defer\b|service (?:\S+ ){0,2}(?:unavailable|not available)|try (?:re)?sending",
-        r"server (?:\S+ )?(?:busy|unavailable)|unavailable or busy",
+        r"server (?:\S+ )?(?:busy|unavailable)|unavailable or busy|envelope expired",
         r"(?:retry|queue|delivery|message|maximum)\W+(?:\S+ ){0,3}(?:timed? ?out|timeout|(?:time )?expired|lifetime)",
-        r"(?:retry|delivery|maximum)\W+(?:\S+ ){0,3}attempts|delivery failed \d+ attempts|aborted after",
+        r"(?<!further )(?<!no more )(?:retry|delivery|maximum)\W+(?:\S+ ){0,3}attempts",
+        r"delivery failed \d+ attempts|aborted after",
         r"in (?:the )?queue (?:\S+ )?too long|queue too long|not been collected|no longer be tried",
         r"(?:not|been|un)\w* deliver\w* (?:\S+ ){0,6}(?:after|for|within|in) \d+",
         r"connect(?:ion)?\b[^.]{0,40}(?:refused|timed? ?out|reset|fail\w*|lost|dropped|closed|unreachable)",
         r"(?:unable|wasn't able|cannot|can't|could ?n[o']t|failed) (?:to )?(?:connect|establish|contact|reach host)",
+        r"not accept our requests to connect",
         r"no route to host|unreachable|lost connection|no answer from|not respond|timed out|timeout|network error",
         r"failing for a long time|lookup (?:failed|did not complete)",
         r"loop(?:s|ed|ing)?\b|hop count|too many hops|misconfigur|server failure|servfail|out of memory",
@@ -151,15 +160,19 @@ RULES: Final = (
         r"(?:does|do)(?: not|n['’]?t) (?:seem to )?(?:exist|have an?(?: \S+){0,3} (?:account|mailbox|address|email))",
         r"not (?:a )?(?:known|valid|existing|current|local) (?:\w+ )?(?:user|recipient|mailbox|account|address)",
         r"no (?:mailbox|account|such|user|recipient|person)s? (?:here|by that|with that|found|for|matching)",
-        r"no valid recipients?",
+        r"no valid recipients?|(?:no|any)(?: ?one| mail box\b.{0,20}) (?:at|for) this|bad[-_ ]?(?:recipient|rcpt)",
+        r"not in my valid ?rcpt|archived recipient|#?5\.1\.0 (?:- )?address rejected",
         r"no (?:mailbox|account|user|recipient|person)s? (?:named|at|of|is|there|name)|no mailbox|not our customer",
         r"not listed in|not in (?:the |our )?(?:\w+ )?(?:directory|address book)|not (?:known|found) (?:at|in|here)",
         r"mailbox (?:\S+ )?(?:is )?(?:unavailable|not available|not local)|addressee unknown|does not have a final",
         r"(?:recip(?:ient)?|rcpt(?: \S+)?) ?not ?found",
         r"nosuchuser|user unknown|unknown user|ambiguous recipient|did not (?:exactly )?match|find a gateway",
         r"recipient address rejected: access denied|access denied\. as\(201806281\)|not allowed to receive",
-        r"n'existe pas|inconnue?\b|unbekannt|existiert nicht|no existe|n[ãa]o existe|desconocid|sconosciut|inesistente",
-        r"не ?найден|не существует|нет такого|不存在",
+        r"unbekannt|existiert nicht|nicht (?:gefunden|bekannt|vorhanden)|kein(?:e[nr])? (?:solche\w* )?benutzer",
+        r"n['’]existe pas|inconnue?\b|introuvable|destinataires? invalide|onbekend|bestaat niet|niet gevonden",
+        r"no existe|desconocid|no encontrad|n[ãa]o existe|desconhecid|inexistente|n[ãa]o encontrad",
+        r"sconosciut|inesistente|non (?:esiste|trovat)|nessun utente|nie istnieje|nieznan[ya]",
+        r"не ?найден|не существует|нет такого|неизвестн|見つかりません|存在しません|不存在|无此用户|查无此",
         example="550 5.0.0 <userx@example.com>: Recipient address rejected: User unknown in local recipient table",
     ),
     _rule(
@@ -169,6 +182,26 @@ RULES: Final = (
         example="554 5.0.0 <userx@example.com>: Recipient rejected",
     ),
 )
+
+
+_OF_RECIPIENT: Final = tuple(rule for rule in RULES if rule.name in {"domain_unknown", "gone", "unknown_recipient"})
+_BEFORE_RECIPIENT: Final = re.compile(
+    r"(?:after|in reply to|in response to|response to|reply to) (?:the )?(?:ehlo|helo|mail from|starttls)\b"
+    r"|>>> ?(?:ehlo|helo|mail from)\b[^>]{0,100}>?[^<>]{0,40}<<< ?[45]\d\d"
+)
+"""Where in the conversation the server refused; the recipient has not been named there yet."""
+
+
+def before_recipient(text: str) -> bool:
+    """Whether a text tells that the server refused before it heard of any recipient: then it means the sender."""
+    return bool(_BEFORE_RECIPIENT.search(text[:LONGEST].lower()))
+
+
+@lru_cache(maxsize=1024)
+def of_recipient(text: str) -> bool:
+    """Whether a text says of the recipient or its domain that there is none, whatever else it says."""
+    low = text[:LONGEST].lower()
+    return any(rule.phrases.search(low) for rule in _OF_RECIPIENT)
 
 
 @lru_cache(maxsize=1024)

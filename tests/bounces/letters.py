@@ -1,9 +1,11 @@
-"""Bounce mails as servers write them."""
+"""Bounce mails as servers write them, and what we find in one."""
 
 from email.message import EmailMessage
 from email.utils import format_datetime
 
 from django.utils import timezone
+
+from recovery.bounces import mails
 
 PERSON = "reader@library.example"
 OURS = "accounts@library.example"
@@ -77,3 +79,12 @@ def plain(
         message[name.replace("_", "-")] = value
     message.set_content(text)
     return message.as_bytes()
+
+
+Found = list[tuple[str, str, str]]
+
+
+def found(raw: bytes) -> Found:
+    """Recipient, class and rule of each failure."""
+    letter = mails.read(raw)
+    return [(one.evidence.recipient, one.classified.bounce_class, one.classified.rule) for one in letter.failures]

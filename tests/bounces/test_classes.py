@@ -6,22 +6,14 @@ import pytest
 from django.utils import timezone
 
 from recovery import bounces
-from recovery.bounces import Classified, Evidence, statuses, texts, words
+from recovery.bounces import statuses, texts, words
 from recovery.models import Bounce
 from recovery.reasons import BounceClass, EventKind
+from tests.bounces.judging import classified, verdict
 
 HARD, SOFT, POLICY = BounceClass.HARD, BounceClass.SOFT, BounceClass.POLICY
 UNDETERMINED, COMPLAINT = BounceClass.UNDETERMINED, BounceClass.COMPLAINT
 ADA = "ada@example.org"
-
-
-def classified(kind: str = EventKind.BOUNCED, esp: str = "postmark", **facts: object) -> Classified | None:
-    return bounces.classify(Evidence(esp=esp, kind=kind, recipient="ada@example.org", **facts))  # type: ignore[arg-type]
-
-
-def verdict(kind: str = EventKind.BOUNCED, esp: str = "postmark", **facts: object) -> tuple[str, str] | None:
-    found = classified(kind, esp, **facts)
-    return (found.bounce_class, found.rule) if found else None
 
 
 STATUSES = {
@@ -62,7 +54,7 @@ def test_the_strongest_evidence_decides() -> None:
         "provider_subtype": ("greylisted", (SOFT, "mailjet:blocked/greylisted")),
         "provider_type": ("blocked", (UNDETERMINED, "mailjet:blocked")),
         "reject_reason": ("invalid", (HARD, "reason:invalid")),
-        "text": ("blocked using a list", (POLICY, "text:refused_for_us")),
+        "text": ("recipient rejected", (POLICY, "text:recipient_refused")),
     }
     for weakest in range(len(says)):
         facts = {name: value for name, (value, _) in list(says.items())[weakest:]}
@@ -111,14 +103,26 @@ def test_every_text_rule_has_a_real_example_that_no_other_takes(rule: texts.Text
         ("User x (x@example.com) not listed in Domino Directory", HARD),
         ("Your message couldn't be delivered to x@gmail.com because the address couldn't be found", HARD),
         ("554 5.7.1 <x@example.com>: Recipient address rejected: user x does not exist", HARD),
+        ("550 #5.1.0 Address rejected.", HARD),
+        ("550 No mail box available for this user", HARD),
+        ("550 BAD_RECIPIENT - see http://www.example.org/", HARD),
+        ("550 no such user. No further delivery attempts will be made.", HARD),
         ("all relevant MX records point to non-existent hosts", HARD),
         ("Name service error for name=a.example type=MX: Host not found, try again", SOFT),
         ("554 STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", SOFT),
         ("connect to mx.example.com[192.0.2.1]:25: Connection timed out", SOFT),
         ("451 Temporary local problem - please try later", SOFT),
         ("550 5.2.1 The user you are trying to contact is disabled", SOFT),
+        ("503 user unknown", HARD),
+        ("501 Spam blocked", POLICY),
+        ("501 5.5.4 Syntax error", SOFT),
+        ("501 Syntax error", SOFT),
         ("550 SPF check failed", POLICY),
         ("550 Sender verify failed", POLICY),
+        ("550 Unroutable sender address", POLICY),
+        ("550 5.0.0 From: Domain is invalid. Please provide a valid From:", POLICY),
+        ("550 backscatter protection detected an invalid address", POLICY),
+        ("The recipient server did not accept our requests to connect.", SOFT),
         ("550 relay not permitted", POLICY),
         ("550 JunkMail rejected - host is in an RBL", POLICY),
         ("550 Error", UNDETERMINED),
