@@ -1,5 +1,7 @@
 """What says hard beside what says otherwise, and the same said in other languages: hard is what nothing contradicts."""
 
+from typing import Any
+
 import pytest
 
 from recovery.reasons import BounceClass
@@ -23,7 +25,7 @@ HARD, SOFT, POLICY = BounceClass.HARD, BounceClass.SOFT, BounceClass.POLICY
     ],
 )
 def test_a_hard_code_beside_a_reason_of_another_kind_is_not_believed(
-    facts: dict[str, object], meant: tuple[str, str]
+    facts: dict[str, Any], meant: tuple[str, str]
 ) -> None:
     found = classified(**facts)
     assert found
@@ -41,7 +43,7 @@ def test_a_hard_code_beside_a_reason_of_another_kind_is_not_believed(
     ],
 )
 def test_a_hard_code_is_believed_where_the_text_speaks_of_the_recipient_or_says_nothing(
-    facts: dict[str, object],
+    facts: dict[str, Any],
 ) -> None:
     assert verdict(**facts) == (HARD, "enhanced:5.1.1")
 
