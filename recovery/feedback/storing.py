@@ -32,7 +32,8 @@ _RAW: Final = ("esp", "received_at", "content", "digest", "error", "dedupe_key")
 
 def ingest(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> Ingested:
     """Store a batch and fold it into the emails' states: all or nothing, six statements at most at any size, fewer
-    where nothing came back; on SQLite one more where the same batch is the first to know that reset links left.
+    where nothing came back; on SQLite up to two more where a batch that stops mail is also the first to know that
+    reset links left.
 
     Telling it again changes nothing. Raises django.db.Error, after which the provider must tell it again. What the
     database takes of no sender, for what it says, is set aside alone, with the error.

@@ -87,6 +87,18 @@ def test_what_cannot_be_read_is_refused(esp: str, what: str) -> None:
     assert told() == RawEvent.objects.count() == 0
 
 
+@pytest.mark.attack(76)
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("esp", ["sendgrid"])
+def test_what_is_no_json_costs_the_batch_and_not_one_event(esp: str, number: str, email: Email) -> None:
+    (good,) = events_of(esp, body(esp, "bounced", email))
+    text = json.dumps([good, {**good, "sg_event_id": "other", "attempt": 0}]).replace(
+        '"attempt": 0', f'"attempt": {number}'
+    )
+    assert posts.post(esp, text).send().status_code == 400
+    assert told() == RawEvent.objects.count() == 0
+
+
 @pytest.mark.parametrize("esp", ["postmark"])
 def test_texts_that_no_log_or_database_takes_are_stored_as_one_line(esp: str, email: Email) -> None:
     content = json.loads(body(esp, "bounced", email))

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
+from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 from django.urls import reverse
 
+from recovery import webhooks
 from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
 from recovery.reasons import EmailState
 from recovery.webhooks import bodies, topics
@@ -205,6 +208,17 @@ def test_a_body_that_is_a_trap_is_refused_and_nothing_of_it_stored(
     assert answer.content == b""
     assert EmailEvent.objects.count() == RawEvent.objects.count() == 0
     assert not [record for record in caplog.records if record.exc_info and "recovery" in record.name]
+
+
+@pytest.mark.attack(76)
+def test_what_does_not_say_how_large_it_is_is_read_up_to_a_size() -> None:
+    """In pieces, as a server of ASGI hands it on."""
+    password = posts.basic(posts.BASIC)["Authorization"].encode()
+    headers = [(b"authorization", password), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+    file = BytesIO(b" " * (bodies.MOST_BYTES + 100))
+    assert webhooks.webhook(ASGIRequest(scope, file), "postmark").status_code == 413
+    assert file.tell() == bodies.MOST_BYTES + 1
 
 
 @pytest.mark.attack(76)
