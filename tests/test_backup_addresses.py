@@ -204,6 +204,16 @@ def test_a_link_at_a_backup_address_dies_with_its_removal(user: Any) -> None:
     assert page.context["reason"] == "invalid"
 
 
+def test_a_link_does_not_outlive_the_row_of_its_backup_address(user: Any) -> None:
+    """Also where the site removed the row by code of its own, which revokes nothing."""
+    with_backup(user)
+    fails(asks(user))
+    link = link_at(SPARE)
+    BackupAddress.objects.all().delete()
+    client = browser()
+    assert client.get(client.get(link).url).context["reason"] == "invalid"
+
+
 def test_the_person_reads_that_mail_to_a_backup_address_came_back_once_it_is_proved_theirs(user: Any) -> None:
     client = signed_in(user)
     with_backup(user)

@@ -1,7 +1,10 @@
 """Support cases: who cannot get in and why, who works on it, what was noted, and the way to the request."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,7 +12,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -17,7 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import accounts, cases
+from recovery import accounts, cases, timelines
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
@@ -25,10 +28,14 @@ from recovery.admin.emails import uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
+from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.models import SupportCase
+from recovery.models import CaseTelling, Email, SupportCase
 from recovery.models.requests import parse_reference
 from recovery.origin import printable
+from recovery.reasons import CaseNews, EmailKind
+
+NEAR: Final = timedelta(minutes=1)  # the mail of a case is queued with it, by another clock at most
 
 ASSIGN, NOTE, CLOSE = "assign", "note", "close"
 TITLES: Final = {ASSIGN: _("Assign this case?"), NOTE: _("Add a note"), CLOSE: _("Close this case?")}
@@ -138,7 +145,7 @@ class SupportCaseAdmin(ReadOnlyAdmin):
     """List and page of cases, with a button for each thing that staff may do."""
 
     columns = SupportCaseColumns
-    listed = ("opened_at", "state", "reason", "account", "request_link", "assignee")
+    listed = ("opened_at", "state", "account", "reason", "request_link", "assignee")
     further = ("closed_at", "closer", "end_reason")
     as_stored = ("failure_count",)
     list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter)
@@ -168,17 +175,30 @@ class SupportCaseAdmin(ReadOnlyAdmin):
                 }
                 for note in notes
             ],
-            "tellings": [
-                {
-                    "target": telling.target,
-                    "news": telling.get_news_display(),
-                    "state": telling.get_stage_display(),
-                    "tries": telling.attempt_count,
-                    "detail": telling.detail,
-                }
-                for telling in row.tellings.all()
-            ],
+            "tellings": [*self._mails(row, viewer), *map(_telling, row.tellings.all())],
+            "timeline": self._timeline(row, viewer),
         }
+
+    def _timeline(self, row: SupportCase, viewer: Viewer) -> list[dict[str, Any]]:
+        """Of its request, for whoever may open that."""
+        if row.request is None or not viewer.may_view("resetrequest"):
+            return []
+        return rows_of(timelines.of_request(row.request), viewer, self.admin_site.name)
+
+    def _mails(self, row: SupportCase, viewer: Viewer) -> Iterable[dict[str, Any]]:
+        """What the mail target sent, which is in the email log: it was queued when the case opened, or closed."""
+        moments = filter(None, (row.opened_at, row.closed_at))
+        around = [Q(queued_at__range=(moment - NEAR, moment + NEAR)) for moment in moments]
+        for email in Email.objects.filter(reduce(or_, around), kind=EmailKind.SUPPORT_CASE):
+            if email.context.get("case") == str(row.pk):
+                address = viewer.address(email.recipient)
+                yield {
+                    "target": viewer.link_to_page("email", email.pk, address, self.admin_site.name),
+                    "news": dict(CaseNews.choices).get(email.context.get("news", ""), ""),
+                    "state": email.get_state_display(),
+                    "tries": email.attempt_count,
+                    "detail": email.get_reason_display() if email.reason else "",
+                }
 
     def get_urls(self) -> list[URLPattern]:
         work = self.admin_site.admin_view(self.work_view)
@@ -227,6 +247,16 @@ class SupportCaseAdmin(ReadOnlyAdmin):
                 (_("Opened"), columns.opened_at(case)),
             ],
         )
+
+
+def _telling(telling: CaseTelling) -> dict[str, Any]:
+    return {
+        "target": telling.target,
+        "news": telling.get_news_display(),
+        "state": telling.get_stage_display(),
+        "tries": telling.attempt_count,
+        "detail": telling.detail,
+    }
 
 
 def _do(case: SupportCase, act: str, given: dict[str, Any], actor: AbstractBaseUser) -> bool:

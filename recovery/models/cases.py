@@ -49,7 +49,7 @@ class SupportCase(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_reason_display()} ({_('closed') if self.closed_at else _('open')})"
+        return f"{self._meta.verbose_name} ({_('closed') if self.closed_at else _('open')})"
 
 
 class CaseNote(models.Model):

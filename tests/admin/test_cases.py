@@ -123,6 +123,22 @@ def test_a_case_is_assigned_to_staff_alone(name: str, ada: Any) -> None:
     assert case.assigned_to == ""
 
 
+def test_a_case_shows_who_was_told_and_the_timeline_of_its_request(ada: Any, settings: Any) -> None:
+    given = {"TARGET": "recovery.cases.targets.email", "TO": "support@example.org"}
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+    case = case_of(ada)
+    body = superuser().get(page_of(case)).content.decode()
+    assert "support@example.org" in body
+    assert "recovery-timeline" in body
+    body = staff(*RIGHTS).get(page_of(case)).content.decode()
+    assert "support@example.org" not in body
+    assert "recovery-timeline" not in body
+    assert "Nobody but this page." not in body
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": []}
+    other = case_of(UserFactory.create())
+    assert "Nobody but this page." in staff(*RIGHTS).get(page_of(other)).content.decode()
+
+
 def test_cases_are_filtered_and_found(ada: Any) -> None:
     case, client = case_of(ada), superuser()
     for query in ("?is=open", f"?q={case.pk}", f"?q={case.user_key}", f"?q={case.request.reference}"):  # type: ignore[union-attr]
