@@ -98,12 +98,14 @@ def send_email(*email_ids: str) -> None:
 
 
 @shared_task(name="recovery.follow_up", ignore_result=True)
+@_connected
 def follow_up(*email_ids: str) -> None:
     """Climb the ladder for reset mails that failed for good."""
     _each(resets.follow_up, email_ids)
 
 
 @shared_task(name="recovery.tell_case", ignore_result=True)
+@_connected
 def tell_case() -> None:
     """Tell the targets what is due about support cases."""
     cases.tell_due()
