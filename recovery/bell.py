@@ -56,6 +56,8 @@ def ring(task: str, pk: UUID | None = None, *, using: str | None = None) -> None
 
 def ring_each(task: str, pks: Sequence[UUID | None], *, using: str | None = None) -> None:
     """As ``ring``, for each of many."""
+    if not pks:
+        return
     keys = [str(pk) if pk else None for pk in pks]
     if transaction.get_connection(using).in_atomic_block:
         transaction.on_commit(partial(_ring, task, keys), using=using, robust=True)

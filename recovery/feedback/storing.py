@@ -136,14 +136,16 @@ def _event(key: str, report: Report, now: datetime) -> list[Any]:
 def _raw_of(new: Mapping[str, Report], now: datetime) -> list[list[Any]]:
     """Their events are new, so they are: only what must be told once is looked for again."""
     return [
-        [r.esp, now, _kept(r.raw), _digest(r.raw), "", key if r.told_once else None] for key, r in new.items() if r.raw
+        [r.esp, now, _kept(r.raw), *((_digest(r.raw), "", key) if r.told_once else ("", "", None))]
+        for key, r in new.items()
+        if r.raw
     ]
 
 
 def _raw_aside(unread: Sequence[Unread], now: datetime) -> list[list[Any]]:
     """Told again, each is kept once."""
     return [
-        [each.esp, now, _kept(each.raw), digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")]
+        [each.esp, now, _kept(each.raw), digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")[:32]]
         for each, digest in ((each, _digest(each.raw)) for each in unread)
     ]
 

@@ -176,7 +176,7 @@ class EmailEvent(models.Model):
     reject_reason = models.CharField(_("provider's reason"), max_length=32, blank=True)
     detail = models.CharField(_("detail"), max_length=1000, blank=True, help_text=_("What the other side said."))
     dedupe_key = models.CharField(  # noqa: DJ001 - NULL is no duplicate of NULL, and our own events have no key
-        max_length=64, null=True, editable=False
+        max_length=32, null=True, editable=False
     )
 
     objects = PrimaryManager["EmailEvent"]()

@@ -18,10 +18,12 @@ class RawEvent(models.Model):
     esp = models.CharField(_("provider"), max_length=40)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     content = models.TextField(_("what was posted"), blank=True)
-    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the whole, before it was cut."))
+    digest = models.CharField(
+        _("digest"), max_length=64, blank=True, help_text=_("SHA-256 of the whole, before it was cut.")
+    )
     error = models.CharField(_("error"), max_length=200, blank=True, help_text=_("Why it was set aside."))
     dedupe_key = models.CharField(  # noqa: DJ001 - that of its event, which is unique where it is not NULL
-        max_length=64, null=True, editable=False
+        max_length=32, null=True, editable=False
     )
 
     objects = PrimaryManager["RawEvent"]()

@@ -38,16 +38,15 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     metadata = event.metadata if isinstance(event.metadata, Mapping) else None
     said, reply = _said(event.description), _said(event.mta_response)
     raw = _plain(event.esp_event)
-    known = {
-        "kind": event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN,
-        "recipient": _text(event.recipient),
-        "reject_reason": _text(event.reject_reason),
-    }
+    kind = event.event_type if event.event_type in _WORDS else EventKind.UNKNOWN
+    recipient, reject_reason = _text(event.recipient), _text(event.reject_reason)
     detail = f"{said}: {reply}" if said and reply and said != reply else said or reply
     event_id = _text(event.event_id)
     return feedback.Report(
         esp=slug,
-        **known,
+        kind=kind,
+        recipient=recipient,
+        reject_reason=reject_reason,
         occurred_at=_moment(event.timestamp),
         event_id=event_id,
         message_id=_text(event.message_id),
@@ -55,7 +54,9 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
         detail=detail,
         raw="" if raw is None else _ENCODER.encode(raw),
         told_once=event_id if slug == "mailgun" else "",
-        evidence=feedback.evidence_of(slug, raw, **known, text=detail),
+        evidence=feedback.evidence_of(
+            slug, raw, kind=kind, recipient=recipient, reject_reason=reject_reason, text=detail
+        ),
     )
 
 

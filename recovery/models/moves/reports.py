@@ -92,9 +92,11 @@ def take_in(told: Iterable[Sequence[Any]], *, failures: frozenset[str]) -> dict[
     params = batches.told(_makers(connection.alias), rows)
     text = _taking_in(connection.alias, *_asked(rows, failures), is_one=len(rows) == 1)
     emails: dict[str, Known] = {}
+    stored = _rows(connection, text, params)
+    known = json.loads(f"[{','.join(facts or 'null' for _, _, facts in stored)}]")
     return {
         key: Stored(event_id, _known(facts, emails) if facts else None)
-        for event_id, key, facts in _rows(connection, text, params)
+        for (event_id, key, _), facts in zip(stored, known, strict=True)
     }
 
 
@@ -103,7 +105,7 @@ def hold(ids: Iterable[UUID]) -> dict[UUID, Known]:
     wait for each other crosswise."""
     params = [json.dumps([str(sql.key(each)) for each in set(ids)])]
     connection = sql.connection()
-    found = [_known(facts, {}) for (facts,) in _rows(connection, _holding(connection.alias), params)]
+    found = [_known(json.loads(facts), {}) for (facts,) in _rows(connection, _holding(connection.alias), params)]
     return {each.id: each for each in found}
 
 
@@ -156,9 +158,9 @@ def _rows(connection: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> 
         return list(cursor.fetchall())
 
 
-def _known(facts: str, emails: dict[str, Known]) -> Known:
+def _known(facts: list[Any], emails: dict[str, Known]) -> Known:
     """One object for each email, however many events are about it."""
-    key, kind, recipient_key, user_key, state, reason, esp, message_id, *more = json.loads(facts)
+    key, kind, recipient_key, user_key, state, reason, esp, message_id, *more = facts
     handed_over, delivered, last, excused, bans = more
     known = emails.get(key)
     if known is None:
