@@ -202,9 +202,10 @@ def test_after_a_day_it_is_given_up(target: Any) -> None:
 def test_that_a_case_was_closed_is_told_after_that_it_was_opened(settings: Any) -> None:
     with Zendesk.running() as (server, url):
         settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options("zendesk", url)]}
-        server.faults[:] = [503]
+        server.faults[:] = [429]
         case = opened()
         assert cases.close(case, actor=StaffFactory.create(), reason="called back")
+        assert len(server.asked) == 1
         later(1.1)
         later(1.1)
         server.faults[:] = ["silent"]
