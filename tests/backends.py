@@ -17,6 +17,13 @@ class Refusing(BaseEmailBackend):
         raise smtplib.SMTPRecipientsRefused({email_messages[0].to[0]: (550, b"5.1.1 No such user")})
 
 
+class TooNarrow(BaseEmailBackend):
+    """Takes no mail as large as this."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise smtplib.SMTPDataError(552, b"5.3.4 Message too big")
+
+
 class Unreachable(BaseEmailBackend):
     """Nobody listens there."""
 

@@ -6,12 +6,13 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from recovery import suppressions
+from recovery import backup_addresses, suppressions
 from recovery.models import AuditEvent, BackupAddress, Email, ResetToken
+from recovery.origin import Origin
 from recovery.reasons import Action, BackupState, EmailKind, EmailReason, EmailState, TokenState
 from tests.asking import browser
 from tests.factories import PASSWORD, UserFactory
-from tests.following import let_pass
+from tests.following import let_pass, works
 from tests.ladder import (
     BACKUPS,
     WAIT,
@@ -117,6 +118,14 @@ def test_a_code_ages_and_a_new_one_replaces_it(user: Any) -> None:
     assert BackupAddress.objects.count() == 1
 
 
+def test_a_code_that_was_replaced_while_it_was_typed_confirms_nothing(user: Any) -> None:
+    added(signed_in(user), SPARE)
+    seen, code = BackupAddress.objects.get(), code_for(SPARE)
+    backup_addresses.send_again(BackupAddress.objects.get(), origin=Origin())
+    assert not backup_addresses.confirm(seen, code)
+    assert BackupAddress.objects.get().confirmed_at is None
+
+
 def test_a_mail_whose_code_was_replaced_is_not_sent(user: Any) -> None:
     client = signed_in(user)
     page = client.post(BACKUPS, {"address": SPARE, "password": PASSWORD}).url
@@ -202,6 +211,15 @@ def test_a_link_at_a_backup_address_dies_with_its_removal(user: Any) -> None:
     client = browser()
     page = client.get(client.get(link).url)
     assert page.context["reason"] == "invalid"
+
+
+def test_and_the_link_at_the_main_address_lives_on(user: Any) -> None:
+    backup = with_backup(user)
+    asks(user)
+    link = link_at(user.email)
+    signed_in(user).post(f"{BACKUPS}{backup.pk}/remove/", {"password": PASSWORD})
+    assert not BackupAddress.objects.exists()
+    assert works(link, user)
 
 
 def test_a_link_does_not_outlive_the_row_of_its_backup_address(user: Any) -> None:

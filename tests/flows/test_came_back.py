@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from recovery import sweep
+from recovery import resets, sweep
 from recovery.models import Bounce, Email, EmailEvent, SupportCase, Suppression
 from recovery.reasons import CaseEnd, CaseReason, EmailReason, EmailState, Outcome
 from tests.admin.pages import listed
@@ -132,6 +132,15 @@ def test_a_case_that_staff_opened_closes_when_the_person_gets_in(user: Any) -> N
     assert SupportCase.objects.get().end == CaseEnd.COMPLETED
 
 
+def test_who_gets_in_by_mail_to_the_main_address_is_not_told_that_it_failed(user: Any) -> None:
+    with_backup(user)
+    asks(user)
+    client, form = opened(link_at(user.email))
+    page = client.get(set_password(client, form).url)
+    assert page.status_code == 200
+    assert "data-main-address-failed" not in page.content.decode()
+
+
 # What happens to the person in between
 
 
@@ -143,6 +152,7 @@ def test_who_was_deleted_meanwhile_gets_nothing(user: Any) -> None:
     assert Bounce.objects.count() == 1
     assert bodies_to(SPARE) == []
     assert not SupportCase.objects.exists()
+    assert not resets.lost(), "nobody tries that again and again"
 
 
 def test_the_case_of_somebody_who_was_deleted_can_still_be_read_told_and_closed(user: Any, settings: Any) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from recovery import cases, resets, sweep
-from recovery.models import AuditEvent, Email, SupportCase
+from recovery.models import AuditEvent, CaseTelling, Email, SupportCase
 from recovery.reasons import Action, CaseEnd, EmailKind
 from tests.asking import set_password
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, opened
-from tests.ladder import asks, link_at, reported, with_backup
+from tests.ladder import asks, fails, link_at, reported, with_backup
+from tests.targets.stand_ins import SECRET, Webhook
 from tests.together import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(45)]
@@ -87,3 +88,15 @@ def test_a_person_who_gets_in_while_the_case_is_opened_has_no_open_case_in_the_e
         assert not SupportCase.objects.filter(closed_at=None).exists()
         assert set(SupportCase.objects.values_list("end", flat=True)) <= {CaseEnd.COMPLETED}
         assert SupportCase.objects.count() <= lap
+
+
+def test_one_piece_of_news_that_many_workers_hear_of_is_told_once(user: Any, settings: Any) -> None:
+    with Webhook.running() as (server, url):
+        given = {"TARGET": "recovery.cases.targets.webhook", "URL": f"{url}/hook", "SECRET": SECRET}
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+        server.faults[:] = [503]
+        fails(asks(user))
+        let_pass(timedelta(hours=1))
+        [row] = CaseTelling.objects.all()
+        assert sorted(at_once(*[partial(cases.tell, row.pk)] * 6)) == [False] * 5 + [True]
+        assert len(server.asked) == 2

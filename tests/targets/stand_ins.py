@@ -1,8 +1,8 @@
 """HTTP servers on this machine that answer as Zendesk, Salesforce's Web-to-Case and a Standard Webhooks receiver do.
 
 Each refuses unknown fields and wrong credentials, and does what the next of its ``faults`` says before: a status, with
-a ``Retry-After`` if it is 429; "silent" takes what it was given and closes the connection without a word; "gone" closes
-it without having taken anything.
+a ``Retry-After`` if it is 429; a URL, to which it redirects; "silent" takes what it was given and closes the connection
+without a word; "gone" closes it without having taken anything.
 """
 
 import base64
@@ -33,6 +33,7 @@ class StandIn(BaseHTTPRequestHandler):
     faults: ClassVar[list[Any]] = []
     taken: ClassVar[list[dict[str, Any]]] = []
     asked: ClassVar[list[dict[str, str]]] = []
+    pause: ClassVar = "120"
 
     def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -42,7 +43,10 @@ class StandIn(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if isinstance(fault, int):
-            self.reply(fault, {}, {"Retry-After": "120"} if fault == 429 else {})
+            self.reply(fault, {}, {"Retry-After": self.pause} if fault == 429 else {})
+            return
+        if fault and fault.startswith("http:"):
+            self.reply(307, {}, {"Location": fault})
             return
         try:
             status, told, headers = self.take(body)

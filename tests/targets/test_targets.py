@@ -85,7 +85,7 @@ def later(hours: float = 0.3) -> None:
 def test_a_case_is_told_once(target: Any) -> None:
     case = opened()
     later()
-    assert len(target.taken) == 1
+    assert len(target.taken) == len(target.asked) == 1
     assert str(case.pk) in json.dumps(target.taken)
     assert CaseTelling.objects.get().stage == TellingState.TOLD
 
@@ -127,6 +127,25 @@ def test_a_pause_that_the_target_asks_for_is_kept_up_to_an_hour(target: Any) -> 
     CaseTelling.objects.update(next_try_at=timezone.now() + timedelta(seconds=120))  # however long this test takes
     sweep.sweep()
     assert len(target.asked) == 1
+    let_pass(timedelta(minutes=3))
+    assert cases.tell_due(seconds=0) == 0, "no time is left to begin another try"
+
+
+@saying_why
+@pytest.mark.parametrize("pause", [str(10**9), "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_and_no_longer(target: Any, pause: str) -> None:
+    target.faults[:], target.pause = [429], pause
+    opened()
+    assert CaseTelling.objects.get().next_try_at <= timezone.now() + timedelta(hours=1)
+
+
+def test_a_case_is_not_redirected_to_where_nobody_configured_it(settings: Any) -> None:
+    with Webhook.running() as (server, url), Webhook.running() as (elsewhere, other):
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options("webhook", url)]}
+        server.faults[:] = [f"{other}/hook"]
+        opened()
+        assert elsewhere.asked == []
+        assert CaseTelling.objects.get().stage == TellingState.WAITING
 
 
 @pytest.mark.parametrize(
@@ -183,9 +202,10 @@ def test_after_a_day_it_is_given_up(target: Any) -> None:
 def test_that_a_case_was_closed_is_told_after_that_it_was_opened(settings: Any) -> None:
     with Zendesk.running() as (server, url):
         settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options("zendesk", url)]}
-        server.faults[:] = [503]
+        server.faults[:] = [429]
         case = opened()
         assert cases.close(case, actor=StaffFactory.create(), reason="called back")
+        assert len(server.asked) == 1
         later(1.1)
         later(1.1)
         server.faults[:] = ["silent"]
@@ -200,8 +220,7 @@ def test_a_lost_answer_closes_nothing_twice(name: str, settings: Any) -> None:
     with SERVERS[name].running() as (server, url):
         settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [options(name, url)]}
         case = opened()
-        faults = ["silent"] if name == "webhook" else [None, "silent"]  # it is looked for first
-        server.faults[:] = faults
+        server.faults[:] = ["silent"] if name == "webhook" else [None, "silent"]  # it is looked for first
         cases.close(case, actor=StaffFactory.create(), reason="called back")
         for _ in range(3):
             later(1.1)
@@ -266,10 +285,8 @@ def test_without_apprise_the_log_says_what_to_install(
     settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
-    settings.RECOVERY = {
-        **settings.RECOVERY,
-        "CASE_TARGETS": [{"TARGET": "recovery.cases.targets.apprise", "URL": "json://127.0.0.1/"}],
-    }
+    given = {"TARGET": "recovery.cases.targets.apprise", "URL": "json://127.0.0.1/"}
+    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
     opened()
     assert CaseTelling.objects.get().stage == TellingState.WAITING
     assert "pip install" in CaseTelling.objects.get().detail
