@@ -145,9 +145,10 @@ class ExportMixin(ReadOnlyAdmin):
     def _rows(self, request: HttpRequest) -> "QuerySet[Any]":
         refuse_nul(request)
         try:
-            return self.get_changelist_instance(request).queryset.order_by("-pk")
+            found: QuerySet[Any] = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters as wrong:
             raise BadRequest from wrong
+        return found.order_by("-pk")
 
     def _file(
         self, request: HttpRequest, rows: "QuerySet[Any]", made: Format, language: str | None, facts: dict[str, Any]
