@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from recovery.admin import moments
 from recovery.admin.columns import Columns
 from recovery.admin.emails import meant, uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter, ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
@@ -28,9 +29,13 @@ class AuditEventColumns(Columns):
 
     @admin.display(description=_("what"))
     def action(self, event: AuditEvent) -> str | SafeString:
-        """With the route or the levels that it was about, which no other column names."""
+        """With the route, the list or the levels that it was about, which no other column names."""
         facts = event.detail
-        about = facts.get("route") or " → ".join(str(facts[key]) for key in ("from", "to") if key in facts)
+        about = (
+            facts.get("route")
+            or facts.get("model")
+            or " → ".join(str(facts[key]) for key in ("from", "to") if key in facts)
+        )
         if not about:
             return event.get_action_display()
         return format_html('{} <span class="quiet">{}</span>', event.get_action_display(), about)
@@ -61,7 +66,7 @@ class AuditEventColumns(Columns):
         return self.viewer.text(json.dumps(event.detail, ensure_ascii=False)) if event.detail else "–"
 
 
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(ExportMixin):
     """List and page of the trail."""
 
     columns = AuditEventColumns

@@ -12,7 +12,8 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
 from recovery.admin.emails import accounts_of
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
 from recovery.models import Bounce, Suppression
 from recovery.reasons import BounceClass
@@ -62,7 +63,7 @@ class BounceColumns(Columns):
         return self.page("suppression", follows.pk, follows.get_reason_display()) if follows else "–"
 
 
-class BounceAdmin(ReadOnlyAdmin):
+class BounceAdmin(ExportMixin):
     """List and page of bounces."""
 
     columns = BounceColumns

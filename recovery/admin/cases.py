@@ -25,7 +25,8 @@ from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
 from recovery.admin.emails import uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.steps import rows_of
@@ -141,7 +142,7 @@ class OpenFilter(admin.SimpleListFilter):
         return queryset.filter(closed_at__isnull=self.value() == "open") if self.value() else queryset
 
 
-class SupportCaseAdmin(ReadOnlyAdmin):
+class SupportCaseAdmin(ExportMixin):
     """List and page of cases, with a button for each thing that staff may do."""
 
     columns = SupportCaseColumns

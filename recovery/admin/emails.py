@@ -20,6 +20,7 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
+from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
@@ -157,7 +158,7 @@ class EmailColumns(Columns):
         return if_released(email)
 
 
-class EmailAdmin(AtProviderMixin, SteeringMixin):
+class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
     """List and page of emails."""
 
     columns = EmailColumns

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
 from recovery.admin.columns import Columns
-from recovery.admin.readonly import ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
 from recovery.models import RawEvent
 
 
@@ -46,7 +46,7 @@ class RawEventColumns(Columns):
         return self.viewer.text(row.content)
 
 
-class RawEventAdmin(ReadOnlyAdmin):
+class RawEventAdmin(ExportMixin):
     """List and page of what providers posted."""
 
     columns = RawEventColumns

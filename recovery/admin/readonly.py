@@ -35,6 +35,12 @@ else:
 MOST_FOUND = 1000  # rows that a search shows: the newest ones
 
 
+def refuse_nul(request: HttpRequest) -> None:
+    """PostgreSQL answers a filter with such a character with an error."""
+    if any("\0" in value for values in request.GET.lists() for value in values[1]):
+        raise BadRequest
+
+
 class LookaheadPaginator(Paginator):  # type: ignore[type-arg]
     """Counts only as far as the page list shows: ten pages past the one asked for."""
 
@@ -58,10 +64,8 @@ class ReachChangeList(ChangeList):
         super().get_results(request)
         # Without a full count there is nothing that "of so many" could say; the pager tells what was counted.
         self.full_result_count = self.result_count
-        viewer, pages = Viewer.of(request), cast("ReadOnlyAdmin", self.model_admin)
-        rows = list(self.result_list)
-        viewer.look_up(key for row in rows for key in (*pages.accounts_of(row), *pages.staff_of(row)))
-        self.result_list = [row for row in rows if viewer.reaches(pages.accounts_of(row))]
+        pages = cast("ReadOnlyAdmin", self.model_admin)
+        self.result_list = pages.reached(list(self.result_list), Viewer.of(request))
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -143,6 +147,11 @@ class ReadOnlyAdmin(Base):
         """Keys of the staff whose names a row shows."""
         return []
 
+    def reached(self, rows: list[Any], viewer: Viewer) -> list[Any]:
+        """Those of some rows that the viewer reaches, with the people of all of them looked up at once."""
+        viewer.look_up(key for row in rows for key in (*self.accounts_of(row), *self.staff_of(row)))
+        return [row for row in rows if viewer.reaches(self.accounts_of(row))]
+
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(user_key=key)
 
@@ -159,7 +168,7 @@ class ReadOnlyAdmin(Base):
         return []
 
     def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """Buttons of the list."""
+        """Buttons of the list, with ``is_post`` where a click already acts."""
         return []
 
     def render_change_form(
@@ -209,9 +218,9 @@ class ReadOnlyAdmin(Base):
             self.opts.get_field(lookup.partition("__")[0])
         except FieldDoesNotExist:
             return True  # no field of ours: a filter's own parameter, or answered with the plain list
-        return lookup in self._parameters()
+        return lookup in self.filter_parameters()
 
-    def _parameters(self) -> set[str]:
+    def filter_parameters(self) -> set[str]:
         parameters = set()
         for entry in self.list_filter:
             if isinstance(entry, str):
@@ -223,8 +232,7 @@ class ReadOnlyAdmin(Base):
         return parameters
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if any("\0" in value for values in request.GET.lists() for value in values[1]):
-            raise BadRequest  # PostgreSQL answers such a filter with an error
+        refuse_nul(request)
         facts = {
             "title": capfirst(str(self.opts.verbose_name_plural)),
             "recovery_status": status.lines(request, self.admin_site.name),

@@ -16,7 +16,8 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
 from recovery.admin.emails import meant, state_of, uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter, ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken
@@ -89,7 +90,7 @@ class ResetRequestColumns(Columns):
         return moments.shown(row.completed_at)
 
 
-class ResetRequestAdmin(ReadOnlyAdmin):
+class ResetRequestAdmin(ExportMixin):
     """List and page of requests."""
 
     columns = ResetRequestColumns

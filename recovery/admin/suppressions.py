@@ -19,7 +19,7 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
-from recovery.admin.readonly import ReadOnlyAdmin
+from recovery.admin.exports import ExportMixin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
@@ -105,7 +105,7 @@ class SuppressionColumns(Columns):
         return self.viewer.text(row.lift_reason) or "–"
 
 
-class SuppressionAdmin(ReadOnlyAdmin):
+class SuppressionAdmin(ExportMixin):
     """List and page of suppressed addresses."""
 
     columns = SuppressionColumns

@@ -269,6 +269,8 @@ class Migration(migrations.Migration):
                             ("case.closed", "support case was closed"),
                             ("address.release_asked", "provider was asked to take an address off its list"),
                             ("address.release_tried", "what the provider made of it"),
+                            ("list.exported", "rows of a list were asked for as a file"),
+                            ("list.export_ended", "file of a list's rows ended"),
                         ],
                         max_length=32,
                         verbose_name="what",

@@ -40,3 +40,5 @@ class Action(TextChoices):
     CASE_CLOSED = "case.closed", _("support case was closed")
     PROVIDER_LIFT_ASKED = "address.release_asked", _("provider was asked to take an address off its list")
     PROVIDER_LIFTED = "address.release_tried", _("what the provider made of it")
+    EXPORTED = "list.exported", _("rows of a list were asked for as a file")
+    EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
