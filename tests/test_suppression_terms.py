@@ -208,3 +208,25 @@ def test_a_waiting_mail_to_a_suppressed_address_is_withheld_and_says_why() -> No
     delivery.deliver(email.pk)
     email.refresh_from_db()
     assert (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.SUPPRESSED)
+
+
+@pytest.mark.parametrize("year", [1, 1970, 2126, 9999])
+def test_a_strangers_clock_neither_costs_a_report_nor_decides_how_long(year: int) -> None:
+    """Beside it, what is told of another mail is stored, and the stop lasts a week from now."""
+    email, other = mail(), mail(to="bob@reader.example")
+    said = Evidence(esp="postmark", kind="bounced", recipient=ADA, status="5.1.1")
+    at = timezone.now().replace(year=year, month=12, day=31)
+    feedback.ingest([report(email, "bounced", evidence=said, occurred_at=at), report(other, "delivered")])
+    row = Suppression.objects.get()
+    assert row.until is not None
+    assert timedelta(days=7) - timedelta(minutes=5) < row.until - timezone.now() <= timedelta(days=7)
+    other.refresh_from_db()
+    assert other.state == EmailState.DELIVERED
+
+
+@pytest.mark.parametrize("year", [1970, 2126])
+def test_nor_whether_a_later_bounce_counts(year: int) -> None:
+    email = mail()
+    feedback.ingest([report(email, "delivered", occurred_at=timezone.now().replace(year=year, month=12, day=31))])
+    hard(mail())
+    assert terms() == [7 * DAY]

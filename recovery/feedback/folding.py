@@ -69,7 +69,7 @@ def _learn(email: Known, reports: Sequence[Report], now: datetime) -> None:
     """
     states = [email.state, EmailState.HANDED_OVER, *(EVENT_STATE[r.kind] for r in reports if r.kind in EVENT_STATE)]
     email.state = max(states, key=STATE_RANK.__getitem__)
-    moments = [report.occurred_at or now for report in reports]
+    moments = [report.happened_at(now) for report in reports]
     email.handed_over_at = email.handed_over_at or min(moments)
     email.reason = ""  # of a setback that is over
     email.delivered_at = _earliest(

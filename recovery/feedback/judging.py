@@ -66,7 +66,7 @@ def judge(
             if not (report.evidence and report.evidence.stream in conf.MARKETING_STREAMS):
                 stopping.append(bounce)
         elif report.kind == EventKind.DELIVERED and at.email:
-            key, moment = at.email.recipient_key, report.occurred_at or now
+            key, moment = at.email.recipient_key, report.happened_at(now)
             delivered[key] = max(moment, delivered.get(key, moment))
         else:
             continue  # says nothing of the address
@@ -101,6 +101,6 @@ def _bounce(report: Report, at: Stored, now: datetime) -> NewBounce | None:
         recipient_key=normalise(report.recipient)[:254],
         user_key="",
         esp=report.esp,
-        occurred_at=report.occurred_at or now,
+        occurred_at=report.happened_at(now),
         recorded_at=now,
     )

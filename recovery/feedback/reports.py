@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from recovery.bounces import Evidence
+
+OLDEST: Final = timedelta(days=365)  # what is told as older than this was told by a clock that was never set
 
 WIDTHS: Final[Mapping[str, int]] = {
     "esp": 40,
@@ -49,6 +51,11 @@ class Report:
             text = getattr(self, name)
             if text and (len(text) > width or not text.isprintable()):
                 object.__setattr__(self, name, one_line(text)[:width])
+
+    def happened_at(self, now: datetime) -> datetime:
+        """When it happened, as far as that can be: where a stranger's clock says nonsense, now."""
+        said = self.occurred_at
+        return said if said and now - OLDEST <= said <= now else now
 
     @property
     def dedupe_key(self) -> str:

@@ -92,6 +92,7 @@ def match_late() -> int:
         return 0
     batch = Batch(timezone.now())
     with atomic(Email):
+        moves.one_at_a_time(normalise(event.recipient) for event, _ in pairs if event.kind in JUDGED)
         emails = moves.hold(email_id for _, email_id in pairs)
         found = [(event, emails[email_id]) for event, email_id in pairs if email_id in emails]
         told = [(_report(event), Stored(event.pk, email)) for event, email in found]
@@ -128,7 +129,7 @@ def _report(event: EmailEvent) -> Report:
 
 def _event(key: str, report: Report, now: datetime) -> list[Any]:
     return [
-        report.email_id, normalise(report.recipient)[:254], report.kind, report.occurred_at or now, now, report.esp,
+        report.email_id, normalise(report.recipient)[:254], report.kind, report.happened_at(now), now, report.esp,
         report.message_id, report.recipient, report.reject_reason, report.detail, key,
     ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.utils import get_anymail_setting
 from anymail.webhooks import amazon_ses
 from django.http import HttpRequest
+from urllib3.exceptions import HTTPError
 
 from recovery.conf import conf
 from recovery.webhooks.parsing import CannotWork
@@ -106,7 +107,7 @@ def _public_key(url: str) -> Any:
     try:
         answer = requests.get(url, timeout=PATIENCE, allow_redirects=False, stream=True)
         content = answer.raw.read(LONGEST_CERTIFICATE, decode_content=True)
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise CannotWork(f"certificate not fetched: {type(error).__name__}") from error
     if answer.status_code != 200:
         raise CannotWork(f"certificate not fetched: {answer.status_code}")

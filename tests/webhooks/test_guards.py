@@ -8,6 +8,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 from django.urls import reverse
+from urllib3.exceptions import DecodeError, ProtocolError
 
 from recovery import webhooks
 from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
@@ -164,6 +166,20 @@ def test_a_certificate_from_elsewhere_is_not_even_fetched(
     content = {name: value for name, value in notice(email).items() if not name.startswith("Sign")}
     assert send(sign(content, key) | {"SigningCertURL": url}) == 400
     assert fetched == []
+
+
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("error", [ProtocolError("it broke off"), DecodeError("no gzip"), TimeoutError()])
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+def test_a_certificate_that_breaks_off_is_no_fault_of_the_notice(
+    esp: str, error: Exception, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*args: Any, **kwargs: Any) -> bytes:
+        raise error
+
+    answer = SimpleNamespace(status_code=200, raw=SimpleNamespace(read=breaks))
+    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: answer)
+    assert send(sign(notice(email), key)) == 503  # to be told again
 
 
 @pytest.mark.attack(69)

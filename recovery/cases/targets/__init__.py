@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
+from urllib3.exceptions import HTTPError
 
 TIMEOUT: Final = (5, 15)  # seconds to connect, and between two bytes of the answer
 MOST_BYTES: Final = 64 * 1024
@@ -48,7 +49,7 @@ def call(method: str, url: str, **more: Any) -> Reply:
         with requests.request(method, url, timeout=TIMEOUT, allow_redirects=False, stream=True, **more) as response:
             body = response.raw.read(MOST_BYTES, decode_content=True)
             return Reply(_judged(response), response.headers, body)
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:
         return Reply(Answer(detail=type(error).__name__), {}, b"")
 
 
