@@ -150,7 +150,8 @@ def test_a_batch_costs_at_most_six_statements_at_any_size(size: int) -> None:
     assert Bounce.objects.count() == 2 * size
     with CaptureQueriesContext(connection) as queries:
         assert feedback.ingest(complaints).stored == 0
-    assert sent(queries) == 1  # told again, it is free
+    waits = connection.vendor == "postgresql"  # for its turn: what came back from one address is judged in a row
+    assert sent(queries) == 1 + waits  # told again, nothing is written
 
 
 @pytest.mark.sqlite
