@@ -7,7 +7,6 @@ What every mail says and holds, compared with files that a person has read.
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,65 +20,20 @@ from django.utils import translation
 import recovery
 from recovery import outbox, rendering, tokens
 from recovery.models import BackupAddress, ResetRequest, ResetToken
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import EmailKind
 from tests.factories import UserFactory
+from tests.mailed import BACKUP, CASES, SITE
 
 pytestmark = pytest.mark.django_db
 
 GOLDEN = Path(__file__).parent / "golden"
 APP = Path(recovery.__file__).parent
 LANGUAGES = ["en", *sorted(folder.name for folder in (APP / "locale").iterdir())]
-SITE = "https://library.example"
 REFERENCE = "7KQ4-M9XD"
-BACKUP = "019abcde-0000-7000-8000-000000000001"
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00"}
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 HARMLESS_TAGS = {*"html head meta title style body div table tr td h1 p strong a br".split()}  # noqa: SIM905
 
-
-@dataclass(frozen=True)
-class Case:
-    """One mail to look at: its kind, what it is told, and for whom it has links."""
-
-    kind: str
-    context: dict[str, Any] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    request: str | None = Kind.FORGOT
-
-
-CASES = {
-    "reset": Case(EmailKind.RESET, names=("amelie",)),
-    "reset_several_accounts": Case(EmailKind.RESET, names=("amelie", "amelie.work")),
-    "reset_by_staff": Case(EmailKind.RESET, names=("amelie",), request=Kind.ADMIN),
-    "password_changed": Case(
-        EmailKind.PASSWORD_CHANGED,
-        CHANGED | {"username": "amelie", "browser": "Safari (iPhone)", "asked_at": None},
-    ),
-    "no_password": Case(
-        EmailKind.NO_PASSWORD, {"sign_in_name": "the city card", "sign_in_url": "https://card.riverside.example/"}
-    ),
-    "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
-    "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True}, request=None),
-    "reset_to_backup": Case(EmailKind.RESET, {"to_backup": True}, names=("amelie",)),
-    "backup_code": Case(EmailKind.BACKUP_CODE, {"backup": BACKUP, "code_salt": "salt"}, request=None),
-    "backup_added": Case(
-        EmailKind.BACKUP_CHANGED, CHANGED | {"removed": False, "browser": "Safari (iPhone)"}, request=None
-    ),
-    "backup_removed": Case(EmailKind.BACKUP_CHANGED, CHANGED | {"removed": True, "browser": ""}, request=None),
-    "support_case": Case(
-        EmailKind.SUPPORT_CASE,
-        {
-            "name": "a•••e",
-            "is_closed": False,
-            "lines": ["Why: the mail came back, and there is no backup address to try.", "Reference: 7KQ4-M9XD"],
-            "case_url": f"{SITE}/admin/recovery/supportcase/1/change/",
-            "asked_at": None,
-            "browser": "",
-        },
-    ),
-    "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
-}
 
 each_mail = pytest.mark.parametrize("name", CASES)
 OURS = sorted(set(EmailKind.values) - {EmailKind.SITE})  # the site's other mail has its own templates

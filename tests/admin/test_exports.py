@@ -1,8 +1,5 @@
 """The lists as files: who gets which rows, how they are masked, that no cell is a formula, and what the trail says."""
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,72 +15,19 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from recovery import accounts, audit, cases, outbox, suppressions
-from recovery.models import AuditEvent, Bounce, Email, EmailEvent, RawEvent, ResetRequest, SupportCase, Suppression
+from recovery.models import AuditEvent, Bounce, Email, EmailEvent, RawEvent
 from recovery.reasons import Action, CaseReason, EmailKind, SuppressionReason
+from tests.admin.files import LISTS, asked, came_back, exporting, rows_of, text_of, trail, viewing
 from tests.admin.pages import listed, reset_for
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser
 from tests.factories import StaffFactory, UserFactory
-from tests.webhooks import posts
-from tests.webhooks.reported import body, hand_over
 
 pytestmark = pytest.mark.django_db
 
-LISTS: dict[str, Any] = {
-    "email": Email,
-    "resetrequest": ResetRequest,
-    "bounce": Bounce,
-    "suppression": Suppression,
-    "supportcase": SupportCase,
-    "auditevent": AuditEvent,
-    "rawevent": RawEvent,
-}
 SEE = "recovery.see_addresses"
 HOSTILE = "=cmd|'/C calc'!A0\r\n+1;\t@SUM(A1)\x00 <script>alert(1)</script>"
 each_list = pytest.mark.parametrize("page", LISTS)
 each_format = pytest.mark.parametrize("form", ["csv", "jsonl"])
-
-
-def exporting(page: str, form: str = "csv", query: str = "") -> str:
-    return listed(page, f"export/{form}/{query}")
-
-
-def asked(client: Client, page: str, form: str = "csv", query: str = "") -> Any:
-    client.handler.enforce_csrf_checks = False
-    return client.post(exporting(page, form, query))
-
-
-def text_of(answer: Any) -> str:
-    assert answer.status_code == 200
-    assert answer.streaming
-    return b"".join(answer.streaming_content).decode()
-
-
-def rows_of(client: Client, page: str, form: str = "csv", query: str = "") -> list[dict[str, str]]:
-    """What the file holds, read as whoever gets it would."""
-    text = text_of(asked(client, page, form, query))
-    if form == "jsonl":
-        return [json.loads(line) for line in text.splitlines()]
-    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
-
-
-def viewing(page: str, *more: str) -> Client:
-    return staff(f"recovery.view_{page}", *more)
-
-
-def trail() -> list[tuple[str, str, dict[str, Any]]]:
-    events = AuditEvent.objects.filter(action__in=[Action.EXPORTED, Action.EXPORT_ENDED]).order_by("pk")
-    return [(event.action, event.actor_key, event.detail) for event in events]
-
-
-def came_back(user: Any, settings: Any, words: str = "550 5.1.1 unknown") -> Email:
-    """A mail to this person that a provider says has bounced, in these words."""
-    settings.ANYMAIL = posts.anymail("postmark")
-    [email] = outbox.queue(EmailKind.PASSWORD_CHANGED, [user.email], user_key=accounts.key_of(user))
-    hand_over(email, "postmark")
-    content = json.loads(body("postmark", "bounced", email, user.email))
-    content |= {"Description": words, "Details": words, "ID": email.pk.int % 10**9}
-    assert posts.post("postmark", json.dumps(content)).send().status_code == 200
-    return email
 
 
 @pytest.fixture

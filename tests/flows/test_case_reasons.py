@@ -7,11 +7,11 @@ import pytest
 
 from recovery import resets, suppressions, sweep
 from recovery.models import Email, ResetRequest, SupportCase
-from recovery.reasons import CaseReason, EmailKind, EmailReason, EmailState, Outcome
+from recovery.reasons import CaseEnd, CaseReason, EmailKind, EmailReason, EmailState, Outcome
 from tests.asking import asked
 from tests.factories import UserFactory
-from tests.following import let_pass, provider
-from tests.ladder import asks, fails, newest_reset, reported
+from tests.following import let_pass, provider, works
+from tests.ladder import asks, fails, link_at, newest_reset, reported
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,3 +110,14 @@ def test_a_mail_that_failed_long_ago_is_followed_up_no_more(user: Any) -> None:
     assert email.pk not in resets.lost()
     assert not SupportCase.objects.exists()
     assert Email.objects.filter(kind=EmailKind.RESET).count() == 1
+
+
+def test_a_case_that_was_opened_as_the_person_got_in_is_closed_by_the_sweep(user: Any) -> None:
+    first = asks(user)
+    fails(first)
+    link = link_at(user.email)
+    SupportCase.objects.update(closed_at=first.queued_at)
+    assert works(link, user)
+    SupportCase.objects.update(closed_at=None, end="")
+    sweep.sweep()
+    assert SupportCase.objects.get().end == CaseEnd.COMPLETED

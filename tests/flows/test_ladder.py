@@ -289,17 +289,6 @@ def test_what_staff_put_back_may_fail_and_climb_again(user: Any) -> None:
     assert first.followed_up_at is None
 
 
-def test_a_case_that_was_opened_as_the_person_got_in_is_closed_by_the_sweep(user: Any) -> None:
-    first = asks(user)
-    fails(first)
-    link = link_at(user.email)
-    SupportCase.objects.update(closed_at=first.queued_at)
-    assert works(link, user)
-    SupportCase.objects.update(closed_at=None, end="")
-    sweep.sweep()
-    assert SupportCase.objects.get().end == CaseEnd.COMPLETED
-
-
 def test_the_request_and_its_links_are_those_of_the_ask(user: Any) -> None:
     with_backup(user)
     fails(asks(user))

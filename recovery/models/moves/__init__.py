@@ -6,7 +6,8 @@ to where stands in ``reasons.MOVES``.
 
 from recovery.models.moves.changes import Move, allows, move
 from recovery.models.moves.claims import Claimed, claim, expire_late, free
-from recovery.models.moves.reports import FACTS, STORED, Ban, Known, Stored, hold, one_at_a_time, report, take_in
+from recovery.models.moves.reports import FACTS, STORED, Ban, Known, Stored, hold, report, take_in
+from recovery.models.moves.sql import one_at_a_time
 
 __all__ = [
     "FACTS",

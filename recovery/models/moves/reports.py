@@ -25,8 +25,6 @@ FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "d
 NEWEST: Final = 10  # mails to an address, among which the last that arrived is looked for
 MOST_UNMATCHED: Final = 10_000
 """Events an hour, and what is left of a batch, that are kept though they are about no mail of ours (yet)."""
-LOCKS: Final = 64  # a power of two
-LOCK_OF_ADDRESSES: Final = 0x7265636F  # "reco", PostgreSQL's first key of our advisory locks
 STORED: Final = (
     "kind",
     "occurred_at",
@@ -91,7 +89,7 @@ def take_in(told: Iterable[Sequence[Any]], *, failures: frozenset[str]) -> dict[
     """
     connection = sql.connection()
     rows = sorted(told, key=lambda row: row[-1])
-    one_at_a_time(str(row[_RECIPIENT]) for row in rows if row[_KIND] in failures)
+    sql.one_at_a_time(str(row[_RECIPIENT]) for row in rows if row[_KIND] in failures)
     params = batches.told(_makers(connection.alias), rows)
     text = _taking_in(connection.alias, *_asked(rows, failures), is_one=len(rows) == 1)
     emails: dict[str, Known] = {}
@@ -101,20 +99,6 @@ def take_in(told: Iterable[Sequence[Any]], *, failures: frozenset[str]) -> dict[
         key: Stored(event_id, _known(facts, emails) if facts else None)
         for (event_id, key, _), facts in zip(stored, known, strict=True)
     }
-
-
-def one_at_a_time(recipient_keys: Iterable[str]) -> None:
-    """Let nobody else judge what came back from these addresses until the caller's transaction ends: of two bounces of
-    one address at once, the second must see what the first has stopped. SQLite has one writer anyway.
-
-    Addresses share few locks, taken in order: PostgreSQL has room for some thousands of them in all.
-    """
-    keys = sorted(set(recipient_keys))
-    if not keys or not sql.is_postgresql():
-        return
-    locks = f"SELECT DISTINCT hashtext(value) & {LOCKS - 1} AS number FROM unnest(%s::text[]) AS value ORDER BY 1"
-    with sql.connection().cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK_OF_ADDRESSES}, number) FROM ({locks}) AS locks", [keys])
 
 
 def hold(ids: Iterable[UUID]) -> dict[UUID, Known]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections, router, transaction
@@ -10,6 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from recovery.models.emails import Email
 from recovery.signals import email_changed_state
+
+LOCKS: Final = 64  # a power of two
+LOCK_OF_ADDRESSES: Final = 0x7265636F  # "reco", PostgreSQL's first key of our advisory locks
 
 
 def connection() -> BaseDatabaseWrapper:
@@ -59,3 +62,17 @@ def announce(states: Mapping[UUID, str]) -> None:
 def _tell(states: Mapping[UUID, str]) -> None:
     for email_id, state in states.items():
         email_changed_state.send_robust(sender=Email, email_id=email_id, state=state)
+
+
+def one_at_a_time(recipient_keys: Iterable[str]) -> None:
+    """Let nobody else judge what came back from these addresses until the caller's transaction ends: of two bounces of
+    one address at once, the second must see what the first has stopped. SQLite has one writer anyway.
+
+    Addresses share few locks, taken in order: PostgreSQL has room for some thousands of them in all.
+    """
+    keys = sorted(set(recipient_keys))
+    if not keys or not is_postgresql():
+        return
+    locks = f"SELECT DISTINCT hashtext(value) & {LOCKS - 1} AS number FROM unnest(%s::text[]) AS value ORDER BY 1"
+    with connection().cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK_OF_ADDRESSES}, number) FROM ({locks}) AS locks", [keys])
