@@ -16,8 +16,8 @@ from django.utils import timezone
 from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
-from recovery.models import AuditEvent, Bounce, NewBounce, Suppression, moves
-from recovery.models.batches import Statement, insert_new, run
+from recovery.models import AuditEvent, Bounce, NewBounce, Suppression
+from recovery.models.batches import Statement, insert_new
 from recovery.models.insertion import insert
 from recovery.models.moves import Ban, Known, sql
 from recovery.models.primary import atomic
@@ -95,16 +95,6 @@ def address_changed(address: str, *, actor_key: str = "") -> int:
                 _record_lifted(pk, Lift.ADDRESS_CHANGE, actor_key=actor_key)
                 lifted += 1
     return lifted
-
-
-def impose(bounces: Sequence[Bounce]) -> None:
-    """Stop mail to the addresses of these, as far as their classes do, in the caller's transaction.
-
-    A bounce of no mail of ours stops nothing. At most three statements for any number.
-    """
-    ours = {bounce.email_id for bounce in bounces if bounce.email_id and bounce.bounce_class in _REASONS}
-    if ours:
-        run(Suppression, statements_of(bounces, moves.hold(ours), delivered={}))
 
 
 def statements_of(

@@ -192,16 +192,6 @@ def test_nothing_is_suppressed_where_its_batch_cannot_be_stored() -> None:
     assert not Bounce.objects.exists()
 
 
-def test_impose_stops_those_of_our_own_mail_alone() -> None:
-    email = mail()
-    facts = {"bounce_class": BounceClass.HARD, "rule": "enhanced:5.1.1", "recipient_key": KEY}
-    stranger = Bounce.objects.create(**facts)
-    suppressions.impose([stranger])
-    assert not Suppression.objects.exists()
-    suppressions.impose([stranger, Bounce.objects.create(**facts, email=email)])
-    assert terms() == [7 * DAY]
-
-
 def test_a_waiting_mail_to_a_suppressed_address_is_withheld_and_says_why() -> None:
     hard(mail())
     (email,) = outbox.queue(EmailKind.PASSWORD_CHANGED, [ADA])

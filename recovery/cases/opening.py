@@ -1,7 +1,7 @@
 """Opens a case when no mail reaches a person, and closes it when they get in; nobody has to think of either."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Exists, F, OuterRef
@@ -15,6 +15,8 @@ from recovery.models.primary import atomic
 from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
 
 BATCH: Final = 500
+INCIDENT: Final = timedelta(hours=24)
+"""How long further failures of one person are the same incident."""
 
 
 def open_for(
@@ -28,13 +30,20 @@ def open_for(
 ) -> SupportCase:
     """The person's open case, opened now unless there is one, to which this failure is added. Targets hear of a new.
 
-    In the caller's transaction, which holds the account: two failures of one person make one case.
+    One that is open for longer than an incident lasts gives way to a new one, with whoever works on it: the support
+    team may have done with it long ago, where only their own system knows. In the caller's transaction, which holds the
+    account: two failures of one person make one case.
     """
-    case = SupportCase.objects.filter(user_key=user_key, closed_at=None).first()
+    case = SupportCase.objects.filter(user_key=user_key, closed_at=None).select_related("request").first()
+    assigned_to = ""
+    if case is not None and case.opened_at < timezone.now() - INCIDENT:
+        assigned_to = case.assigned_to
+        end(case, CaseEnd.SUPERSEDED)
+        case = None
     if case is not None:
         SupportCase.objects.filter(pk=case.pk).update(failure_count=F("failure_count") + 1)
         return case
-    case = SupportCase(user_key=user_key, request=request, reason=reason, began_at=began_at)
+    case = SupportCase(user_key=user_key, request=request, reason=reason, began_at=began_at, assigned_to=assigned_to)
     case.failure_count = 0 if reason == CaseReason.STAFF else 1
     with atomic(SupportCase):
         insert(case)

@@ -15,6 +15,7 @@ from recovery.models.batches import Statement
 from recovery.models.moves import Known
 from recovery.reasons import EVENT_STATE, STATE_RANK, EmailKind, EmailState, EventKind
 
+FOLLOWED: Final = frozenset({EmailKind.RESET, EmailKind.SUPPORT_CASE})
 FAILURES: Final = frozenset({EmailState.BOUNCED, EmailState.FAILED})
 
 
@@ -48,7 +49,7 @@ def fold(told: Sequence[tuple[Report, Known]], batch: Batch) -> None:
             batch.changed.update(name for name, old, new in zip(moves.FACTS, before, after, strict=True) if old != new)
         if after[0] != before[0]:
             batch.moved[key] = email.state
-            if email.kind == EmailKind.RESET and email.state in FAILURES:
+            if email.kind in FOLLOWED and email.state in FAILURES:
                 batch.failed.append(key)
 
 

@@ -32,10 +32,10 @@ FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIR
 
 class EmailQuerySet(models.QuerySet["Email"]):
     def lost(self) -> "EmailQuerySet":
-        """Reset mail that failed for good, and nobody has followed that up."""
+        """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
         suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
         failed = Q(state__in=FINAL_FAILURES) | suppressed
-        return self.filter(failed, kind=EmailKind.RESET, followed_up_at=None)
+        return self.filter(failed, kind__in=(EmailKind.RESET, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.

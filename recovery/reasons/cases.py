@@ -19,6 +19,7 @@ class CaseEnd(TextChoices):
 
     COMPLETED = "completed", _("the person set a new password")
     STAFF = "staff", _("closed by staff")
+    SUPERSEDED = "superseded", _("a later failure has a case of its own")
 
 
 class CaseNews(TextChoices):

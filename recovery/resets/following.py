@@ -13,13 +13,23 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, backup_addresses, cases, delivery, level, limits, outbox, tokens
+from recovery import accounts, alarms, audit, backup_addresses, cases, delivery, level, limits, outbox, tokens
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Bounce, Email, ResetRequest, ResetToken
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.primary import SKEW, atomic, key_at
-from recovery.reasons import Action, BounceClass, CaseReason, EmailKind, EmailReason, EmailState, Outcome, TokenState
+from recovery.reasons import (
+    Action,
+    Alarm,
+    BounceClass,
+    CaseReason,
+    EmailKind,
+    EmailReason,
+    EmailState,
+    Outcome,
+    TokenState,
+)
 
 TOO_LATE: Final = timedelta(hours=24)
 """How long after the ask a failure still brings a fresh link; after it, also by a report about an old mail, a case."""
@@ -40,12 +50,17 @@ def climb(email_id: UUID) -> list[Email] | None:
     """Take the next rung for each account whose link this mail carried, once, for a caller that drains the queue
     anyway; what was queued, None where nothing was due. One commit.
 
-    Whoever got in meanwhile, or has a newer link on its way, needs nothing; inactive accounts get nothing.
+    Whoever got in meanwhile, or has a newer link on its way, needs nothing; inactive accounts get nothing. Of a mail to
+    the support team somebody is told by an alarm.
     """
     with atomic(Email):
         if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
             return None
-        return _climb(Email.objects.select_related("request").get(pk=email_id))
+        email = Email.objects.select_related("request").get(pk=email_id)
+        if email.kind == EmailKind.RESET:
+            return _climb(email)
+    alarms.sound(Alarm.CASE_NOT_TOLD, "email", detail=f"mail {email_id}: {email.state} {email.reason}".strip())
+    return []
 
 
 def lost() -> Sequence[UUID]:

@@ -9,7 +9,7 @@ from recovery import resets, suppressions, sweep
 from recovery.models import Email, ResetRequest, SupportCase
 from recovery.reasons import CaseEnd, CaseReason, EmailKind, EmailReason, EmailState, Outcome
 from tests.asking import asked
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, provider, works
 from tests.ladder import asks, fails, link_at, newest_reset, reported
 
@@ -121,3 +121,19 @@ def test_a_case_that_was_opened_as_the_person_got_in_is_closed_by_the_sweep(user
     SupportCase.objects.update(closed_at=None, end="")
     sweep.sweep()
     assert SupportCase.objects.get().end == CaseEnd.COMPLETED
+
+
+def test_a_failure_of_another_day_has_a_case_of_its_own_with_whoever_worked_on_the_old_one(user: Any) -> None:
+    fails(asks(user))
+    first, staff = SupportCase.objects.get(), StaffFactory.create()
+    SupportCase.objects.update(assigned_to=str(staff.pk))
+    let_pass(timedelta(hours=20))
+    fails(asks(user))
+    assert SupportCase.objects.get().failure_count == 2, "the same incident"
+    let_pass(timedelta(hours=5))
+    fails(asks(user))
+    first.refresh_from_db()
+    assert first.end == CaseEnd.SUPERSEDED
+    second = SupportCase.objects.get(closed_at=None)
+    assert (second.assigned_to, second.failure_count) == (str(staff.pk), 1)
+    assert second.request == asked()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from recovery import cases, sweep
+from recovery import cases, suppressions, sweep
 from recovery.models import Email, SupportCase
-from recovery.reasons import EmailKind, EmailState
+from recovery.reasons import Alarm, EmailKind, EmailState
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, provider
 from tests.ladder import asks, bodies_to, fails
@@ -72,3 +72,15 @@ def test_several_people_of_the_desk_have_a_mail_each(settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
     opened()
     assert [len(bodies_to(address)) for address in (DESK, "night@example.org")] == [1, 1]
+
+
+@pytest.mark.parametrize("fate", ["bounced", "suppressed"])
+def test_a_mail_to_the_desk_that_does_not_arrive_sounds_an_alarm_once(fate: str, heard: list[Any]) -> None:
+    if fate == "suppressed":
+        suppressions.add(DESK, reason="bounced", source="postmark")
+    opened()
+    later()
+    if fate == "bounced":
+        fails(Email.objects.get(kind=EmailKind.SUPPORT_CASE))
+    later()
+    assert [alarm for alarm, _ in heard] == [Alarm.CASE_NOT_TOLD]
