@@ -66,6 +66,7 @@ _AFTER_DATA: Final = re.compile(r"in reply to end of data|>>> data\s+<<< 5", re.
 _OUR_ID: Final = re.compile(
     r"^(?:Message-ID|X-Original-Message-ID)\s*:\s*<?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@", re.I | re.M
 )
+_CAME_FROM: Final = re.compile(r"^(?:Original-Mail-From|Return-Path)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _TO: Final = re.compile(r"^(?:To|Cc|X-Envelope-To|Delivered-To)\s*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 _FROM: Final = re.compile(r"^(?:From|Sender|Return-Path|Reply-To)\s*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 
@@ -112,7 +113,7 @@ def _read(fingerprint: str, message: Message) -> Letter:
     our_id = _OUR_ID.search("\n".join(parts.returned))
     return Letter(
         fingerprint=fingerprint,
-        sent_to=_sent_to(message),
+        sent_to=[*_sent_to(message), *(_came_from(parts) if parts.complained else ())],
         sent_at=_date(message),
         returned_id=UUID(our_id[1]) if our_id else None,
         failures=[found for one in told if (found := _judged(one, parts))],
@@ -266,6 +267,12 @@ def _sent_to(message: Message) -> list[str]:
     names = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-RcptTo")
     values = [str(value)[:LONGEST_HEADER] for name in names for value in message.get_all(name, [])]
     return list(dict.fromkeys(address for _, address in getaddresses(values) if "@" in address))
+
+
+def _came_from(parts: Parts) -> list[str]:
+    """Where the mail came from that is complained of: the complaint goes to a box of its own, and quotes our path."""
+    quoted = _CAME_FROM.findall("\n".join([*parts.complained, *parts.returned])[: 10 * LONGEST_HEADER])
+    return [address for line in quoted for address in reports.ADDRESS.findall(line)]
 
 
 def _date(message: Message) -> datetime | None:

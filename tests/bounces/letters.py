@@ -54,13 +54,17 @@ def report(
     ).encode()
 
 
-def complaint(kind: str = "abuse", *, to: str = OURS, named: str = "") -> bytes:
-    """A complaint in the abuse reporting format (RFC 5965)."""
+def complaint(
+    kind: str = "abuse", *, to: str = OURS, named: str = "", mail_from: str = "", return_path: str = ""
+) -> bytes:
+    """A complaint in the abuse reporting format (RFC 5965), which may say where the mail came from."""
     field = f"Original-Rcpt-To: <{named}>\n" if named else ""
+    field += f"Original-Mail-From: <{mail_from}>\n" if mail_from else ""
+    path = f"Return-Path: <{return_path}>\n" if return_path else ""
     parts = [
         "Content-Type: text/plain\n\nThis is an email abuse report.\n",
         f"Content-Type: message/feedback-report\n\nFeedback-Type: {kind}\nUser-Agent: Loop/1.0\n{field}Version: 1\n",
-        f"Content-Type: message/rfc822\n\nFrom: {OURS}\nTo: {PERSON}\nSubject: Your new password\n\nhello\n",
+        f"Content-Type: message/rfc822\n\n{path}From: {OURS}\nTo: {PERSON}\nSubject: Your new password\n\nhello\n",
     ]
     head = (
         f"From: fbl@provider.example\nTo: {to}\nSubject: complaint\n"

@@ -177,6 +177,17 @@ def test_a_complaint_by_mail_is_one(domain: None, deliver: Deliver, email: Email
     assert Bounce.objects.get().bounce_class == BounceClass.COMPLAINT
 
 
+@pytest.mark.parametrize("field", ["mail_from", "return_path"])
+def test_a_complaint_at_a_box_of_its_own_quotes_the_return_path(
+    field: str, domain: None, deliver: Deliver, email: Email
+) -> None:
+    deliver(complaint(to="abuse@library.example", **{field: return_paths.address_of(email.pk)}))
+    assert Bounce.objects.get().email == email
+    forged = return_paths.address_of(email.pk).replace("bounces+a", "bounces+b")
+    deliver(complaint("abuse", to="abuse@library.example", named="x@example.org", **{field: f"b{forged}"}))
+    assert Bounce.objects.filter(email=email).count() == 1
+
+
 def test_what_is_no_bounce_prints_nothing_and_moves_nothing(domain: None, deliver: Deliver, email: Email) -> None:
     letter = plain("I am away.", sender=PERSON, subject="Out of office", Auto_Submitted="auto-replied")
     assert deliver(letter, report(group(action="relayed", status="2.0.0"), said="Relayed.")) == []
