@@ -64,6 +64,7 @@ def queue(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What waits in the real broker, at which no worker listens. It has time to answer."""
     monkeypatch.setattr(bell, "PATIENCE", 20.0)
     client = redis.Redis.from_url(broker_url)
+    assert bell.settle(60)  # of what was asked before
     client.flushdb()
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
     yield client

@@ -173,8 +173,15 @@ def test_what_is_right_inside_a_setting_is_not(settings: Settings, sound: dict[s
     assert not ids() & {"recovery.E006", "recovery.E009", "recovery.E010", "recovery.W016"}
 
 
+def wrap_without_a_way_on(settings: Settings) -> None:
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": WRAPPER}}
+    else:
+        settings.EMAIL_BACKEND = WRAPPER
+
+
 def test_the_wrapper_needs_to_know_how_mail_goes_on(settings: Settings) -> None:
-    settings.EMAIL_BACKEND = WRAPPER
+    wrap_without_a_way_on(settings)
     assert "recovery.E010" in ids()
     settings.RECOVERY = {**SOUND, "SITE_MAIL": {"BACKEND": SMTP}}
     assert "recovery.E010" not in ids()

@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 def mail(kind: str = EmailKind.PASSWORD_CHANGED, **facts: Any) -> Email:
     [email] = outbox.queue(kind, ["amelie@example.com"], audience=facts.pop("audience", "default"))
-    Email.objects.filter(pk=email.pk).update(**{"state": EmailState.QUEUED, **facts})
+    Email.objects.filter(pk=email.pk).update(**{"state": EmailState.QUEUED, "next_try_at": Now(), **facts})
     email.refresh_from_db()
     return email
 

@@ -196,7 +196,11 @@ def test_of_two_ways_that_a_mail_may_have_gone_one_that_has_it_not_proves_nothin
     """The other cannot be asked: so the mail is neither expired nor sent as if nothing had been."""
     email = notice()
     Email.objects.filter(pk=email.pk).update(
-        state=EmailState.UNKNOWN, doubt_count=1, reason=EmailReason.WORKER_DIED, send_by=timezone.now()
+        state=EmailState.UNKNOWN,
+        doubt_count=1,
+        reason=EmailReason.WORKER_DIED,
+        send_by=timezone.now(),
+        next_try_at=timezone.now() - timedelta(seconds=1),
     )
     [main] = settings.RECOVERY["ROUTES"]
     with routes(settings, main, {"NAME": "spare", "BACKEND": "tests.ways_out.Told"}):
