@@ -39,7 +39,7 @@ def entries() -> list[dict[str, Any]]:
     return [eval(text, known) for text in texts]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")  # Django's own checks ask each of them
 def test_each_target_has_an_example_that_is_right(pager: None, settings: Any) -> None:
     given = entries()
     assert {entry["TARGET"].rpartition(".")[2] for entry in given} == NAMES | {"pager"}
