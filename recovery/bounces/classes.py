@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 def classify(evidence: Evidence) -> Classified | None:
     """What it is; None for what is neither failure nor complaint. Asks nobody and writes nothing.
 
-    A delay is a failure for now: soft, whatever the codes say, or refused for policy.
+    A delay is a failure that may pass: soft, whatever the codes say, or refused for policy.
     """
     verdict = _judged(evidence)
     if verdict is None or verdict.bounce_class is None:

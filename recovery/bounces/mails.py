@@ -232,7 +232,8 @@ def _by_flufl(message: Message, said: str) -> Iterator[Told]:
         return
     try:
         temporary, permanent = flufl.all_failures(message)
-    except Exception:  # noqa: BLE001 - foreign code on bytes of strangers
+    except Exception as error:  # noqa: BLE001 - foreign code on bytes of strangers
+        logger.warning("bounce mail: flufl.bounce could not read it (%s)", type(error).__name__)
         return
     for kind, addresses in ((EventKind.DEFERRED, temporary), (EventKind.BOUNCED, permanent)):
         for address in sorted(addresses):
@@ -245,7 +246,8 @@ def _header(message: Message, name: str) -> str:
     text = str(raw)[:LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return str(email.header.make_header(email.header.decode_header(text)))
-    except Exception:  # noqa: BLE001 - the standard library's decoder, on bytes of strangers
+    except Exception as error:  # noqa: BLE001 - the standard library's decoder, on bytes of strangers
+        logger.info("bounce mail: its %s stays as it is written (%s)", name, type(error).__name__)
         return text
 
 
