@@ -15,6 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import select_template
 from django.utils import timezone, translation
 from django.utils.dateparse import parse_datetime
+from django.utils.functional import SimpleLazyObject
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
@@ -123,7 +124,7 @@ def _context(
         "reference": shown_reference(request.reference) if request else "",
         "asked_at": _local(request.requested_at) if request else None,
         "browser": describe_browser(request.user_agent) if request else "",
-        "forgot_url": audience.forgot_url,
+        "forgot_url": SimpleLazyObject(lambda: audience.forgot_url),
         **email.context,
     }
     if "changed_at" in facts:

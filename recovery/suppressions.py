@@ -51,13 +51,13 @@ def held(address_keys: Iterable[str]) -> dict[str, dict[str, str]]:
     keys = sorted(set(address_keys))
     if not keys:
         return {}
+    among, params = sql.among("address_key", keys)
     live = (
-        f"SELECT {columns(Suppression)} FROM {Suppression._meta.db_table}"
-        f" WHERE address_key IN ({', '.join(['%s'] * len(keys))}) AND lifted_at IS NULL"
+        f"SELECT {columns(Suppression)} FROM {Suppression._meta.db_table} WHERE {among} AND lifted_at IS NULL"
         f" AND (until IS NULL OR until > {sql.now()}) ORDER BY since, id"
     )
     found: dict[str, dict[str, str]] = {}
-    for row in read(Suppression, live, keys):
+    for row in read(Suppression, live, params):
         found.setdefault(row.address_key, {}).update(dict.fromkeys(_stopped(row.kind), row.reason))
     return found
 

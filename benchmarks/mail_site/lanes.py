@@ -120,7 +120,7 @@ def watched(options: argparse.Namespace, said: dict[str, Any]) -> Iterator[None]
 
     begin, worked = time.perf_counter(), time.process_time()
     if options.counted:
-        with counting() as count:
+        with counting() as count, beside(count):
             yield
         said.update(statements=len(count.statements), commits=count.commits)
     elif options.profiled:
@@ -130,6 +130,29 @@ def watched(options: argparse.Namespace, said: dict[str, Any]) -> Iterator[None]
     else:
         yield
     said.update(seconds=time.perf_counter() - begin, cpu_seconds=time.process_time() - worked)
+
+
+@contextmanager
+def beside(count: Any) -> Iterator[None]:
+    """Count also what ours writes on a connection of its own, past Django's cursors."""
+    from django.apps import apps
+
+    if not apps.is_installed("recovery"):
+        yield
+        return
+    from unittest import mock
+
+    from recovery.delivery.beside import Beside
+
+    send = Beside.send
+
+    def counted(self: Any, statement: Any) -> None:
+        count.statements.append(statement.sql)
+        count.commits += 1
+        send(self, statement)
+
+    with mock.patch.object(Beside, "send", counted):
+        yield
 
 
 def dearest(stats: Any) -> list[dict[str, Any]]:

@@ -86,7 +86,11 @@ class Drain:
         results = self._came_back()
         self._judge(results)
         claim, began = self._next_claim(), time.monotonic()
-        claimed = self.notes.commit(claim)
+        claimed = None
+        if claim is None and self._is_busy():
+            self.notes.commit_beside()
+        else:
+            claimed = self.notes.commit(claim)
         self.ways.tell_successes(results)
         if claimed and claimed.emails:
             self._check(claimed, ends=began + LEASE.total_seconds())
@@ -144,7 +148,9 @@ class Drain:
 
     def _room(self) -> int:
         ahead = self.pace.ahead(self.ways.senders)
-        if len(self.stock) > ahead // 2:
+        # Threads must not run dry during a claim; where this thread sends itself, nothing waits for it.
+        enough = self.ways.senders - 1 if self.pace.is_quick else ahead // 2
+        if len(self.stock) > enough:
             return 0
         return self.ways.senders + ahead - self.out - len(self.stock)
 
@@ -162,9 +168,18 @@ class Drain:
         self.stock.extend(ready)
         self.notes.add(moves)
 
+    def _is_busy(self) -> bool:
+        """Whether this thread sends so much mail itself that half is noted while half is sent. The notes of resets tell
+        their links as well, and resets come first."""
+        is_much = self.pace.is_quick and len(self.stock) > self.ways.senders > 1
+        return is_much and not self.stock[0].links and self.notes.beside.is_possible()
+
     def _hand_out(self) -> None:
         """Give mail to the senders, as much as is free; or send it here."""
-        while self.stock and self.out < self.ways.senders:
+        most = self.ways.senders - len(self.notes.unsettled)
+        if self._is_busy():
+            most = min(most, self.ways.senders // 2)
+        while self.stock and self.out < most:
             held = self.stock.popleft()
             if move := self._prepared(held):
                 self.notes.add([move])
@@ -221,4 +236,5 @@ class Drain:
             self.notes.commit()
             self.ways.tell_successes(results)
         finally:
+            self.notes.beside.close()
             self.lines.close()

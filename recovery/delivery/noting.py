@@ -2,6 +2,9 @@
 
 A note of what a provider took must not be lost to a database that restarts: it is written again and again for as long
 as the lease allows. A claim is not: whoever comes next makes it.
+
+Where mail leaves faster than PostgreSQL answers, a note is written beside, while the next mails are made. One at a
+time, and the next note or claim waits for it.
 """
 
 import logging
@@ -14,8 +17,10 @@ from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from recovery import bell, tokens
+from recovery.delivery.beside import Beside
 from recovery.models import Email, moves
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.moves import Claimed, Move
@@ -49,6 +54,8 @@ class Notes:
     overtaken: list[UUID] = field(default_factory=list)  # a report or another worker was faster than the note
     moved: int = 0
     refused: list[DatabaseError] = field(default_factory=list)
+    unsettled: list[Move] = field(default_factory=list)  # being written beside
+    beside: Beside = field(default_factory=Beside)
 
     def add(self, moved: Iterable[Move]) -> None:
         self.waiting += moved
@@ -59,13 +66,14 @@ class Notes:
         Raises what the database says to a claim, and to a note only in the end. A single move that it does not take
         is logged and left to its lease; the others are written.
         """
+        self._settle()
         told, self.waiting = self.waiting, []
         if not told and claim is None:
             return None
         try:
             return self._write(told, claim)
         except (InterfaceError, OperationalError):
-            if not told or connections[router.db_for_write(Email)].in_atomic_block:
+            if not told or self._database().in_atomic_block:
                 raise
             again = self._write_patiently
         except DatabaseError:
@@ -73,8 +81,32 @@ class Notes:
         again(told)
         return self._write([], claim)
 
+    def commit_beside(self) -> None:
+        """As ``commit`` without a claim; where one statement writes it all, its answer is looked at next time."""
+        if self._settle() and self.waiting and not self._resets(self.waiting):
+            try:
+                self.beside.send(moves.statement(self.waiting, owner=self.owner))
+            except DatabaseError:
+                self.beside.close()
+            else:
+                self.unsettled, self.waiting = self.waiting, []
+                return
+        self.commit()
+
+    def _settle(self) -> bool:
+        """Look at what was written beside. What failed there waits again: ``commit`` knows what to do with it."""
+        told, self.unsettled = self.unsettled, []
+        try:
+            states = moves.answered(told, self.beside.rows()) if told else {}
+        except DatabaseError:
+            self.beside.close()
+            self.waiting = [*told, *self.waiting]
+            return False
+        self._learn(told, states)
+        return True
+
     def _write(self, told: Sequence[Move], claim: Claim | None) -> Claimed | None:
-        claimed, resets = None, [self.held[each.email_id] for each in told if self._has_left(each, EmailKind.RESET)]
+        claimed, resets = None, self._resets(told)
         with nullcontext() if self._is_single(told, claim, resets) else atomic(Email):
             states = moves.move(told, owner=self.owner)
             tokens.handed_over([email for email in resets if email.pk in states])
@@ -82,6 +114,12 @@ class Notes:
                 claimed = moves.claim(
                     owner=self.owner, ids=claim.ids, most=claim.most, lease=self.lease, blocked=claim.blocked
                 )
+        self._learn(told, states)
+        if claimed:
+            self.held |= {email.pk: email for email in claimed.emails}
+        return claimed
+
+    def _learn(self, told: Sequence[Move], states: Mapping[UUID, str]) -> None:
         self.states |= states
         self.moved += sum(each.verb != EmailVerb.RETURN for each in told if each.email_id in states)
         for each in told:
@@ -90,22 +128,23 @@ class Notes:
             self.held.pop(each.email_id, None)
             if each.email_id not in states:
                 self.overtaken.append(each.email_id)
-        if claimed:
-            self.held |= {email.pk: email for email in claimed.emails}
-        return claimed
 
-    def _has_left(self, each: Move, kind: EmailKind) -> bool:
-        email = self.held.get(each.email_id)
-        return each.verb == EmailVerb.HAND_OVER and email is not None and email.kind == kind
+    def _resets(self, told: Sequence[Move]) -> list[Email]:
+        """Those whose links live from now on."""
+        left = [self.held.get(each.email_id) for each in told if each.verb == EmailVerb.HAND_OVER]
+        return [email for email in left if email is not None and email.kind == EmailKind.RESET]
 
     def _is_single(self, told: Sequence[Move], claim: Claim | None, resets: Sequence[Email]) -> bool:
         """Whether it is one statement: that is a transaction by itself, and on PostgreSQL two round trips fewer."""
         if not told:
             return True
-        return claim is None and not resets and connections[router.db_for_write(Email)].vendor == "postgresql"
+        return claim is None and not resets and self._database().vendor == "postgresql"
+
+    def _database(self) -> BaseDatabaseWrapper:
+        return connections[router.db_for_write(Email)]
 
     def _write_patiently(self, told: Sequence[Move]) -> None:
-        connection, began, pause = connections[router.db_for_write(Email)], time.monotonic(), FIRST_PAUSE
+        connection, began, pause = self._database(), time.monotonic(), FIRST_PAUSE
         while True:
             logger.warning("delivery: the database is away, %s notes wait", len(told))
             time.sleep(pause)

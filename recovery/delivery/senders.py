@@ -71,7 +71,7 @@ def send(held: Held, lines: Lines, is_shut: Callable[[str], bool]) -> Result:
                 if line is None or held.message is None or held.deadline - time.monotonic() < MARGIN:
                     break
                 tried = line.send(held.message, key=str(held.email.pk), kind=held.email.kind)
-            tries.append(replace(tried, detail=clean(tried.detail, held.secrets)))
+            tries.append(replace(tried, detail=clean(tried.detail, held.secrets)) if tried.detail else tried)
             if tried.outcome not in GOES_ON:
                 break
     return Result(held, tries, asked, time.monotonic() - started)

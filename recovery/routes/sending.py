@@ -6,7 +6,6 @@ Nothing is logged here, and nothing raised: a provider's answer may echo the mai
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -55,7 +54,7 @@ class Line:
         tried = self._try(message, key, kind)
         if was_open and tried.outcome == TryOutcome.DOWN:  # servers hang up on connections that lie idle
             tried = self._try(message, key, kind)
-        return replace(tried, seconds=time.monotonic() - self._started)
+        return tried
 
     def close(self) -> None:
         """Let go of the connection. What the other side says to that changes nothing."""
@@ -111,10 +110,10 @@ class Line:
         connection.send = watched
 
     def _failed(self, error: Exception, outcome: TryOutcome, retry_after: timedelta | None = None) -> Tried:
-        esp = configured.esp_name(self._backend)
+        tried = self._told(outcome, detail=_said(error), retry_after=retry_after)
         if outcome not in _CLEAR:
             self._drop()
-        return Tried(outcome, self.route.name, esp=esp, detail=_said(error), retry_after=retry_after)
+        return tried
 
     def _drop(self) -> None:
         """Throw the connection away without another word over it: it may hang, or be in clear."""
@@ -128,18 +127,20 @@ class Line:
                 backend.close()
 
     def _answered(self, message: EmailMultiAlternatives, count: int | None) -> Tried:
-        esp = configured.esp_name(self._backend)
         status = getattr(message, "anymail_status", None)
         if count == 0:  # django-ses and others, for a recipient on their own black list
-            detail = "The mail backend sent nothing."
-            return Tried(TryOutcome.REFUSED_RECIPIENT, self.route.name, esp=esp, detail=detail)
+            return self._told(TryOutcome.REFUSED_RECIPIENT, detail="The mail backend sent nothing.")
         if status is None:
-            return Tried(TryOutcome.ACCEPTED, self.route.name, esp=esp)
+            return self._told(TryOutcome.ACCEPTED)
         outcome = answers.of_status(status)
         words = ", ".join(sorted(map(str, status.status or {"nothing"})))
         detail = "" if outcome == TryOutcome.ACCEPTED else f"The provider answered {words}."
         message_id = status.message_id if isinstance(status.message_id, str) else ""
-        return Tried(outcome, self.route.name, esp=esp, esp_message_id=message_id, detail=detail)
+        return self._told(outcome, esp_message_id=message_id, detail=detail)
+
+    def _told(self, outcome: TryOutcome, **said: Any) -> Tried:
+        esp, seconds = configured.esp_name(self._backend), time.monotonic() - self._started
+        return Tried(outcome, self.route.name, esp=esp, seconds=seconds, **said)
 
 
 def _patient(backend: BaseEmailBackend) -> BaseEmailBackend:

@@ -4,7 +4,7 @@ Each function writes rows and their events together, and tells the site after th
 to where stands in ``reasons.MOVES``.
 """
 
-from recovery.models.moves.changes import Move, allows, move
+from recovery.models.moves.changes import Move, allows, answered, move, statement
 from recovery.models.moves.claims import Claimed, claim, expire_late, free
 from recovery.models.moves.reports import FACTS, STORED, Ban, Known, Stored, hold, report, take_in
 from recovery.models.moves.sql import one_at_a_time
@@ -18,6 +18,7 @@ __all__ = [
     "Move",
     "Stored",
     "allows",
+    "answered",
     "claim",
     "expire_late",
     "free",
@@ -25,5 +26,6 @@ __all__ = [
     "move",
     "one_at_a_time",
     "report",
+    "statement",
     "take_in",
 ]

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import BooleanField, Field, FloatField, IntegerField, TextField, UUIDField
 
-from recovery.models.batches import fold, unfold
+from recovery.models.batches import Statement, fold, unfold
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
 from recovery.reasons import MOVES, STAFF_VERBS, STATE_RANK, EmailState, EmailVerb, EventKind
@@ -73,20 +73,35 @@ def move(moves: Sequence[Move], *, owner: UUID | None = None) -> dict[UUID, str]
     is noted wherever a report brought the mail meanwhile, and keeps a higher state. Always ends the lease; events that
     end a try say when it began.
     """
-    by_id = {each.email_id: each for each in moves}
-    if not by_id:
+    moves = list({each.email_id: each for each in moves}.values())
+    if not moves:
         return {}
-    connection, owned, postgresql = sql.connection(), owner is not None, sql.is_postgresql()
-    told = fold(connection, _COLUMNS, map(_told, by_id.values()))
-    params = [told, *([list(by_id)] * 2 if postgresql else []), *([sql.key(owner)] if owner else [])]
+    connection = sql.connection()
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection.alias, owned=owned), params)
-        states = {UUID(str(key)): str(state) for key, state in cursor.fetchall()}
-        if states and not postgresql:
-            if len(states) < len(by_id):
-                told = fold(connection, _COLUMNS, [_told(each) for key, each in by_id.items() if key in states])
+        cursor.execute(*statement(moves, owner=owner))
+        rows = cursor.fetchall()
+        if rows and not sql.is_postgresql():
+            found = {UUID(str(key)) for key, _ in rows}
+            told = fold(connection, _COLUMNS, [_told(each) for each in moves if each.email_id in found])
             cursor.execute(_events(connection.alias), [told])
-    moved = {key: states[key] for key in by_id if key in states}
+    return answered(moves, rows)
+
+
+def statement(moves: Sequence[Move], *, owner: UUID | None = None) -> Statement:
+    """What ``move`` executes; on PostgreSQL that is all, for a caller who sends it by himself.
+
+    One move for each mail, then ``answered`` gets what came back.
+    """
+    connection, keys = sql.connection(), [each.email_id for each in moves]
+    told = fold(connection, _COLUMNS, map(_told, moves))
+    params = [told, *([keys] * 2 if sql.is_postgresql() else []), *([sql.key(owner)] if owner else [])]
+    return Statement(_statement(connection.alias, owned=owner is not None), params)
+
+
+def answered(moves: Sequence[Move], rows: Iterable[Sequence[Any]]) -> dict[UUID, str]:
+    """The new states by key, in the order of ``moves``; tells the site of them."""
+    states = {UUID(str(key)): str(state) for key, state in rows}
+    moved = {each.email_id: states[each.email_id] for each in moves if each.email_id in states}
     sql.announce(moved)
     return moved
 
@@ -165,30 +180,31 @@ def _statement(alias: str, *, owned: bool) -> str:
         AND {f"e.lease_owner = %s AND (({may}) OR {hands_over})" if owned else may}"""
     if not postgresql:
         return f"{source} {update} RETURNING id, state"  # no alias there, nor any other table
-    events = _inserted("moved AS e JOIN told USING (id)")
-    return f"""{source}, moved AS ({update} RETURNING e.id, e.state, e.claimed_at), noted AS ({events})
-        SELECT id, state FROM moved"""
+    back = "e.id, e.state, e.claimed_at, told.event, told.detail, told.ends_try"
+    noted = f"moved AS ({update} RETURNING {back}), noted AS ({_inserted('moved')})"
+    return f"{source}, {noted} SELECT id, state FROM moved"
 
 
 @cache
 def _events(alias: str) -> str:
     told = f"WITH told AS (SELECT {unfold(connections[alias], _COLUMNS)})"
-    return f"{told} {_inserted(f'told JOIN {sql.table()} AS e USING (id)')}"
+    back = "e.id, e.claimed_at, told.event, told.detail, told.ends_try"
+    return f"{told} {_inserted(f'(SELECT {back} FROM told JOIN {sql.table()} AS e USING (id))')}"
 
 
-def _inserted(source: str) -> str:
-    """The events of what moved, from the emails ``e`` and what was ``told`` of them."""
+def _inserted(moved: str) -> str:
+    """The events of what ``moved``, each with what was told of it."""
     given = {
-        "email_id": "told.id",
-        "kind": "told.event",
+        "email_id": "id",
+        "kind": "event",
         "occurred_at": sql.now(),
         "recorded_at": sql.now(),
-        "claimed_at": "CASE WHEN told.ends_try THEN e.claimed_at END",
-        "detail": "told.detail",
+        "claimed_at": "CASE WHEN ends_try THEN claimed_at END",
+        "detail": "detail",
         **dict.fromkeys(("esp", "esp_message_id", "recipient", "reject_reason"), "''"),
     }
     table = sql.connection().ops.quote_name(EmailEvent._meta.db_table)
-    return f"INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM {source}"
+    return f"INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM {moved}"
 
 
 def _changes(hands_over: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The database's own clock, and what each database calls the same thing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -47,6 +47,14 @@ def not_below_zero(amount: str) -> str:
 def words(states: Iterable[str]) -> str:
     """As a list of SQL literals: partial indexes are used only where their condition stands in the text."""
     return ", ".join(f"'{state!s}'" for state in states)
+
+
+def among(column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """``column IN (values)``. As one list where the database knows lists: psycopg cuts the text at each parameter, and
+    remembers how only for texts with few of them."""
+    if is_postgresql():
+        return f"{column} = ANY(%s)", [list(values)]
+    return f"{column} IN ({', '.join(['%s'] * len(values))})", list(values)
 
 
 def key(value: UUID) -> Any:
