@@ -155,7 +155,8 @@ def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]",
         source = "jsonb_array_elements(%s::jsonb) AS rows(value)"
     else:
         casts = ["%s" if is_one else f"json_extract(value, '$[{n}]')" for n in range(len(fields))]
-        source = "json_each(%s)"
+        # As rows of text first: else SQLite writes each of them anew for every column that is taken out of it.
+        source = "(SELECT value FROM json_each(%s) LIMIT -1 OFFSET 0)"
     named = [f"{cast} AS {quote(str(field.column))}" for cast, field in zip(casts, fields, strict=True)]
     return ", ".join(named) if is_one else f"{', '.join(named)} FROM {source}"
 

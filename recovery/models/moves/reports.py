@@ -252,7 +252,7 @@ def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is
     facts = _facts(alias, last=last, bans=bans)
     if not sql.is_postgresql():
         # What RETURNING names has no affinity: without the cast, SQLite reads all emails for each event.
-        return f"""WITH told AS (SELECT {told}),
+        return f"""WITH told AS MATERIALIZED (SELECT {told}),
             matched AS MATERIALIZED (SELECT {_matching()} AS email_id, {names} FROM told)
             INSERT INTO {table} (email_id, {names}) SELECT email_id, {names} FROM matched WHERE {_kept(table)} {once}
             RETURNING id, dedupe_key,
