@@ -25,12 +25,13 @@ class Beside:
 
     def __init__(self) -> None:
         self._database: Any = None
+        self._is_over = False
 
-    @staticmethod
-    def is_possible() -> bool:
+    def is_possible(self) -> bool:
         """Not inside a transaction of the caller's: another connection sees nothing of it."""
         given = connections[router.db_for_write(Email)]
-        return given.vendor == "postgresql" and CAN_WAIT_LATER and not given.in_atomic_block
+        can_wait = given.vendor == "postgresql" and CAN_WAIT_LATER and not given.in_atomic_block
+        return can_wait and not self._is_over
 
     def send(self, statement: Statement) -> None:
         """Give it to the server, and come back at once."""
@@ -53,10 +54,10 @@ class Beside:
         return [tuple(last.get_value(row, n).decode() for n in range(last.nfields)) for row in range(last.ntuples)]
 
     def close(self) -> None:
-        """End the connection, if there is one; the next statement gets a new one."""
+        """End the connection, if there is one. No other is made."""
+        self._is_over = True
         if self._database is not None:
             self._database.close()
-            self._database = None
 
 
 def _error(result: Any, raw: Any) -> Exception:

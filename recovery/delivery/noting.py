@@ -94,16 +94,20 @@ class Notes:
         self.commit()
 
     def _settle(self) -> bool:
-        """Look at what was written beside. What failed there waits again: ``commit`` knows what to do with it."""
+        """Look at what was written beside. What was not waits again, and from then on all is written here: that
+        connection failed, or did not see our rows (each tenant's tables may be in a schema of its own).
+        """
         told, self.unsettled = self.unsettled, []
         try:
             states = moves.answered(told, self.beside.rows()) if told else {}
         except DatabaseError:
+            states = {}
+        self._learn([each for each in told if each.email_id in states], states)
+        left = [each for each in told if each.email_id not in states]
+        if left:
             self.beside.close()
-            self.waiting = [*told, *self.waiting]
-            return False
-        self._learn(told, states)
-        return True
+            self.waiting = [*left, *self.waiting]
+        return not left
 
     def _write(self, told: Sequence[Move], claim: Claim | None) -> Claimed | None:
         claimed, resets = None, self._resets(told)
