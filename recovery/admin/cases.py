@@ -40,7 +40,7 @@ NEAR: Final = timedelta(minutes=1)  # the mail of a case is queued with it, by a
 
 ASSIGN, NOTE, CLOSE = "assign", "note", "close"
 TITLES: Final = {ASSIGN: _("Assign this case?"), NOTE: _("Add a note"), CLOSE: _("Close this case?")}
-BUTTONS: Final = {ASSIGN: _("Assign"), NOTE: _("Add a note"), CLOSE: _("Close")}
+BUTTONS: Final = {ASSIGN: _("Assign"), NOTE: _("Add a note"), CLOSE: _("Close case")}
 CONSEQUENCES: Final = {
     ASSIGN: _("The others see who works on it. Nobody is told by mail."),
     NOTE: _("It stands below the case, with your name. Do not write down any password."),

@@ -1,5 +1,6 @@
 """How staff work on support cases, with the right and in their scope; and what they see of backup addresses."""
 
+import re
 from typing import Any
 
 import pytest
@@ -68,6 +69,14 @@ def test_a_case_is_assigned_noted_and_closed_each_on_the_trail(ada: Any) -> None
         Action.CASE_OPENED, Action.CASE_ASSIGNED, Action.CASE_ASSIGNED, Action.CASE_NOTED, Action.CASE_CLOSED
     ]  # fmt: skip
     assert not any(SCRIPT in str(event.detail) for event in trail)
+
+
+def test_closing_a_case_is_no_button_of_the_same_name_as_leaving_its_page(ada: Any) -> None:
+    case, client = case_of(ada), staff(*RIGHTS)
+    links = re.findall(r'<a href="([^"]*)"[^>]*>([^<]*)</a>', client.get(page_of(case)).content.decode())
+    assert [name.strip() for url, name in links if url == working(case, "close")] == ["Close case"]
+    assert [url for url, name in links if name.strip() == "Close"] == [listed("supportcase")]
+    assert 'value="Close case"' in client.get(working(case, "close")).content.decode()
 
 
 def test_a_closed_case_can_be_noted_and_nothing_else(ada: Any) -> None:
