@@ -62,6 +62,12 @@ def held(address_keys: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
+def beside(suppression: Suppression) -> list[Suppression]:
+    """The others that stop mail to its address now, the newest first."""
+    same = Suppression.objects.filter(address_key=suppression.address_key, lifted_at=None).exclude(pk=suppression.pk)
+    return list(same.filter(Q(until=None) | Q(until__gt=Now())))
+
+
 def add(address: str, *, reason: str, source: str, until: datetime | None = None, kind: str = "") -> Suppression:
     """Mail nobody at this address until then, or until it is lifted. The trail names the row, not the address."""
     row = Suppression(
@@ -73,7 +79,7 @@ def add(address: str, *, reason: str, source: str, until: datetime | None = None
 
 
 def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> bool:
-    """Let mail go to this address again. One that was lifted already stays as it is: False."""
+    """This one stops no mail any more; others of the same address do. One that was lifted already stays: False."""
     live = Suppression.objects.filter(pk=suppression.pk, lifted_at=None)
     with atomic(Suppression):
         lifted_by = key_of(actor)

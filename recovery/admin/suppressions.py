@@ -55,6 +55,18 @@ def told(found: Sequence[Looked], viewer: Viewer) -> list[str]:
     return lines
 
 
+def remaining(row: Suppression, columns: "SuppressionColumns") -> list[str]:
+    """One line for each other suppression that stops mail to the same address now."""
+    lines = []
+    for other in suppressions.beside(row):
+        said = gettext("Another suppression of this address holds for good: %(kind)s (%(why)s).")
+        if other.until:
+            said = gettext("Another suppression of this address holds until %(until)s: %(kind)s (%(why)s).")
+        until = f"{timezone.localtime(other.until):%Y-%m-%d %H:%M %Z}" if other.until else ""
+        lines.append(said % {"until": until, "kind": columns.kind(other), "why": other.get_reason_display()})
+    return lines
+
+
 class SuppressionColumns(Columns):
     """What a row shows of a suppression."""
 
@@ -153,10 +165,16 @@ class SuppressionAdmin(ExportMixin):
         if not form.is_valid():
             return self._ask_why(request, row, form)
         reason = form.cleaned_data["reason"]
-        if suppressions.lift(row, actor=actor_of(request), reason=reason):
-            self.message_user(request, gettext("The address may be mailed again."), messages.SUCCESS)
-        else:
+        lifted = suppressions.lift(row, actor=actor_of(request), reason=reason)
+        others = remaining(row, self.columns_for(request))
+        if not lifted:
             self.message_user(request, gettext("Nothing was done here: it was lifted already."), messages.WARNING)
+        elif others:
+            self.message_user(request, gettext("This suppression is lifted."), messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("The address may be mailed again."), messages.SUCCESS)
+        for line in others:
+            self.message_user(request, line, messages.WARNING)
         if form.cleaned_data["at_provider"]:
             found = provider_lists.lift(row.address_key, actor=actor_of(request), reason=reason)
             for line in told(found, Viewer.of(request)):
@@ -165,17 +183,16 @@ class SuppressionAdmin(ExportMixin):
 
     def _ask_why(self, request: HttpRequest, row: Suppression, form: LiftForm) -> HttpResponse:
         columns, viewer = self.columns_for(request), Viewer.of(request)
+        others = remaining(row, columns)
+        freed = gettext("Mail that waits and new mail may go there at once. If it comes back, it is suppressed anew.")
         return asking(
             self,
             request,
             form,
             "lift_suppression.html",
-            title=gettext("Mail this address again?"),
+            title=gettext("Lift this suppression?") if others else gettext("Mail this address again?"),
             back_url=url_of(self, "change", row.pk),
-            consequences=[
-                gettext("Mail that waits and new mail may go there at once. If it comes back, it is suppressed anew."),
-                *told(provider_lists.show(row.address_key), viewer),
-            ],
+            consequences=[*(others or [freed]), *told(provider_lists.show(row.address_key), viewer)],
             submit=gettext("Lift"),
             facts=[
                 (gettext("Address"), viewer.address(row.address_key)),

@@ -77,6 +77,34 @@ def test_lifting_asks_for_a_reason_and_is_on_record(row: Suppression) -> None:
     assert said(again)[0].startswith("warning: Nothing was done here")
 
 
+def test_lifting_one_of_two_says_which_remains_and_until_when(row: Suppression) -> None:
+    until = timezone.now() + timedelta(days=30)
+    other = suppressions.add(ADDRESS, reason="complained", source="ses", until=until, kind=EmailKind.RESET)
+    over = suppressions.add(ADDRESS, reason="bounced", source="ses", until=timezone.now() - timedelta(days=1))
+    remains = (
+        f"Another suppression of this address holds until {timezone.localtime(until):%Y-%m-%d %H:%M %Z}: reset link"
+    )
+    client = staff(*RIGHTS)
+    asked = client.get(lift_page(row)).content.decode()
+    assert remains in asked
+    assert "may go there at once" not in asked
+    lifted, still = said(posted(client, lift_page(row), reason=REASON))
+    assert lifted == "success: This suppression is lifted."
+    assert still.startswith(f"warning: {remains}")
+    again, still = said(posted(client, lift_page(row), reason=REASON))
+    assert again.startswith("warning: Nothing was done here")
+    assert still.startswith(f"warning: {remains}")
+    assert "may go there at once" in client.get(lift_page(other)).content.decode()
+    assert said(posted(client, lift_page(other), reason=REASON)) == ["success: The address may be mailed again."]
+    assert not Suppression.objects.get(pk=over.pk).lift
+
+
+def test_one_that_holds_for_good_remains_when_another_is_lifted(row: Suppression) -> None:
+    suppressions.add(ADDRESS, reason="staff", source="ours")
+    _, still = said(posted(staff(*RIGHTS), lift_page(row), reason=REASON))
+    assert still.startswith("warning: Another suppression of this address holds for good: all mail")
+
+
 def test_a_get_lifts_nothing(row: Suppression) -> None:
     superuser().get(lift_page(row))
     assert suppressions.of([ADDRESS])
