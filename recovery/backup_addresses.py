@@ -6,6 +6,7 @@ session needs the password, too, and the waiting time lets the owner of the main
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -24,6 +25,7 @@ from recovery.reasons import Action, BackupRefusal, BackupState
 
 MOST: Final = 5  # of one account
 MOST_TRIES: Final = 5  # at one code
+UNCONFIRMED: Final = timedelta(days=30)  # after the end of its newest code, one that nobody confirmed goes
 
 
 def of_user(user: AbstractBaseUser) -> list[BackupAddress]:

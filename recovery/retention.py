@@ -7,12 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import models, router
+from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, heartbeats, limits, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
     AuditEvent,
+    BackupAddress,
     Bounce,
     Decision,
     Email,
@@ -21,6 +23,7 @@ from recovery.models import (
     ResetRequest,
     ResetToken,
     SupportCase,
+    Suppression,
 )
 from recovery.models.primary import atomic
 from recovery.reasons import Action, Outcome, TokenState
@@ -39,6 +42,8 @@ class Purged:
     emails: int
     requests: int
     cases: int
+    suppressions: int
+    backups: int
     trail: int
 
     def as_dict(self) -> dict[str, int]:
@@ -55,6 +60,8 @@ def purge() -> Purged:
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
+        suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
+        backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         trail=_trail_before(_before("audit")),
     )
 
@@ -70,6 +77,8 @@ def outlook() -> Purged:
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
+        suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
+        backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         trail=_old_trail(trail).count() if trail else 0,
     )
 
@@ -98,6 +107,31 @@ def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
 
 def _cases_before(moment: datetime | None) -> int:
     return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
+def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
+    """Those that ended before ``moment``, by a lift or by themselves: they stop nothing and count no more."""
+    return Suppression.objects.filter(Q(lifted_at__lt=moment) | Q(lifted_at=None, until__lt=moment)).order_by()
+
+
+def _suppressions_before(moment: datetime) -> int:
+    gone = 0
+    for keys in _batches(_old_suppressions, "since", moment):
+        gone += Suppression.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Suppression))
+    return gone
+
+
+def _old_backups(moment: datetime) -> "models.QuerySet[BackupAddress]":
+    """Addresses that nobody confirmed, whose newest code ended before ``moment``."""
+    return BackupAddress.objects.filter(confirmed_at=None, code_until__lt=moment).order_by()
+
+
+def _backups_before(moment: datetime) -> int:
+    gone = 0
+    for keys in _batches(_old_backups, "added_at", moment):
+        # Asked again: a new code may have been sent meanwhile.
+        gone += _old_backups(moment).filter(pk__in=keys)._raw_delete(router.db_for_write(BackupAddress))
+    return gone
 
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":

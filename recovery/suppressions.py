@@ -30,7 +30,7 @@ TERMS: Final[Mapping[str, Sequence[timedelta]]] = {
 }
 """How long the first time, the second and so on; the last holds for all further ones. One true hard bounce must not
 silence a person for ever."""
-MEMORY: Final = timedelta(days=730)  # after which an earlier one counts no more
+MEMORY: Final = timedelta(days=730)  # after which an earlier one counts no more; so long after its end it is purged
 
 _REASONS: Final = {
     BounceClass.HARD: SuppressionReason.BOUNCED,

@@ -5,9 +5,23 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
 
-from recovery import cases, retention, sweep, tokens
-from recovery.models import AuditEvent, Decision, Email, EmailEvent, LimitCounter, ResetRequest, ResetToken, SupportCase
+from recovery import backup_addresses, cases, retention, suppressions, sweep, tokens
+from recovery.models import (
+    AuditEvent,
+    BackupAddress,
+    Decision,
+    Email,
+    EmailEvent,
+    LimitCounter,
+    ResetRequest,
+    ResetToken,
+    SupportCase,
+    Suppression,
+)
 from recovery.reasons import Action, TokenState
 from tests.asking import ask, browser, links, work
 from tests.factories import StaffFactory, UserFactory
@@ -23,7 +37,7 @@ from tests.following import (
     trail,
     works,
 )
-from tests.ladder import asks, fails
+from tests.ladder import BACKUPS, added, asks, code_for, fails, signed_in, with_backup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,3 +193,90 @@ def test_a_closed_case_goes_with_old_requests_and_an_open_one_stays(settings: An
     assert (told, retention.purge().cases) == (1, 1)
     [case] = SupportCase.objects.all()
     assert (case.user_key, case.request, ResetRequest.objects.count()) == (str(still_open.pk), None, 0)
+
+
+def suppressed(address: str, *, days: int | None) -> Suppression:
+    until = timezone.now() + timedelta(days=days) if days else None
+    return suppressions.add(address, reason="bounced", source="ours", until=until)
+
+
+def test_suppressions_go_when_they_are_so_long_over_that_they_count_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    actor = StaffFactory.create()
+    for number in range(5):
+        suppressed(f"over{number}@example.com", days=7)
+    lifted, lifted_late = suppressed("lifted@example.com", days=None), suppressed("late@example.com", days=None)
+    for_good, for_long = suppressed("good@example.com", days=None), suppressed("long@example.com", days=800)
+    suppressions.lift(lifted, actor=actor, reason="the mailbox is back")
+    let_pass(timedelta(days=7) + suppressions.MEMORY - timedelta(minutes=1))
+    young = suppressed("young@example.com", days=7)
+    assert suppressions.lift(lifted_late, actor=actor, reason="the mailbox is back")
+    let_pass(timedelta(days=1, minutes=2))
+    told = retention.outlook().suppressions
+    assert Suppression.objects.count() == 10
+    assert (told, retention.purge().suppressions) == (6, 6)
+    assert set(Suppression.objects.all()) == {lifted_late, for_good, for_long, young}
+    assert set(suppressions.of(["good@example.com", "long@example.com", "young@example.com"])) == {
+        "good@example.com", "long@example.com", "young@example.com"
+    }  # fmt: skip
+    assert (retention.outlook().suppressions, retention.purge().suppressions) == (0, 0)
+
+
+def test_suppressions_that_still_count_are_kept_though_they_are_over() -> None:
+    suppressed("ada@example.com", days=7)
+    let_pass(timedelta(days=6) + suppressions.MEMORY)
+    assert (retention.outlook().suppressions, retention.purge().suppressions) == (0, 0)
+
+
+def test_a_backup_address_that_nobody_confirmed_goes_when_its_code_is_long_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    confirmed, late = with_backup(UserFactory.create()), signed_in(UserFactory.create())
+    for number in range(2):
+        added(signed_in(UserFactory.create()), f"forgotten{number}@example.net")
+    page = added(late, "late@example.net").url
+    let_pass(timedelta(days=20))
+    late.post(page, {"again": "1"})
+    let_pass(timedelta(days=10, minutes=29))
+    assert (retention.outlook().backups, retention.purge().backups) == (0, 0)
+    let_pass(timedelta(minutes=2))
+    told = retention.outlook().backups
+    assert BackupAddress.objects.count() == 4
+    assert (told, retention.purge().backups) == (2, 2)
+    assert set(BackupAddress.objects.values_list("address", flat=True)) == {confirmed.address, "late@example.net"}
+
+
+def test_a_backup_address_that_gets_a_new_code_while_the_purge_runs_stays() -> None:
+    client = signed_in(UserFactory.create())
+    page = added(client, "spare@example.net").url
+    let_pass(backup_addresses.UNCONFIRMED + timedelta(hours=1))
+
+    def asked_again_before(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith('DELETE FROM "recovery_backupaddress"'):
+            client.post(page, {"again": "1"})
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(asked_again_before):
+        assert retention.purge().backups == 0
+    sweep.sweep()
+    assert client.post(page, {"code": code_for("spare@example.net")}).url == BACKUPS
+
+
+def test_a_backup_address_that_went_can_be_added_and_confirmed_anew() -> None:
+    client = signed_in(UserFactory.create())
+    added(client, "spare@example.net")
+    let_pass(backup_addresses.UNCONFIRMED + timedelta(hours=1))
+    assert retention.purge().backups == 1
+    page = added(client, "spare@example.net").url
+    assert client.post(page, {"code": code_for("spare@example.net")}).url == BACKUPS
+
+
+def test_the_command_says_how_much_of_each_kind_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    suppressed("ada@example.com", days=7)
+    added(signed_in(UserFactory.create()), "spare@example.net")
+    let_pass(timedelta(days=8) + suppressions.MEMORY)
+    for options, rows in ((["--dry-run"], 1), ([], 0)):
+        call_command("recovery_purge", *options)
+        assert "suppressions 1, backups 1, " in capsys.readouterr().out
+        assert (Suppression.objects.count(), BackupAddress.objects.count()) == (rows, rows)

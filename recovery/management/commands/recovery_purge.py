@@ -10,7 +10,10 @@ from recovery import retention
 
 
 class Command(BaseCommand):
-    help = "Turns expired links into tombstones and removes rows older than RECOVERY['RETENTION']."
+    help = (
+        "Turns expired links into tombstones and removes rows older than RECOVERY['RETENTION'], suppressions that are"
+        " long over, and backup addresses that nobody confirmed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Say what would end; do nothing.")
