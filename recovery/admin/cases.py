@@ -38,6 +38,7 @@ from recovery.reasons import CaseNews, EmailKind
 
 NEAR: Final = timedelta(minutes=1)  # the mail of a case is queued with it, by another clock at most
 
+RIGHTS: Final = ("recovery.view_supportcase", "recovery.work_cases")  # both are needed to work on one
 ASSIGN, NOTE, CLOSE = "assign", "note", "close"
 TITLES: Final = {ASSIGN: _("Assign this case?"), NOTE: _("Add a note"), CLOSE: _("Close this case?")}
 BUTTONS: Final = {ASSIGN: _("Assign"), NOTE: _("Add a note"), CLOSE: _("Close case")}
@@ -70,16 +71,23 @@ class NoteField(forms.CharField):
 
 
 class AssignForm(ReasonForm):
-    """Who is to work on it: the user name of a member of staff; blank for oneself."""
+    """Who is to work on it: the user name of a member of staff who may; blank for oneself."""
 
-    to = forms.CharField(label=_("Assign to"), required=False, max_length=254, help_text=_("User name; blank: you."))
+    to = forms.CharField(
+        label=_("Assign to"),
+        required=False,
+        max_length=254,
+        help_text=_("User name of somebody who may work on cases; blank: you."),
+    )
 
     def clean_to(self) -> AbstractBaseUser | None:
         typed = str(self.cleaned_data["to"])
-        found = [account.user for account in accounts.of_identifier(typed)] if typed else []
+        found: list[Any] = [account.user for account in accounts.of_identifier(typed)] if typed else []
         staff = [user for user in found if getattr(user, "is_staff", False) and user.is_active]
         if typed and len(staff) != 1:
             raise forms.ValidationError(_("There is no such member of staff."), code="unknown")
+        if not all(user.has_perms(RIGHTS) for user in staff):
+            raise forms.ValidationError(_("This member of staff may not work on cases."), code="no_right")
         return next(iter(staff), None)
 
 

@@ -49,7 +49,7 @@ def test_a_case_says_why_and_leads_to_the_request(ada: Any) -> None:
 
 def test_a_case_is_assigned_noted_and_closed_each_on_the_trail(ada: Any) -> None:
     case, client = case_of(ada), staff(*RIGHTS)
-    other = StaffFactory.create()
+    other = staff(*RIGHTS).user  # type: ignore[attr-defined]
     assert said(posted(client, working(case, "assign"), reason=REASON)) == ["success: The case is assigned."]
     case.refresh_from_db()
     assert case.assigned_to == accounts.key_of(client.user)  # type: ignore[attr-defined]
@@ -130,6 +130,25 @@ def test_a_case_is_assigned_to_staff_alone(name: str, ada: Any) -> None:
     assert "no such member of staff" in answer.content.decode()
     case.refresh_from_db()
     assert case.assigned_to == ""
+
+
+@pytest.mark.parametrize("rights", [(), *((right,) for right in RIGHTS)])
+def test_a_case_is_not_assigned_to_staff_who_may_not_work_on_it(rights: tuple[str, ...], ada: Any) -> None:
+    staff(*rights, username="desk")
+    case = case_of(ada)
+    answer = posted(superuser(), working(case, "assign"), reason=REASON, to="desk")
+    assert "may not work on cases" in answer.content.decode()
+    case.refresh_from_db()
+    assert case.assigned_to == ""
+
+
+@pytest.mark.parametrize(("active", "assigned"), [(True, True), (False, False)])
+def test_a_case_is_assigned_to_an_active_superuser(active: bool, assigned: bool, ada: Any) -> None:
+    chief = StaffFactory.create(is_superuser=True, is_active=active)
+    case = case_of(ada)
+    posted(staff(*RIGHTS), working(case, "assign"), reason=REASON, to=chief.username)
+    case.refresh_from_db()
+    assert (case.assigned_to == accounts.key_of(chief)) == assigned
 
 
 def test_a_case_shows_who_was_told_and_the_timeline_of_its_request(ada: Any, settings: Any) -> None:
