@@ -52,7 +52,8 @@ def has_no_news(email: Email) -> bool:
 
 
 def _heard(esp: str) -> Heard:
-    last_at = RawEvent.objects.filter(esp=esp).aggregate(last=Max("received_at"))["last"]
+    # What could not be read tells nothing of the mail, and must not cover that nothing else comes.
+    last_at = RawEvent.objects.filter(esp=esp, error="").aggregate(last=Max("received_at"))["last"]
     if last_at and last_at > timezone.now() - conf.WEBHOOK_SILENCE:
         return Heard(esp, last_at, None)
     since = without_news(esp).filter(**({"handed_over_at__gt": last_at} if last_at else {}))

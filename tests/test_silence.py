@@ -73,6 +73,13 @@ def test_silence_is_an_alarm_that_ends_with_the_next_report(sounded: Any) -> Non
     assert "no news" not in said_of(email)
 
 
+def test_what_cannot_be_read_is_no_news() -> None:
+    left()
+    let_pass(HOUR)
+    feedback.ingest([], [feedback.Unread("postmark", "{}", "KeyError: 'RecordType'")])
+    assert is_red()
+
+
 def test_a_provider_that_has_no_mail_of_ours_may_be_silent() -> None:
     queued()
     let_pass(HOUR)

@@ -1,7 +1,8 @@
 """The one door by which providers report back: verified and parsed by anymail's views, stored by ``feedback``.
 
 Answers: 2xx stored, or not about mail of ours; 4xx forged, unreadable, or no secret is set; 5xx could not be
-stored, tell us again. One malformed event costs itself alone; in anymail it costs its whole batch.
+stored, tell us again. One malformed event costs itself alone, and is kept; in anymail it costs its whole batch.
+A post with nothing else in it is kept as well, and answered 400.
 
 ``providers`` knows who may report and by which secret, ``bodies`` what a body may be, ``parsing`` and ``topics`` what
 each provider needs, ``reading`` makes our own reports of anymail's events, ``views`` answers.

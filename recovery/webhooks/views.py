@@ -1,11 +1,16 @@
 """What becomes of a provider's post, and the answer."""
 
+import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
-from anymail.exceptions import AnymailImproperlyInstalled
+from anymail.exceptions import (
+    AnymailConfigurationError,
+    AnymailImproperlyInstalled,
+    AnymailWebhookValidationFailure,
+)
 from anymail.signals import AnymailTrackingEvent, tracking
 from anymail.webhooks.base import AnymailCoreWebhookView
 from django import db
@@ -41,7 +46,7 @@ class StoringView(AnymailCoreWebhookView):
         try:
             bodies.take(request)
             view.run_validators(request)
-            events = [event for event in view.parse_events(request) if isinstance(event, AnymailTrackingEvent)]
+            events = self.parsed(request)
         except (CannotWork, AnymailImproperlyInstalled) as error:
             return _cannot_work(self.slug, error)
         except bodies.Refused as error:
@@ -55,12 +60,25 @@ class StoringView(AnymailCoreWebhookView):
         if self.malformed:
             what = ", ".join(sorted({each.error.partition(":")[0] for each in self.malformed}))
             logger.warning("webhook %s: %d events set aside (%s)", self.slug, len(self.malformed), what)
-            if not reports:
-                return HttpResponse(status=400)
         return self.store(reports, [event for event, told in read if told])
 
+    def parsed(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
+        """What anymail makes of a post. JSON over which it fails as a whole is set aside as a whole."""
+        view: Any = self
+        try:
+            made = list(view.parse_events(request))
+        except (CannotWork, AnymailConfigurationError, AnymailWebhookValidationFailure):
+            raise
+        except Exception as error:  # noqa: BLE001 - foreign code on foreign bytes
+            self.set_aside(json.loads(request.body), error)
+            return []
+        return [event for event in made if isinstance(event, AnymailTrackingEvent)]
+
     def store(self, reports: Sequence[feedback.Report], events: Sequence[AnymailTrackingEvent]) -> HttpResponse:
-        """Ours first; then anymail's signal, so that receivers of the host keep working at this address."""
+        """Ours first; then anymail's signal, so that receivers of the host keep working at this address.
+
+        A post of which nothing could be read is kept and refused: the provider's own dashboard shows it.
+        """
         try:
             ingested = feedback.ingest(reports, self.malformed)
         except db.Error as error:
@@ -72,16 +90,19 @@ class StoringView(AnymailCoreWebhookView):
             for event in events:
                 setattr(event, STORED, True)
                 tracking.send_robust(sender=PROVIDERS[self.slug].view, event=event, esp_name=self.esp_name)
-        return HttpResponse()
+        return HttpResponse(status=400 if self.malformed and not reports else 200)
 
     def attempt(self, parse: Callable[..., Any], *args: Any) -> Any:
         """What ``parse`` makes of one event; None, and a count, if it is malformed."""
         try:
             return parse(*args)
         except Exception as error:  # noqa: BLE001 - a provider's odd event may break a parser in any way
-            raw = getattr(args[-1], "esp_event", args[0])
-            self.malformed.append(Unread(self.slug, dumped(raw), f"{type(error).__name__}: {error}"))
+            told = next((each for each in args if isinstance(each, Mapping)), args[0])  # SparkPost's has its name first
+            self.set_aside(getattr(args[-1], "esp_event", told), error)
             return None
+
+    def set_aside(self, raw: Any, error: Exception) -> None:
+        self.malformed.append(Unread(self.slug, dumped(raw), f"{type(error).__name__}: {error}"))
 
 
 @csrf_exempt

@@ -10,6 +10,7 @@ import pytest
 from recovery import outbox
 from recovery.models import Email, EmailEvent, RawEvent
 from recovery.reasons import EmailKind, EmailState
+from tests.following import failing
 from tests.webhooks import posts
 from tests.webhooks.reported import PROVIDERS, SNS, body, state_of, told
 
@@ -27,6 +28,8 @@ UNREADABLE = {
     "a hundred thousand brackets": b"[" * 100_000,
     "too much": b"[" + b" " * 13_000_000 + b"]",
 }
+
+NO_JSON = {"nothing", "no JSON", "half a document", "no UTF-8", "NaN", "a hundred thousand brackets", "too much"}
 
 
 def batch(esp: str, good: list[Any], malformed: list[Any]) -> str:
@@ -62,8 +65,71 @@ def test_of_a_hundred_events_a_malformed_one_is_set_aside(
 
 @pytest.mark.parametrize("esp", IN_BATCHES)
 def test_a_post_with_nothing_but_malformed_events_is_refused(esp: str) -> None:
-    assert posts.post(esp, batch(esp, [], [None, 7])).send().status_code == 400
+    for _ in range(3):
+        assert posts.post(esp, batch(esp, [], [None, 7])).send().status_code == 400
     assert told() == 0
+    assert sorted(aside(), key=repr) == [(esp, 7), (esp, None)]
+
+
+def aside() -> list[tuple[str, Any]]:
+    """What was set aside, with an error, as it was posted."""
+    assert not RawEvent.objects.filter(error="").exists()
+    return [(row.esp, json.loads(row.content)) for row in RawEvent.objects.order_by("id")]
+
+
+ALONE = {
+    "amazon_ses": {"Type": "Notification", "MessageId": "1", "Message": "no JSON"},
+    "brevo": {"event": {}},
+    "mailersend": {"type": "activity.sent", "data": 7},
+    "mailgun": {"event-data": 7},
+    "postal": {"event": "MessageSent", "timestamp": "noon"},
+    "postmark": {"RecordType": "Bounce", "Email": ["a@b.example"], "ID": 1},
+    "resend": {"type": "email.bounced", "data": 7},
+}
+
+
+def malformed(esp: str) -> posts.Post:
+    """The same each time, as a provider that is told 400 tries again."""
+    content: dict[str, Any] = ALONE[esp]
+    if esp == "mailgun":
+        content = content | {"signature": {"timestamp": "$timestamp", "token": "$token", "signature": "$signature"}}
+    return posts.post(esp, json.dumps(content))
+
+
+@pytest.mark.parametrize("esp", ALONE)
+def test_a_malformed_event_that_comes_alone_is_kept_once_and_refused(esp: str) -> None:
+    post = malformed(esp)
+    for _ in range(3):
+        assert post.send().status_code == 400
+    assert told() == 0
+    [(by, content)] = aside()
+    assert (by, ALONE[esp].items() <= content.items()) == (esp, True)
+
+
+@pytest.mark.parametrize("esp", ["sparkpost"])
+def test_what_is_kept_of_a_wrapped_event_is_what_it_said(esp: str) -> None:
+    event = {"msys": {"message_event": {"type": {}, "event_id": "e1"}}}
+    assert posts.post(esp, json.dumps([event])).send().status_code == 400
+    assert aside() == [(esp, event["msys"]["message_event"])]
+
+
+@pytest.mark.parametrize("esp", ALONE)
+def test_a_malformed_event_of_a_stranger_is_not_kept(esp: str) -> None:
+    post = malformed(esp)
+    assert posts.unsigned(post).send().status_code in {400, 401}
+    wrong: dict[str, Any] = ALONE[esp]
+    assert posts.post(esp, json.dumps(wrong), posts.secret_of(esp).wrong).send().status_code == 400
+    assert not RawEvent.objects.exists()
+
+
+@pytest.mark.attack(77)
+@pytest.mark.parametrize("esp", ["postal", "postmark"])
+def test_a_malformed_event_that_cannot_be_kept_now_is_asked_for_again(esp: str) -> None:
+    post = malformed(esp)
+    with failing("recovery_rawevent"):
+        assert post.send().status_code == 503
+    assert post.send().status_code == 400
+    assert len(aside()) == 1
 
 
 @pytest.mark.parametrize("esp", ["mandrill"])
@@ -84,7 +150,9 @@ def test_what_cannot_be_read_is_refused(esp: str, what: str) -> None:
         name = "Signature" if esp == "mailersend" else "Mailtrap-Signature"
         post.headers = {name: hmac.new(posts.secret_of(esp).right.encode(), content, "sha256").hexdigest()}
     assert post.send().status_code == (413 if what == "too much" else 400)
-    assert told() == RawEvent.objects.count() == 0
+    assert told() == RawEvent.objects.filter(error="").count() == 0
+    if what in NO_JSON:
+        assert not RawEvent.objects.exists()
 
 
 @pytest.mark.attack(76)
