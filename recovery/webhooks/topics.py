@@ -49,7 +49,10 @@ class AmazonSES:
         beyond: Any = super(_ses.AmazonSESBaseWebhookView, self)  # that class asks for boto3 at once
         beyond.__init__(**kwargs)
 
-    def validate_request(self, request: HttpRequest) -> None:
+    def run_validators(self, request: HttpRequest) -> None:
+        """anymail's own come first, the password among them: no stranger makes us fetch a certificate."""
+        inherited: Any = super()
+        inherited.run_validators(request)
         notice = json.loads(request.body)
         listed = conf.WEBHOOKS.get("amazon_ses", {}).get("TOPICS")
         if listed is None and notice["Type"] == "SubscriptionConfirmation":

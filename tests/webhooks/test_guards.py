@@ -1,37 +1,28 @@
-"""What anymail leaves open: tokens that go with any body, topics of strangers, and bodies that are traps."""
+"""What anymail leaves open: tokens that go with any body, and bodies that are traps."""
 
-import base64
 import gzip
 import hashlib
 import hmac
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import BytesIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
 from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 from django.urls import reverse
-from urllib3.exceptions import DecodeError, ProtocolError
 
 from recovery import webhooks
 from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
 from recovery.reasons import EmailState
-from recovery.webhooks import bodies, topics
+from recovery.webhooks import bodies
 from tests.webhooks import posts
-from tests.webhooks.reported import SNS, body, hand_over, state_of, told
+from tests.webhooks.reported import body, hand_over, state_of, told
 
 pytestmark = pytest.mark.django_db
-TOPIC = "arn:aws:sns:us-east-1:123456789012:SES_Events"
-CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
 
 
 def signed(content: dict[str, Any], *, token: str = "a" * 50, at: float | None = None) -> posts.Post:
@@ -74,123 +65,6 @@ def test_mailguns_signature_is_believed_while_it_is_young(esp: str, email: Email
     hand_over(email, esp)
     assert signed(mailgun(email), at=time.time() - age).send().status_code == status
     assert told() == (status == 200)
-
-
-def notice(email: Email, topic: str = TOPIC, kind: str = "Notification", **more: Any) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(body("amazon_ses", "bounced", email))
-    content["Message"] = content["Message"] if isinstance(content["Message"], str) else json.dumps(content["Message"])
-    return content | {"TopicArn": topic, "Type": kind} | more
-
-
-@pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Amazon's, whose certificate is where Amazon has it."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    now = datetime.now(UTC)
-    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
-    certificate = certificate.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=9))
-    pem = certificate.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    class Answer:
-        status_code = 200
-
-        class raw:  # noqa: N801 - named by requests
-            @staticmethod
-            def read(*args: Any, **kwargs: Any) -> bytes:
-                return pem
-
-    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: Answer)
-    topics._public_key.cache_clear()
-    yield private
-    topics._public_key.cache_clear()
-
-
-def sign(content: dict[str, Any], private: Any, version: str = "1") -> dict[str, Any]:
-    order = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-    names = [name for name in order if name in content]
-    text = "".join(f"{name}\n{content[name]}\n" for name in names).encode()
-    digest = hashes.SHA1() if version == "1" else hashes.SHA256()
-    signature = base64.b64encode(private.sign(text, padding.PKCS1v15(), digest)).decode()
-    return content | {"Signature": signature, "SignatureVersion": version, "SigningCertURL": CERTIFICATE}
-
-
-def send(content: dict[str, Any]) -> int:
-    return int(posts.post("amazon_ses", json.dumps(content)).send().status_code)
-
-
-@pytest.fixture
-def listed(settings: Any) -> None:
-    settings.RECOVERY = settings.RECOVERY | {"WEBHOOKS": {"amazon_ses": {"TOPICS": [TOPIC]}}}
-
-
-@pytest.mark.attack(69)
-@pytest.mark.parametrize("esp", ["amazon_ses"])
-@pytest.mark.parametrize("version", ["1", "2"])
-@pytest.mark.usefixtures("listed")
-def test_only_what_amazon_signed_for_a_listed_topic_is_heard(esp: str, version: str, email: Email, key: Any) -> None:
-    hand_over(email, esp)
-    content = {name: value for name, value in notice(email).items() if not name.startswith("Sign")}
-    right = sign(content, key, version)
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    foreign = sign(content | {"TopicArn": TOPIC + "2"}, key, version)
-    swapped = right | {"Message": right["Message"].replace("Permanent", "Transient")}
-    for forged in (foreign, swapped, sign(content, other, version), content):
-        assert send(forged) == 400
-    assert told() == 0
-    assert send(right) == 200
-    assert state_of(email) == EmailState.BOUNCED
-
-
-@pytest.mark.attack(69)
-@pytest.mark.usefixtures("listed")
-@pytest.mark.parametrize("esp", ["amazon_ses"])
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://sns.us-east-1.amazonaws.com.evil.example/SimpleNotificationService-0123456789abcdef.pem",
-        "https://evil.example/sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
-        "http://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
-        "https://sns.us-east-1.amazonaws.com@evil.example/SimpleNotificationService-0123456789abcdef.pem",
-        "https://bucket.s3.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
-        "https://sns.us-east-1.amazonaws.com/x/../SimpleNotificationService-0123456789abcdef.pem",
-        f"{CERTIFICATE}?x=.pem",
-        f"{CERTIFICATE}\n",
-    ],
-)
-def test_a_certificate_from_elsewhere_is_not_even_fetched(
-    esp: str, url: str, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[str] = []
-    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: fetched.append(url))
-    content = {name: value for name, value in notice(email).items() if not name.startswith("Sign")}
-    assert send(sign(content, key) | {"SigningCertURL": url}) == 400
-    assert fetched == []
-
-
-@pytest.mark.usefixtures("listed")
-@pytest.mark.parametrize("error", [ProtocolError("it broke off"), DecodeError("no gzip"), TimeoutError()])
-@pytest.mark.parametrize("esp", ["amazon_ses"])
-def test_a_certificate_that_breaks_off_is_no_fault_of_the_notice(
-    esp: str, error: Exception, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def breaks(*args: Any, **kwargs: Any) -> bytes:
-        raise error
-
-    answer = SimpleNamespace(status_code=200, raw=SimpleNamespace(read=breaks))
-    monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: answer)
-    assert send(sign(notice(email), key)) == 503  # to be told again
-
-
-@pytest.mark.attack(69)
-@pytest.mark.parametrize("esp", ["amazon_ses"])
-def test_a_topic_is_confirmed_only_if_it_is_listed(esp: str, key: Any, settings: Any) -> None:
-    content = SNS | {"Type": "SubscriptionConfirmation", "TopicArn": TOPIC, "Token": "t", "Timestamp": "now"}
-    content |= {"SubscribeURL": "https://sns.us-east-1.amazonaws.com/"}
-    assert send(sign(content, key)) == 400
-    settings.RECOVERY = settings.RECOVERY | {"WEBHOOKS": {"amazon_ses": {"TOPICS": [TOPIC]}}}
-    assert send(sign(content | {"TopicArn": TOPIC + "2"}, key)) == 400
-    assert send(sign(content, key)) == 503  # heard; boto3 is not installed
 
 
 TRAPS = {
