@@ -7,6 +7,7 @@ is installed. Confirming a topic needs boto3, nothing else does.
 import base64
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -26,6 +27,8 @@ _ses: Any = amazon_ses
 
 PATIENCE: Final = (3, 5)  # seconds to connect, and for the answer
 LONGEST_CERTIFICATE: Final = 65_536
+QUIET: Final = 60.0  # seconds in which an address that failed is not asked again
+MOST_FAILED: Final = 100  # addresses that are remembered
 _OF_AMAZON: Final = re.compile(
     r"https://sns\.[a-z0-9-]{3,30}\.amazonaws\.com(\.cn)?/SimpleNotificationService-[A-Za-z0-9]+\.pem"
 )
@@ -36,6 +39,8 @@ _SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What Amazon signs, in this order ("Verifying the signatures of Amazon SNS messages"); a part that is not there is
 left out."""
+
+_failed: dict[str, float] = {}  # addresses, and until when each is left alone
 
 
 class AmazonSES:
@@ -93,11 +98,24 @@ def _check_signature(notice: Mapping[str, Any]) -> None:
     text = "".join(f"{name}\n{notice[name]}\n" for name in parts).encode()
     # Amazon's documentation: version 1 is SHA-1, version 2 is SHA-256.
     digest = {"1": hashes.SHA1, "2": hashes.SHA256}[notice["SignatureVersion"]]()
-    key: Any = _public_key(str(notice["SigningCertURL"]))
+    key: Any = _key_at(str(notice["SigningCertURL"]))
     try:
         key.verify(base64.b64decode(notice["Signature"]), text, padding.PKCS1v15(), digest)
     except InvalidSignature as error:
         raise AnymailWebhookValidationFailure("Amazon did not sign this.") from error
+
+
+def _key_at(url: str) -> Any:
+    """What could not be fetched is not asked for at each notice: each would wait as long again."""
+    if time.monotonic() < _failed.get(url, 0.0):
+        raise CannotWork("certificate not fetched a moment ago")
+    try:
+        return _public_key(url)
+    except CannotWork:
+        if len(_failed) >= MOST_FAILED:
+            _failed.clear()  # asked once more at worst
+        _failed[url] = time.monotonic() + QUIET
+        raise
 
 
 @lru_cache(maxsize=16)
@@ -114,4 +132,7 @@ def _public_key(url: str) -> Any:
         raise CannotWork(f"certificate not fetched: {type(error).__name__}") from error
     if answer.status_code != 200:
         raise CannotWork(f"certificate not fetched: {answer.status_code}")
-    return x509.load_pem_x509_certificate(content).public_key()
+    try:
+        return x509.load_pem_x509_certificate(content).public_key()
+    except ValueError as error:
+        raise CannotWork("no certificate where Amazon's should be") from error

@@ -49,9 +49,14 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Any:
                 return pem
 
     monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: Answer)
-    topics._public_key.cache_clear()
+    _forget()
     yield private
+    _forget()
+
+
+def _forget() -> None:
     topics._public_key.cache_clear()
+    topics._failed.clear()
 
 
 def sign(content: dict[str, Any], private: Any, version: str = "1") -> dict[str, Any]:
@@ -142,6 +147,41 @@ def test_a_certificate_that_breaks_off_is_no_fault_of_the_notice(
     answer = SimpleNamespace(status_code=200, raw=SimpleNamespace(read=breaks))
     monkeypatch.setattr(topics.requests, "get", lambda url, **kwargs: answer)
     assert send(sign(notice(email), key)) == 503  # to be told again
+
+
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("status", [None, 200, 404, 503])  # 200: with nothing in it
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+def test_a_certificate_that_could_not_be_fetched_is_asked_for_again_in_a_minute(
+    esp: str, status: int | None, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over(email, esp)
+    asked: list[str] = []
+    now, works = 1000.0, topics.requests.get
+    monkeypatch.setattr(topics, "time", SimpleNamespace(monotonic=lambda: now))
+
+    def fails(url: str, **kwargs: Any) -> Any:
+        asked.append(url)
+        if status is None:
+            raise ConnectionError("no way there")
+        return SimpleNamespace(status_code=status, raw=SimpleNamespace(read=lambda *args, **kwargs: b""))
+
+    monkeypatch.setattr(topics.requests, "get", fails)
+    right = sign(notice(email), key)
+    other = CERTIFICATE.replace("us-east-1", "eu-west-1")
+    for _ in range(3):
+        assert send(right) == 503
+    assert asked == [CERTIFICATE]
+    assert send(right | {"SigningCertURL": other}) == 503
+    assert asked == [CERTIFICATE, other], "one address says nothing of another"
+    now += topics.QUIET
+    assert send(right) == 503
+    assert asked == [CERTIFICATE, other, CERTIFICATE]
+    monkeypatch.setattr(topics.requests, "get", works)
+    assert send(right) == 503
+    now += topics.QUIET
+    assert send(right) == 200
+    assert state_of(email) == EmailState.BOUNCED
 
 
 @pytest.mark.attack(69)
