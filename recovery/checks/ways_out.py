@@ -6,9 +6,10 @@ from typing import Any, Final
 import django
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 
-from recovery import shapes
+from recovery import shapes, webhooks
 from recovery.conf import of_django
 from recovery.reasons import EmailKind
+from recovery.routes import Route, esp_of
 
 ALWAYS_TRACKING: Final = ("amazon_ses", "brevo", "mailtrap", "postal", "resend", "scaleway")
 WITH_STREAMS: Final = ("postmark",)
@@ -29,7 +30,8 @@ def wrong() -> Iterator[CheckMessage]:
 
 
 def doubtful() -> Iterator[CheckMessage]:
-    """W014 and W016."""
+    """W014, W016 and W018."""
+    yield from _unwatched()
     for route in shapes.sound("ROUTES") or [{}]:
         backend = _backend(_unwrapped(route))
         if _is_of(backend, ALWAYS_TRACKING):
@@ -44,6 +46,20 @@ def doubtful() -> Iterator[CheckMessage]:
                 hint="Leave STREAM out, or silence this check if the backend reads the message's esp_extra itself.",
                 id="recovery.W016",
             )
+
+
+def _unwatched() -> Iterator[CheckMessage]:
+    """Silence is judged of the providers of WEBHOOKS alone."""
+    backends = {_backend(_unwrapped(route)) for route in shapes.sound("ROUTES") or [{}]} - {WRAPPER}
+    esps = {esp_of(Route(name="", spec={"BACKEND": backend})) for backend in backends}
+    for esp in sorted((esps & webhooks.PROVIDERS.keys()) - shapes.sound("WEBHOOKS").keys()):
+        yield Warning(
+            f"Mail leaves by {esp}, and RECOVERY['WEBHOOKS'] does not name it: nobody would notice that it reports "
+            "nothing back.",
+            hint=f"Add {esp!r}: {{}} to RECOVERY['WEBHOOKS'], and give the provider the webhook's URL and its secret; "
+            "or silence this check if it is not to report.",
+            id="recovery.W018",
+        )
 
 
 def _mailers(specs: Mapping[str, Sequence[Spec]]) -> Iterator[CheckMessage]:
