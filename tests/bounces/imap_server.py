@@ -19,13 +19,17 @@ PASSWORD = "long and random"
 
 
 class Folder:
-    """What is in it by uid, which of that was seen, and what the server claims of its size."""
+    """What is in it by uid, which of that was seen, and what the server claims of its size.
+
+    A command that is refused is answered NO, a silent one OK and nothing else."""
 
     def __init__(self, *mails: bytes) -> None:
         self.mails = {str(number): raw for number, raw in enumerate(mails, start=1)}
         self.seen: set[str] = set()
         self.claims: dict[str, int] = {}
         self.fetched: list[str] = []
+        self.refused: set[str] = set()
+        self.silent: set[str] = set()
         self.port = 0
 
 
@@ -43,10 +47,12 @@ class Conversation(socketserver.StreamRequestHandler):
     def allowed(self, command: str) -> bool:
         if command.startswith("LOGIN"):
             return command.endswith(f'ada "{PASSWORD}"')
-        return not command.startswith("SELECT") or '"INBOX"' in command
+        return command not in self.folder.refused and (not command.startswith("SELECT") or '"INBOX"' in command)
 
     def answer(self, command: str) -> list[str]:
         folder = self.folder
+        if command in folder.refused | folder.silent:
+            return []
         if command == "CAPABILITY":
             return ["* CAPABILITY IMAP4rev1"]
         if command.startswith("SELECT"):

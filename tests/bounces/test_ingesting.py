@@ -82,7 +82,7 @@ def test_a_second_time_changes_nothing(domain: None, deliver: Deliver, email: Em
     letter = report(to=return_paths.address_of(email.pk))
     deliver(letter, letter)
     deliver(letter)
-    assert len(list((tmp_path / "cur").iterdir())) == 2, "the third has the name of the first"
+    assert len(list((tmp_path / "cur").iterdir())) == 3, "the third has the name of the first, and both are kept"
     assert list((tmp_path / "new").iterdir()) == []
     assert Bounce.objects.count() == 1
     assert EmailEvent.objects.exclude(esp="").count() == 1
