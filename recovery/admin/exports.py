@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC
 from html import unescape
 from io import StringIO
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -159,17 +160,18 @@ class ExportMixin(ReadOnlyAdmin):
         try:
             if head := made.written(names, [], True):
                 yield head
-            for batch in self._batches(rows):
-                with override(language):  # what runs between two parts may speak another
-                    cells = self._cells(request, batch)[: self.most_exported - count]
+            shown = (row for batch in self._batches(rows) for row in self._cells(request, batch))
+            left = islice(shown, self.most_exported)  # and no row is read beyond
+            while cells := self._next_of(left, language):
                 count += len(cells)
-                if cells:
-                    yield made.written(names, cells, False)
-                if count >= self.most_exported:
-                    break
+                yield made.written(names, cells, False)
             is_whole = True
         finally:
             audit.record(Action.EXPORT_ENDED, **facts, rows=count, sent_to_the_end=is_whole)
+
+    def _next_of(self, rows: Iterator[list[str]], language: str | None) -> list[list[str]]:
+        with override(language):  # what runs between two parts may speak another
+            return list(islice(rows, self.exported_at_once))
 
     def _batches(self, rows: "QuerySet[Any]") -> Iterator[list[Any]]:
         batch = list(rows[: self.exported_at_once])

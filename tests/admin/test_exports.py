@@ -109,6 +109,20 @@ def test_a_tab_or_a_line_break_before_a_word_is_a_beginning_too(begins: str) -> 
     assert "' word" in {row["reason"] for row in rows_of(superuser(), "auditevent")}
 
 
+@each_format
+def test_entities_are_only_undone_where_the_page_made_them(form: str, ada: Any) -> None:
+    """The kind of a mail of the site stands with its subject, in markup, and there a sign is written as an entity."""
+    subject = "Fish & <chips> 'n' \"peas\" &amp; &lt;b&gt; &#61;1"
+    [email] = outbox.queue(EmailKind.SITE, [ada.email], user_key=accounts.key_of(ada))
+    Email.objects.filter(pk=email.pk).update(subject=subject)
+    audit.record(Action.LINK_REVOKED, reason=subject)
+    [row] = rows_of(viewing("email", SEE), "email", form)
+    told = {row["reason"] for row in rows_of(superuser(), "auditevent", form)}
+    # What follows a semicolon is looked at for formulas, and there is none.
+    assert row["kind"].endswith(f" {subject}")
+    assert subject in told
+
+
 @pytest.mark.parametrize("words", ["550 5.1.1 -no", 'said "no", twice', "a <b> & c", "a\u2028b", "line\r\nline"])
 @each_format
 def test_other_words_come_as_they_are_on_one_line(words: str, form: str) -> None:
@@ -240,11 +254,14 @@ def test_a_file_has_so_many_rows_and_no_more(ada: Any, in_threes: None) -> None:
     pages = admin.site.get_model_admin(Email)
     pages.most_exported = 4  # type: ignore[attr-defined]
     try:
-        keys = [row["key"] for row in rows_of(viewing("email"), "email")]
+        with CaptureQueriesContext(connection) as statements:
+            keys = [row["key"] for row in rows_of(viewing("email"), "email")]
     finally:
         del pages.most_exported  # type: ignore[attr-defined]
     assert keys == [str(key) for key in Email.objects.order_by("-pk").values_list("pk", flat=True)[:4]]
     assert trail()[-1][2]["rows"] == 4
+    batches = [each["sql"] for each in statements if each["sql"].endswith("LIMIT 3")]
+    assert len(batches) == 2, "nothing is read beyond"
 
 
 def test_each_batch_leaves_before_the_next_is_read_with_as_many_statements(settings: Any, in_threes: None) -> None:
