@@ -96,6 +96,8 @@ class StoringView(AnymailCoreWebhookView):
         """What ``parse`` makes of one event; None, and a count, if it is malformed."""
         try:
             return parse(*args)
+        except AnymailConfigurationError:
+            raise  # mail that came in, at the address for events: it is not ours to keep
         except Exception as error:  # noqa: BLE001 - a provider's odd event may break a parser in any way
             told = next((each for each in args if isinstance(each, Mapping)), args[0])  # SparkPost's has its name first
             self.set_aside(getattr(args[-1], "esp_event", told), error)

@@ -1,10 +1,8 @@
 """Bounces that come as mail, by the command: whose they are, what they move, and that a second time changes nothing."""
 
-import contextlib
 import io
 import json
 import mailbox
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,18 +10,15 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from django.core.mail import EmailMultiAlternatives
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from recovery.bounces import mails, return_paths
 from recovery.models import Bounce, Email, EmailEvent, Suppression
 from recovery.reasons import BounceClass, EmailState
-from recovery.routes import Line
 from tests.bounces.imap_server import PASSWORD, Folder, imap_server
 from tests.bounces.letters import OURS, PERSON, complaint, group, plain, report
 from tests.reporting import queued
-from tests.routes.mail_server import mail_server
 
 pytestmark = pytest.mark.django_db
 DOMAIN = "bounces.library.example"
@@ -289,17 +284,3 @@ class TestImap:
         assert told.value.returncode == 2
         assert PASSWORD not in str(told.value)
         assert folder.fetched == []
-
-
-def test_over_smtp_each_mail_leaves_with_its_own_return_path(domain: None, email: Email) -> None:
-    message = EmailMultiAlternatives("subject", "text", f"Library <{OURS}>", [PERSON])
-    with mail_server() as server, contextlib.closing(Line(server.route())) as line:
-        line.send(message, key=str(email.pk), kind="reset")
-    [sender] = [line for line in server.lines if line.upper().startswith("MAIL FROM")]
-    [path] = re.findall(r"<(.*)>", sender)
-    assert return_paths.email_id_of(path) == email.pk
-    [body] = server.bodies
-    assert f"From: Library <{OURS}>".encode() in body
-    assert b"bounces+" not in body
-    assert message.from_email == f"Library <{OURS}>"
-    assert message.extra_headers == {}

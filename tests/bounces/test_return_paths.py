@@ -1,12 +1,18 @@
 """The return path of a mail: whose it is, and for how long."""
 
+import contextlib
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core.mail import EmailMultiAlternatives
 
 from recovery.bounces import return_paths
+from recovery.routes import Line
+from tests.bounces.letters import OURS, PERSON
+from tests.routes.mail_server import mail_server
 
 KEY = uuid.UUID("01980000-0000-7000-8000-000000000001")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -69,3 +75,17 @@ def test_without_a_domain_there_are_none(settings) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "RETURN_PATH_DOMAIN": None}
     assert return_paths.address_of(KEY) == ""
     assert return_paths.email_id_of(path) is None
+
+
+def test_over_smtp_each_mail_leaves_with_its_own() -> None:
+    message = EmailMultiAlternatives("subject", "text", f"Library <{OURS}>", [PERSON])
+    with mail_server() as server, contextlib.closing(Line(server.route())) as line:
+        line.send(message, key=str(KEY), kind="reset")
+    [sender] = [line for line in server.lines if line.upper().startswith("MAIL FROM")]
+    [path] = re.findall(r"<(.*)>", sender)
+    assert return_paths.email_id_of(path) == KEY
+    [body] = server.bodies
+    assert f"From: Library <{OURS}>".encode() in body
+    assert b"bounces+" not in body
+    assert message.from_email == f"Library <{OURS}>"
+    assert message.extra_headers == {}

@@ -122,6 +122,13 @@ def test_a_malformed_event_of_a_stranger_is_not_kept(esp: str) -> None:
     assert not RawEvent.objects.exists()
 
 
+@pytest.mark.parametrize("esp", ["postal", "postmark"])
+def test_mail_that_comes_in_at_the_address_for_events_is_refused_and_not_kept(esp: str) -> None:
+    letter = {"RecordType": "Inbound", "TextBody": "Dear library"} if esp == "postmark" else {"rcpt_to": "a@b.example"}
+    assert posts.post(esp, json.dumps(letter)).send().status_code == 400
+    assert not RawEvent.objects.exists()
+
+
 @pytest.mark.attack(77)
 @pytest.mark.parametrize("esp", ["postal", "postmark"])
 def test_a_malformed_event_that_cannot_be_kept_now_is_asked_for_again(esp: str) -> None:
