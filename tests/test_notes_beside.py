@@ -28,7 +28,8 @@ TABLES = (Email._meta.db_table, EmailEvent._meta.db_table)
 REFUSE = {
     "sqlite": """CREATE TRIGGER odd BEFORE UPDATE ON recovery_email WHEN NEW.id = '{key.hex}'
         AND NEW.state = 'handed_over' BEGIN SELECT RAISE(ABORT, 'refused'); END""",
-    "postgresql": """CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+    "postgresql": """CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'refused' USING ERRCODE = 'LIB01'; END $$;
         CREATE TRIGGER odd BEFORE UPDATE ON recovery_email FOR EACH ROW
         WHEN (NEW.id = '{key}' AND NEW.state = 'handed_over') EXECUTE FUNCTION odd()""",
 }
@@ -142,6 +143,66 @@ def test_a_server_that_takes_no_connection_more_costs_no_note(settings: Any) -> 
     with told(settings, CONNECTIONS=4) as given, connections_made(refused=1):
         assert delivery.drain().tried == 100
     assert len(given) == 100
+    assert noted() == (100, 100, 100)
+
+
+def test_mails_that_hang_in_threads_hold_up_no_other(settings: Any) -> None:
+    notices(60)
+    others, came = threading.Event(), list[bool]()
+
+    def then(message: Any) -> None:
+        if len(came) < 2 and threading.current_thread() is not threading.main_thread() and len(hanging) < 2:
+            hanging.append(message)
+            came.append(others.wait(30))
+        elif len(given) == 60:
+            others.set()
+
+    hanging: list[Any] = []
+    with told(settings, then, CONNECTIONS=4) as given:
+        delivery.drain()
+    assert came == [True, True]
+    assert noted() == (60, 60, 60)
+
+
+def test_other_threads_go_on_while_a_note_waits(settings: Any) -> None:
+    """Another one holds the rows that it is about, until it has long seen somebody wait for them, and who."""
+    notices(100)
+    held, blocked = threading.Event(), list[int]()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT id FROM recovery_email WHERE state = 'sending' FOR UPDATE")
+                held.set()
+                looks, sent = 0, 0
+                while looks < 20 or not blocked:
+                    cursor.execute("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                    blocked.extend(pid for (pid,) in cursor.fetchall())
+                    looks, sent = looks + 1 if sent == len(given) else 0, len(given)
+        finally:
+            connection.close()
+
+    def then(message: Any) -> None:
+        if connection.vendor == "postgresql" and len(given) == 50:
+            other.start()
+            held.wait(30)
+
+    def not_for_ever(connection: Any, **more: Any) -> None:
+        if connection.vendor == "postgresql":
+            connection.connection.execute("SET lock_timeout = '5s'")
+
+    other = threading.Thread(target=hold)
+    connection_created.connect(not_for_ever)
+    try:
+        with told(settings, then, CONNECTIONS=4) as given, connections_made() as made:
+            delivery.drain()
+            if connection.vendor == "postgresql":
+                other.join()
+                assert blocked
+                assert connection.connection.info.backend_pid not in blocked
+                assert len(made) == 2
+    finally:
+        connection_created.disconnect(not_for_ever)
     assert noted() == (100, 100, 100)
 
 

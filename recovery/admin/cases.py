@@ -86,7 +86,7 @@ class AssignForm(ReasonForm):
         staff = [user for user in found if getattr(user, "is_staff", False) and user.is_active]
         if typed and len(staff) != 1:
             raise forms.ValidationError(_("There is no such member of staff."), code="unknown")
-        if not all(user.has_perms(RIGHTS) for user in staff):
+        if not all(user.has_perm(right) for user in staff for right in RIGHTS):
             raise forms.ValidationError(_("This member of staff may not work on cases."), code="no_right")
         return next(iter(staff), None)
 

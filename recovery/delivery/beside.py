@@ -4,6 +4,7 @@ Half of what a note costs is waiting for the server and its disk. A second threa
 computes, and gives way too seldom. So the statement is sent, and its answer read when the next one is due.
 """
 
+import selectors
 from typing import Any
 
 from django.db import connections, router
@@ -28,18 +29,22 @@ class Beside:
         self._is_over = False
 
     def is_possible(self) -> bool:
-        """Not inside a transaction of the caller's: another connection sees nothing of it."""
+        """Not inside a transaction of the caller's: another connection sees nothing of it, and waits for its locks."""
         given = connections[router.db_for_write(Email)]
-        can_wait = given.vendor == "postgresql" and CAN_WAIT_LATER and not given.in_atomic_block
-        return can_wait and not self._is_over
+        if self._is_over or not CAN_WAIT_LATER or given.vendor != "postgresql":
+            return False
+        return given.get_autocommit() and not given.in_atomic_block
 
     def send(self, statement: Statement) -> None:
         """Give it to the server, and come back at once."""
-        database = self._database = self._database or connections[router.db_for_write(Email)].copy()
-        database.ensure_connection()
-        raw = database.connection
-        text = psycopg.ClientCursor(raw).mogrify(statement.sql, statement.params)
-        with database.wrap_database_errors:
+        if self._database is None:
+            self._database = connections[router.db_for_write(Email)].copy()
+            # Whoever holds one connection of a pool must not wait for another.
+            self._database.settings_dict["OPTIONS"].pop("pool", None)
+        with self._database.wrap_database_errors:
+            self._database.ensure_connection()
+            raw = self._database.connection
+            text = psycopg.ClientCursor(raw).mogrify(statement.sql, statement.params)
             raw.pgconn.send_query(text.encode(raw.info.encoding))
             raw.pgconn.flush()
 
@@ -47,10 +52,13 @@ class Beside:
         """What came back, as text; waits for it. Afterwards the statement is committed."""
         raw = self._database.connection
         with self._database.wrap_database_errors:
-            results = list(iter(raw.pgconn.get_result, None))
-            if not results or results[-1].status != pq.ExecStatus.TUPLES_OK:
-                raise _error(results[-1] if results else None, raw)
-        last = results[-1]
+            last = None
+            while (result := _next(raw.pgconn)) is not None:
+                last = result
+            if last is None:
+                raise psycopg.OperationalError("no answer")
+            if last.status != pq.ExecStatus.TUPLES_OK:
+                raise psycopg.errors.error_from_result(last, raw.info.encoding)
         return [tuple(last.get_value(row, n).decode() for n in range(last.nfields)) for row in range(last.ntuples)]
 
     def close(self) -> None:
@@ -60,7 +68,14 @@ class Beside:
             self._database.close()
 
 
-def _error(result: Any, raw: Any) -> Exception:
-    code = result.error_field(pq.DiagnosticField.SQLSTATE) if result is not None else None
-    kind = psycopg.errors.lookup(code.decode()) if code else psycopg.OperationalError
-    return kind(raw.pgconn.get_error_message())
+def _next(server: Any) -> Any:
+    """The next result, or None. ``get_result`` alone would wait with all threads and signals held up."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(server.socket, selectors.EVENT_READ)
+        while True:
+            unsent = server.flush()
+            server.consume_input()
+            if not server.is_busy():
+                return server.get_result()
+            selector.modify(server.socket, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
+            selector.select()

@@ -170,8 +170,8 @@ class Drain:
 
     def _is_busy(self) -> bool:
         """Whether this thread sends so much mail itself that half is noted while half is sent. The notes of resets tell
-        their links as well, and resets come first."""
-        is_much = self.pace.is_quick and len(self.stock) > self.ways.senders > 1
+        their links as well, and resets come first. Not while a thread still waits for an answer."""
+        is_much = self.pace.is_quick and not self.out and len(self.stock) > self.ways.senders > 1
         return is_much and not self.stock[0].links and self.notes.beside.is_possible()
 
     def _hand_out(self) -> None:

@@ -102,11 +102,14 @@ class Notes:
             states = moves.answered(told, self.beside.rows()) if told else {}
         except DatabaseError:
             states = {}
+        except BaseException:
+            self.waiting = [*told, *self.waiting]
+            raise
         self._learn([each for each in told if each.email_id in states], states)
         left = [each for each in told if each.email_id not in states]
         if left:
-            self.beside.close()
             self.waiting = [*left, *self.waiting]
+            self.beside.close()
         return not left
 
     def _write(self, told: Sequence[Move], claim: Claim | None) -> Claimed | None:

@@ -35,13 +35,14 @@ class StoringView(AnymailCoreWebhookView):
 
     slug: str
     malformed: list[Unread]  # events that were set aside
+    misdirected: bool  # mail that came in was among them
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Without anymail's decorators: ``webhook`` has them, and they are made anew at each call."""
         return View.dispatch(self, request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.malformed = []
+        self.malformed, self.misdirected = [], False
         view: Any = self  # anymail has no types
         try:
             bodies.take(request)
@@ -60,6 +61,8 @@ class StoringView(AnymailCoreWebhookView):
         if self.malformed:
             what = ", ".join(sorted({each.error.partition(":")[0] for each in self.malformed}))
             logger.warning("webhook %s: %d events set aside (%s)", self.slug, len(self.malformed), what)
+        if self.misdirected:
+            logger.warning("webhook %s: mail that came in was left out: its address is another", self.slug)
         return self.store(reports, [event for event, told in read if told])
 
     def parsed(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
@@ -90,14 +93,17 @@ class StoringView(AnymailCoreWebhookView):
             for event in events:
                 setattr(event, STORED, True)
                 tracking.send_robust(sender=PROVIDERS[self.slug].view, event=event, esp_name=self.esp_name)
-        return HttpResponse(status=400 if self.malformed and not reports else 200)
+        return HttpResponse(status=400 if (self.malformed or self.misdirected) and not reports else 200)
 
     def attempt(self, parse: Callable[..., Any], *args: Any) -> Any:
         """What ``parse`` makes of one event; None, and a count, if it is malformed."""
         try:
             return parse(*args)
-        except AnymailConfigurationError:
-            raise  # mail that came in, at the address for events: it is not ours to keep
+        except AnymailImproperlyInstalled:
+            raise
+        except AnymailConfigurationError:  # mail that came in, at the address for events: it is not ours to keep
+            self.misdirected = True
+            return None
         except Exception as error:  # noqa: BLE001 - a provider's odd event may break a parser in any way
             told = next((each for each in args if isinstance(each, Mapping)), args[0])  # SparkPost's has its name first
             self.set_aside(getattr(args[-1], "esp_event", told), error)

@@ -129,6 +129,15 @@ def test_mail_that_comes_in_at_the_address_for_events_is_refused_and_not_kept(es
     assert not RawEvent.objects.exists()
 
 
+@pytest.mark.parametrize("esp", ["sparkpost"])
+def test_mail_that_comes_in_among_events_costs_none_of_them(esp: str) -> None:
+    came_in = {"msys": {"relay_message": {"content": {"text": "Dear library"}}}}
+    said = {"type": "delivery", "event_id": "e1", "rcpt_to": "a@b.example", "timestamp": "1795000000"}
+    assert posts.post(esp, json.dumps([{"msys": {"message_event": said}}, came_in])).send().status_code == 200
+    assert EmailEvent.objects.count() == 1
+    assert "Dear" not in RawEvent.objects.get().content
+
+
 @pytest.mark.attack(77)
 @pytest.mark.parametrize("esp", ["postal", "postmark"])
 def test_a_malformed_event_that_cannot_be_kept_now_is_asked_for_again(esp: str) -> None:
