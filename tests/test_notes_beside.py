@@ -108,6 +108,19 @@ def test_inside_a_transaction_of_the_caller_it_is_all_written_there(settings: An
     assert made == []
 
 
+def test_where_the_caller_commits_it_is_all_written_there(settings: Any) -> None:
+    notices(100)
+    connection.set_autocommit(False)
+    try:
+        with told(settings, CONNECTIONS=4), connections_made() as made:
+            delivery.drain()
+        assert noted() == (100, 100, 100)
+    finally:
+        connection.rollback()
+        connection.set_autocommit(True)
+    assert made == []
+
+
 def test_never_are_more_mails_sent_and_not_noted_than_there_are_connections(settings: Any) -> None:
     """Also while a note is being written by a server that takes its time."""
     notices(100)

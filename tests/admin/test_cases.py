@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import PermissionsMixin
 from django.utils import timezone
 
 from recovery import accounts, cases
@@ -140,6 +141,15 @@ def test_a_case_is_not_assigned_to_staff_who_may_not_work_on_it(rights: tuple[st
     assert "may not work on cases" in answer.content.decode()
     case.refresh_from_db()
     assert case.assigned_to == ""
+
+
+def test_a_user_model_needs_no_more_than_django_asks_of_it(ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin's custom user: ``has_perm`` and ``has_module_perms``."""
+    monkeypatch.delattr(PermissionsMixin, "has_perms")
+    case, other = case_of(ada), StaffFactory.create(is_superuser=True)
+    posted(superuser(), working(case, "assign"), reason=REASON, to=other.username)
+    case.refresh_from_db()
+    assert case.assigned_to == accounts.key_of(other)
 
 
 @pytest.mark.parametrize(("active", "assigned"), [(True, True), (False, False)])
