@@ -1,5 +1,6 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
+from recovery.models.account_states import AccountState
 from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
@@ -8,6 +9,7 @@ from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
+from recovery.models.lockouts import Lockout
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.routes import RouteState
@@ -15,6 +17,7 @@ from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
 
 __all__ = [
+    "AccountState",
     "AuditEvent",
     "BackupAddress",
     "Bounce",
@@ -26,6 +29,7 @@ __all__ = [
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "Lockout",
     "NewBounce",
     "RawEvent",
     "ResetRequest",

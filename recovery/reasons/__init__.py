@@ -8,6 +8,7 @@ from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
@@ -39,6 +40,8 @@ __all__ = [
     "Gate",
     "Kind",
     "Lift",
+    "LockKind",
+    "LockLift",
     "MailLevel",
     "Outcome",
     "Part",

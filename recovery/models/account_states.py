@@ -1,0 +1,35 @@
+"""What recovery remembers of an account beside its user row."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from recovery.models.primary import PrimaryManager
+
+
+class AccountStateQuerySet(models.QuerySet["AccountState"]):
+    def frozen(self) -> "AccountStateQuerySet":
+        """Whose addresses must not be changed now, by the database's clock."""
+        return self.filter(addresses_frozen_until__gt=Now())
+
+
+class AccountState(models.Model):
+    """One account: since when it has a known device, and until when its addresses stay as they are. No row: neither."""
+
+    user_key = models.CharField(_("whose account"), max_length=200, primary_key=True)
+    device_known_since = models.DateTimeField(
+        _("known device since"), null=True, blank=True, help_text=_("From then on a sign-in from another is told.")
+    )
+    addresses_frozen_until = models.DateTimeField(
+        _("addresses stay until"), null=True, blank=True, help_text=_("After a compromise nobody changes them.")
+    )
+
+    objects = PrimaryManager.from_queryset(AccountStateQuerySet)()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("account state")
+        verbose_name_plural = _("account states")
+
+    def __str__(self) -> str:
+        return self.user_key
