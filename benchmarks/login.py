@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class Course:
     """All lanes on one kind of database."""
 
     def __init__(self, lanes: dict[str, Lane], options: argparse.Namespace) -> None:
-        self.lanes, self.options = lanes, options
+        self.lanes, self.options, self.names = lanes, options, [name for name in LANES if name in lanes]
         self.times: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
         self.counts: dict[tuple[str, str], Any] = {}
         self.grown: dict[tuple[str, int], list[list[float]]] = defaultdict(list)
@@ -74,7 +75,7 @@ class Course:
         count = self.options.count
         for number in range(self.options.rounds + 1):
             first = number * count % (USERS - count)
-            for name in random.Random(number).sample(LANES, len(LANES)):
+            for name in random.Random(number).sample(self.names, len(self.names)):
                 lane = self.lanes[name]
                 lane.tell(do="clear")
                 lane.tell(do="sign_in", first=USERS, count=5, right=False)
@@ -102,7 +103,7 @@ class Course:
     def race(self) -> None:
         """Fifty guesses at once against a limit of five."""
         for threads in (4, 16):
-            for name in LANES[1:]:
+            for name in self.names[1:]:
                 checked = []
                 for number in range(self.options.races):
                     self.lanes[name].tell(do="clear")
@@ -135,7 +136,7 @@ def show(kind: str, course: Course) -> dict[str, Any]:
 
 def show_speed(kind: str, course: Course) -> dict[str, Any]:
     rows, lines = [], []
-    for name in LANES:
+    for name in course.names:
         row: list[Any] = [name]
         for work in ("bad", "again", "good"):
             bare = median_ms(course.times["django", work])
@@ -145,7 +146,7 @@ def show_speed(kind: str, course: Course) -> dict[str, Any]:
     print(f"One sign-in on {kind}: ms, of them added; statements, commits, commands to Redis")
     head = ["ms", "added", "sql", "commits", "redis"]
     report.table(["lane", *(f"{work} {each}" for work in ("bad", "again", "good") for each in head)], rows)
-    for peer in LANES[2:]:
+    for peer in course.names[2:]:
         for work in ("bad", "again", "good"):
             goal: Any = ADDED.get(peer, "")
             share = round(statistics.median(_shares(course, peer, work)), 2)
@@ -164,17 +165,17 @@ def _shares(course: Course, peer: str, work: str) -> list[float]:
     return [(ours - bare) / max(theirs - bare, 1e-6) for bare, ours, theirs in medians]
 
 
-def databases(url: str) -> dict[str, str]:
+def databases(url: str, names: Sequence[str]) -> dict[str, str]:
     """One for each lane."""
     if url.startswith("sqlite"):
-        return {name: f"sqlite:///{Path(url.removeprefix('sqlite:///')).with_name(name)}.sqlite3" for name in LANES}
+        return {name: f"sqlite:///{Path(url.removeprefix('sqlite:///')).with_name(name)}.sqlite3" for name in names}
     import psycopg
 
     with psycopg.connect(url.replace("postgres://", "postgresql://", 1), autocommit=True) as connection:
-        for name in LANES:
+        for name in names:
             connection.execute(f"DROP DATABASE IF EXISTS benchmark_login_{name}")
             connection.execute(f"CREATE DATABASE benchmark_login_{name}")
-    return {name: f"{url.rpartition('/')[0]}/benchmark_login_{name}" for name in LANES}
+    return {name: f"{url.rpartition('/')[0]}/benchmark_login_{name}" for name in names}
 
 
 def main() -> None:
@@ -183,13 +184,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="sign-ins in each round and lane (%(default)s)")
     parser.add_argument("--races", type=int, default=3)
     parser.add_argument("--work", choices=("speed", "growth", "race"), action="append", help="one only (all)")
+    parser.add_argument("--peer", choices=LANES[2:], action="append", help="one only (all)")
     options = parser.parse_args()
     if not options.url:
         stage.in_a_process_each("benchmarks.login", options)
         return
     kind = "sqlite" if options.url.startswith("sqlite") else "postgresql"
     with ExitStack() as stack:
-        lanes = {name: stack.enter_context(Lane(name, url)) for name, url in databases(options.url).items()}
+        urls = databases(options.url, [*LANES[:2], *(options.peer or LANES[2:])])
+        lanes = {name: stack.enter_context(Lane(name, url)) for name, url in urls.items()}
         course = Course(lanes, options)
         for work in options.work or ("speed", "growth", "race"):
             getattr(course, work)()

@@ -10,7 +10,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
     AuditEvent,
@@ -19,6 +19,7 @@ from recovery.models import (
     Decision,
     Email,
     EmailEvent,
+    Lockout,
     RawEvent,
     ResetRequest,
     ResetToken,
@@ -37,6 +38,8 @@ class Purged:
 
     links: int
     counters: int
+    login_counters: int
+    lockouts: int
     heartbeats: int
     raw_events: int
     emails: int
@@ -55,6 +58,8 @@ def purge() -> Purged:
     return Purged(
         links=tokens.purge(),
         counters=limits.purge(),
+        login_counters=lockouts.purge(),
+        lockouts=_lockouts_before(_before("requests")),
         heartbeats=heartbeats.purge(),
         raw_events=_raw_before(_before("raw_events")),
         emails=_emails_before(_before("emails")),
@@ -72,6 +77,8 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
+        login_counters=lockouts.purgeable().count(),
+        lockouts=_old_lockouts(requests).count() if requests else 0,
         heartbeats=heartbeats.purgeable().count(),
         raw_events=_old_raw(_before("raw_events")).count() if _before("raw_events") else 0,
         emails=_old_emails(emails).count() if emails else 0,
@@ -107,6 +114,19 @@ def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
 
 def _cases_before(moment: datetime | None) -> int:
     return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
+def _old_lockouts(moment: datetime) -> "models.QuerySet[Lockout]":
+    """Those that began before ``moment`` and are over."""
+    over = Q(lifted_at__isnull=False) | Q(until__lt=timezone.now())
+    return Lockout.objects.filter(over, since__lt=moment).order_by()
+
+
+def _lockouts_before(moment: datetime | None) -> int:
+    gone = 0
+    for keys in _batches(_old_lockouts, "since", moment):
+        gone += Lockout.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Lockout))
+    return gone
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":

@@ -56,7 +56,12 @@ def let_pass(time: timedelta) -> None:
     for model in apps.get_app_config("recovery").get_models():
         moments = [field.name for field in model._meta.fields if isinstance(field, models.DateTimeField)]
         models.QuerySet(model).update(**{name: F(name) - time for name in moments})
-    for counter in LoginCounter.objects.all():
+    age_slots(time)
+
+
+def age_slots(time: timedelta) -> None:
+    """Sign-ins that are counted happened so much earlier."""
+    for counter in LoginCounter.objects.exclude(taken=0):
         counter.slots = {slot: at - time.total_seconds() for slot, at in counter.slots.items()}
         counter.save(update_fields=["slots"])
 

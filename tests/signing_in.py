@@ -1,13 +1,17 @@
 """Sign-ins through the doors of a site, and what the counters then hold."""
 
+from datetime import timedelta
 from typing import Any, Final
 
+from django.db import models
+from django.db.models import F
 from django.test import Client
 
 from recovery import accounts, lockouts
 from recovery.models import Lockout, LoginCounter
 from tests.asking import browser
 from tests.factories import PASSWORD
+from tests.following import age_slots
 
 SIGN_IN: Final = "/accounts/login/"
 WRONG: Final = "not her password"
@@ -29,6 +33,14 @@ def fail(name: str, times: int = 1, **more: Any) -> None:
 def locked(name: str, **more: Any) -> None:
     """Lock the name by guessing."""
     fail(name, LIMIT, **more)
+
+
+def let_pass(time: timedelta) -> None:
+    """As ``following.let_pass``, for what is counted and locked alone: tests of a hundred guesses need it often."""
+    for model in (LoginCounter, Lockout):
+        moments = [field.name for field in model._meta.fields if isinstance(field, models.DateTimeField)]
+        model.objects.update(**{name: F(name) - time for name in moments})
+    age_slots(time)
 
 
 def counter(name: str) -> LoginCounter | None:

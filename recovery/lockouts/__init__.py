@@ -5,8 +5,8 @@ after; ``episodes`` are the rows that people see and lift; ``statements`` is the
 that it runs on. Who calls ``enter`` is ``backends``; who is told of a lock is decided in ``notices``.
 """
 
-from recovery.lockouts.apart import close_old
-from recovery.lockouts.counting import Admission, Attempt
+from recovery.lockouts.apart import apart, close, close_old
+from recovery.lockouts.counting import Admission, Attempt, purge, purgeable
 from recovery.lockouts.episodes import CAP, lift, lift_automatic, lock, standing, untold
 from recovery.lockouts.keys import Counters, counters, of_name
 from recovery.lockouts.statements import MOST_IN_A_ROW
@@ -17,12 +17,16 @@ __all__ = [
     "Admission",
     "Attempt",
     "Counters",
+    "apart",
+    "close",
     "close_old",
     "counters",
     "lift",
     "lift_automatic",
     "lock",
     "of_name",
+    "purge",
+    "purgeable",
     "standing",
     "untold",
 ]

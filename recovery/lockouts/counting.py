@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from recovery.accounts import key_of
 from recovery.conf import conf
@@ -29,6 +31,20 @@ from recovery.reasons import LockKind
 STEP: Final = (0.02, 0.06)  # seconds
 PATIENCE: Final = float(statements.HELD)
 DAY: Final = 86_400
+BATCH: Final = 1000
+
+
+def purgeable() -> "QuerySet[LoginCounter]":
+    """Counters that say nothing any more: their window, their locks and what these grow by are over."""
+    return LoginCounter.objects.filter(forget_at__lt=Now())
+
+
+def purge() -> int:
+    """Remove them, a thousand in a commit; returns how many went."""
+    gone = 0
+    while keys := list(purgeable().order_by("forget_at").values_list("pk", flat=True)[:BATCH]):
+        gone += purgeable().filter(pk__in=keys)._raw_delete(router.db_for_write(LoginCounter))
+    return gone
 
 
 class Admission(Enum):

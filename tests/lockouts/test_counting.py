@@ -9,8 +9,8 @@ from django.utils import timezone
 from recovery.models import AuditEvent, Lockout, LoginCounter
 from recovery.reasons import Action, LockKind
 from tests import hash_spy
-from tests.following import let_pass, trail
-from tests.signing_in import LIMIT, WRONG, counter, fail, locked, lockouts_of, sign_in
+from tests.following import trail
+from tests.signing_in import LIMIT, WRONG, counter, fail, let_pass, locked, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db
 

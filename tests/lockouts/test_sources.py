@@ -10,8 +10,7 @@ from recovery.models import Lockout
 from recovery.reasons import LockKind
 from tests import hash_spy
 from tests.factories import PASSWORD, UserFactory
-from tests.following import let_pass
-from tests.signing_in import WRONG, fail, limits, sign_in
+from tests.signing_in import WRONG, fail, let_pass, limits, sign_in
 
 pytestmark = pytest.mark.django_db
 
