@@ -60,8 +60,9 @@ def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 def _mine(callers: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
     alias = callers.alias
     own: BaseDatabaseWrapper | None = vars(_own).get(alias)
-    # Another database of the same name: a test's.
-    if own is None or own.settings_dict["NAME"] != callers.settings_dict["NAME"]:
+    if own is None or own.settings_dict != callers.settings_dict:
+        if own is not None:
+            own.close()
         own = callers.copy()
         setattr(_own, alias, own)
     return own
