@@ -188,7 +188,7 @@ class EmailEvent(models.Model):
         ordering = ["occurred_at", "id"]
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
-            models.Index(fields=["recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
+            models.Index(fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
         ]
         constraints = [
             models.UniqueConstraint(
