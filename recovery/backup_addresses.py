@@ -23,6 +23,8 @@ from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, BackupRefusal, BackupState
 
+ADDING, REMOVING = "backup_address", "backup_removal"
+"""Limits. Whoever used up the one, a thief with a stolen session too, keeps nobody from removing what was added."""
 MOST: Final = 5  # of one account
 MOST_TRIES: Final = 5  # at one code
 UNCONFIRMED: Final = timedelta(days=30)  # after the end of its newest code, one that nobody confirmed goes
@@ -46,12 +48,12 @@ def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) 
     tries within the hour, too many addresses, or an address that the account has already.
     """
     key = accounts.key_of(user)
-    _prove(user, password)
+    _prove(user, password, limit=ADDING)
     account, wanted = accounts.of_user(user), normalise(address)[:254]
     if wanted in {normalise(own.text)[:254] for own in account.addresses}:
         raise BackupRefused(BackupRefusal.OWN_ADDRESS)
     with atomic(BackupAddress):
-        limits.hold("backup_address", key)  # two tabs of one person go one after the other
+        limits.hold(ADDING, key)  # two tabs of one person go one after the other
         known = {each.address_key: each for each in BackupAddress.objects.filter(user_key=key)}
         if wanted in known and known[wanted].state != BackupState.UNCONFIRMED:
             raise BackupRefused(BackupRefusal.ALREADY_THERE)
@@ -74,7 +76,7 @@ def send_again(backup: BackupAddress, *, origin: Origin) -> None:
     """Mail a new code to an address that is not confirmed; the old one dies. Raises BackupRefused past the limit."""
     if backup.confirmed_at is not None:
         return
-    _take(backup.user_key)
+    _take(ADDING, backup.user_key)
     with atomic(BackupAddress):
         emails = _mail_code(backup, origin=origin)
     outbox.ring(emails)
@@ -106,7 +108,7 @@ def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, orig
 
     Raises BackupRefused for a wrong password, or after too many tries within the hour.
     """
-    _prove(user, password)
+    _prove(user, password, limit=REMOVING)
     emails: Sequence[Email] = ()
     with atomic(BackupAddress):
         gone, _ = BackupAddress.objects.filter(pk=backup.pk).delete()
@@ -138,17 +140,18 @@ def next_for(user_key: str, *, not_in: Sequence[str]) -> BackupAddress | None:
     return next((each for each in usable if each.address_key not in blocked), None)
 
 
-def _prove(user: AbstractBaseUser, password: str) -> None:
+@sensitive_variables("password")
+def _prove(user: AbstractBaseUser, password: str, *, limit: str) -> None:
     """The password again, at most so often an hour: a session that somebody left open is no proof."""
     key = accounts.key_of(user)
-    _take(key)
+    _take(limit, key)
     if not user.check_password(password):
         audit.record(Action.BACKUP_REFUSED, user_key=key, why=BackupRefusal.WRONG_PASSWORD)
         raise BackupRefused(BackupRefusal.WRONG_PASSWORD)
 
 
-def _take(user_key: str) -> None:
-    if limits.take({"backup_address": user_key})[0]["backup_address"].refused:
+def _take(limit: str, user_key: str) -> None:
+    if limits.take({limit: user_key})[0][limit].refused:
         raise BackupRefused(BackupRefusal.TOO_OFTEN)
 
 

@@ -29,6 +29,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "REQUEST_LIMITS": {
         "address": (5, timedelta(hours=1)),
         "backup_address": (10, timedelta(hours=1)),
+        "backup_removal": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),

@@ -136,11 +136,12 @@ def _backups_before(moment: datetime) -> int:
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
     """In the order in which they came, which is that of their keys."""
-    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers()).order_by()
+    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers(RawEvent.objects.all())).order_by()
 
 
-def _providers() -> list[str]:
-    return list(RawEvent.objects.order_by("esp").values_list("esp", flat=True).distinct())
+def _providers(rows: "models.QuerySet[Any]") -> list[str]:
+    """Their index is by provider and then by time."""
+    return list(rows.order_by("esp").values_list("esp", flat=True).distinct())
 
 
 def _raw_before(moment: datetime | None) -> int:
@@ -149,7 +150,8 @@ def _raw_before(moment: datetime | None) -> int:
         gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
-        old = EmailEvent.objects.filter(email=None, recorded_at__lt=moment)
+        nobodys = EmailEvent.objects.filter(email=None)
+        old = nobodys.filter(recorded_at__lt=moment, esp__in=_providers(nobodys)).order_by()
         while keys := list(old.values_list("pk", flat=True)[:BATCH]):
             Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
             gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))

@@ -84,6 +84,23 @@ def test_a_session_cannot_guess_the_password_here(user: Any) -> None:
     assert not BackupAddress.objects.exists()
 
 
+def test_whoever_used_up_the_adding_can_still_remove_one_and_the_other_way_round(user: Any) -> None:
+    """A thief's tries in a stolen session keep nobody from removing what the thief added."""
+    backup, client = with_backup(user), signed_in(user)
+    other = with_backup(user, "second@example.net")
+    for _ in range(10):
+        added(client, "third@example.net", password="a guess")
+    assert "too often" in added(client, "third@example.net").content.decode()
+    assert client.post(f"{BACKUPS}{backup.pk}/remove/", {"password": PASSWORD}).url == BACKUPS
+    let_pass(WAIT)
+    removal = f"{BACKUPS}{other.pk}/remove/"
+    for _ in range(10):
+        client.post(removal, {"password": "a guess"})
+    assert "too often" in client.post(removal, {"password": PASSWORD}).content.decode()
+    assert added(client, "third@example.net").status_code == 302
+    assert {row.address for row in BackupAddress.objects.all()} == {"second@example.net", "third@example.net"}
+
+
 def test_new_codes_are_not_sent_without_end(user: Any) -> None:
     client = signed_in(user)
     page = added(client, SPARE).url
