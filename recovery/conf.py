@@ -22,6 +22,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
+    "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
+    "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -53,7 +56,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+MERGED: Final = frozenset({"LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
 
 
 class Conf:
@@ -118,6 +121,23 @@ class Conf:
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def LOCKOUT_WAITS(self) -> Sequence[timedelta]:
+        """How long sign-in is locked the first time, the second and so on, the last for all further ones; at most 15
+        minutes."""
+        return cast(Sequence[timedelta], self._read("LOCKOUT_WAITS"))
+
+    @property
+    def LOGIN_FAILURE_LIMIT(self) -> Mapping[str, int | None]:
+        """How many failed sign-ins lock an account, a known device (device) and a source; None for the source: it is
+        not counted."""
+        return cast("Mapping[str, int | None]", self._read("LOGIN_FAILURE_LIMIT"))
+
+    @property
+    def LOGIN_FAILURE_WINDOW(self) -> timedelta:
+        """How long a failed sign-in counts."""
+        return cast(timedelta, self._read("LOGIN_FAILURE_WINDOW"))
 
     @property
     def MARKETING_STREAMS(self) -> Sequence[str]:

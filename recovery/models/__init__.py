@@ -10,6 +10,7 @@ from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
+from recovery.models.login_counters import LoginCounter
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.routes import RouteState
@@ -30,6 +31,7 @@ __all__ = [
     "LevelSwitch",
     "LimitCounter",
     "Lockout",
+    "LoginCounter",
     "NewBounce",
     "RawEvent",
     "ResetRequest",

@@ -42,3 +42,5 @@ class Action(TextChoices):
     PROVIDER_LIFTED = "address.release_tried", _("what the provider made of it")
     EXPORTED = "list.exported", _("rows of a list were asked for as a file")
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
+    LOCKED = "sign_in.locked", _("sign-in was locked")
+    UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")
