@@ -12,6 +12,7 @@ from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -34,6 +35,8 @@ __all__ = [
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "Rotation",
+    "RotationMember",
     "RouteState",
     "SupportCase",
     "Suppression",
