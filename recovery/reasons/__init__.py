@@ -11,7 +11,7 @@ from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKi
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.requests import Gate, Kind, Outcome
-from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationState
+from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
 from recovery.reasons.signs import Alarm, Part
 from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
@@ -52,7 +52,7 @@ __all__ = [
     "RotationSnag",
     "RotationSource",
     "RotationStage",
-    "RotationState",
+    "RotationStep",
     "SuppressionReason",
     "TellingState",
     "TokenState",
