@@ -22,6 +22,9 @@ from recovery.reasons import BackupRefusal
 SAID: Final = {
     BackupRefusal.WRONG_PASSWORD: _("That is not your password. Type it again."),
     BackupRefusal.TOO_OFTEN: _("That was too often. Try again in an hour."),
+    BackupRefusal.FROZEN: _(
+        "A new password was forced a short while ago, so addresses stay as they are for now. Try again in a few days."
+    ),
     BackupRefusal.TOO_MANY: _("You have as many backup addresses as you may have. Remove one first."),
     BackupRefusal.OWN_ADDRESS: _("That is an address of your account already. Type one of another mailbox."),
     BackupRefusal.ALREADY_THERE: _("That is a backup address of yours already."),
@@ -64,16 +67,16 @@ def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
     asks_again = request.method == "POST" and "again" in request.POST
     form = CodeForm(request.POST if request.method == "POST" and not asks_again else None)
     was_sent, trouble = False, ""
-    if asks_again:
-        try:
+    try:
+        if asks_again:
             backups.send_again(backup, origin=Origin.of(request))
             was_sent = True
-        except BackupRefused as refused:
-            trouble = str(SAID[BackupRefusal(refused.why)])
-    elif form.is_valid():
-        if backups.confirm(backup, form.cleaned_data["code"]):
-            return redirect("recovery:backup_addresses")
-        form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+        elif form.is_valid():
+            if backups.confirm(backup, form.cleaned_data["code"]):
+                return redirect("recovery:backup_addresses")
+            form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+    except BackupRefused as refused:
+        trouble = str(SAID[BackupRefusal(refused.why)])
     context = {"form": form, "backup": backup, "was_sent": was_sent, "trouble": trouble}
     return render(request, "recovery/confirm_backup_address.html", {**context, **_site(request)})
 

@@ -31,7 +31,8 @@ SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweep
 class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
-    there were at telling a case. ``left``: mail that is due waits for the next sweep."""
+    there were at telling a case, how many accounts of forced rotations were worked on. ``left``: mail that is due waits
+    for the next sweep."""
 
     decided: int
     expired: int
@@ -41,12 +42,13 @@ class Swept:
     matched: int
     followed_up: int
     told: int
+    rotated: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
         return {
             name: getattr(self, name)
-            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told")
+            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told", "rotated")
         }
 
 
@@ -60,10 +62,12 @@ def sweep(stop: Event | None = None) -> Swept:
     site_mail.rest_lost()
     decided = _decide_due(BATCH)
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
+    rotated = 0 if stop and stop.is_set() else resets.rotate_due()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
     cases.close_late()
+    resets.close_rotated()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
@@ -75,6 +79,7 @@ def sweep(stop: Event | None = None) -> Swept:
         matched=matched,
         followed_up=followed_up,
         told=told,
+        rotated=rotated,
         left=drained.left,
     )
 
@@ -117,6 +122,7 @@ def outlook() -> Swept:
         matched=feedback.waiting(),
         followed_up=len(resets.lost()),
         told=CaseTelling.objects.due().count(),
+        rotated=resets.rotations_due(),
     )
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
-from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons import LINK_KINDS, EmailKind, EmailReason, EmailState, EventKind
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
@@ -42,7 +42,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def lost(self) -> "EmailQuerySet":
         """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
-        return self.failed().filter(kind__in=(EmailKind.RESET, EmailKind.SUPPORT_CASE), followed_up_at=None)
+        return self.failed().filter(kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.
