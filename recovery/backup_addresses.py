@@ -40,7 +40,7 @@ def failing(backups: Sequence[BackupAddress]) -> list[str]:
 
 @sensitive_variables("password")
 def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) -> BackupAddress:
-    """Write down an address and mail it a code; the main address is told. One commit, then a ring.
+    """Write down an address and mail it a code; the addresses that the account has are told. One commit, then a ring.
 
     Adding one that was never confirmed again sends a new code. Raises BackupRefused for a wrong password, too many
     tries within the hour, too many addresses, or an address that the account has already.
@@ -61,7 +61,7 @@ def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) 
         if backup is None:
             backup = BackupAddress(user_key=key, address=address, address_key=wanted, code_until=timezone.now())
             insert(backup)
-            emails = notices.backup_changed(user, removed=False, origin=origin)
+            emails = notices.backup_changed(user, origin=origin)
             audit.record(Action.BACKUP_ADDED, user_key=key, backup=str(backup.pk), told=len(emails))
         else:
             emails = []
@@ -102,7 +102,8 @@ def confirm(backup: BackupAddress, code: str) -> bool:
 
 @sensitive_variables("password")
 def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, origin: Origin) -> None:
-    """Remove it: links that went there die, and the main address is told. One commit, then a ring.
+    """Remove it: links that went there die, and all addresses are told, this one, too, if it was usable. One commit,
+    then a ring.
 
     Raises BackupRefused for a wrong password, or after too many tries within the hour.
     """
@@ -112,7 +113,7 @@ def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, orig
         gone, _ = BackupAddress.objects.filter(pk=backup.pk).delete()
         if gone:
             ended = tokens.revoke(backup.user_key, address=backup.address)
-            emails = notices.backup_changed(user, removed=True, origin=origin)
+            emails = notices.backup_changed(user, removed=backup, origin=origin)
             audit.record(
                 Action.BACKUP_REMOVED,
                 user_key=backup.user_key,

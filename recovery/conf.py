@@ -22,6 +22,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_ALARM": 100,
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -117,6 +118,11 @@ class Conf:
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def LOCKOUT_ALARM(self) -> int:
+        """How many names that are locked within an hour sound the alarm."""
+        return cast(int, self._read("LOCKOUT_ALARM"))
 
     @property
     def MARKETING_STREAMS(self) -> Sequence[str]:

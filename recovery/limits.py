@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -78,6 +78,16 @@ def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str
         params += [key, *([bound, limits[bound][0]] if bound not in (None, key) else []), window.total_seconds()]
     bounded = tuple(bound not in (None, key) for key in limits)
     return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
+
+
+def tally(name: str, subject: str, *, within: timedelta) -> int:
+    """Count one more for this subject, and return how many there are in its running window, this one included: for a
+    bound that is no setting of the site's. In the caller's transaction, whose end gives the row free."""
+    connection = connections[router.db_for_write(LimitCounter)]
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(connection.vendor, (False,)), [counter_key(name, subject), within.total_seconds()])
+        [(_, count, _, _)] = cursor.fetchall()
+    return int(count)
 
 
 def hold(name: str, subject: str) -> None:

@@ -15,9 +15,9 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
+from recovery import cases, delivery, feedback, heartbeats, news, notices, resets, routes, site_mail
 from recovery.conf import conf
-from recovery.models import CaseTelling, Email, ResetRequest, moves
+from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweep
 class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
-    there were at telling a case. ``left``: mail that is due waits for the next sweep."""
+    there were at telling a case, on how many lockouts it was decided who is told. ``left``: mail that is due waits for
+    the next sweep."""
 
     decided: int
     expired: int
@@ -41,12 +42,13 @@ class Swept:
     matched: int
     followed_up: int
     told: int
+    locked: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
         return {
             name: getattr(self, name)
-            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told")
+            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told", "locked")
         }
 
 
@@ -60,6 +62,8 @@ def sweep(stop: Event | None = None) -> Swept:
     site_mail.rest_lost()
     decided = _decide_due(BATCH)
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
+    locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
+    notices.watch()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
@@ -75,6 +79,7 @@ def sweep(stop: Event | None = None) -> Swept:
         matched=matched,
         followed_up=followed_up,
         told=told,
+        locked=locked,
         left=drained.left,
     )
 
@@ -117,6 +122,7 @@ def outlook() -> Swept:
         matched=feedback.waiting(),
         followed_up=len(resets.lost()),
         told=CaseTelling.objects.due().count(),
+        locked=Lockout.objects.filter(told_at=None).count(),
     )
 
 

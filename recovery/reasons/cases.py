@@ -11,6 +11,7 @@ class CaseReason(TextChoices):
     BACKUP_BOUNCED = "backup_bounced", _("the mail to the backup address failed, too")
     UNDELIVERABLE = "undeliverable", _("the mail could not be sent, and there is no backup address to try")
     REPEATED_SOFT = "repeated_soft", _("the mailbox is full or busy, and there is no backup address to try")
+    COMPROMISED = "compromised", _("somebody else may have got into the account")
     STAFF = "staff", _("opened by staff")
 
 

@@ -26,3 +26,4 @@ class Alarm(TextChoices):
     POISON = "poison", _("a mail was set aside after too many tries")
     CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
     WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
+    LOCKOUTS_MANY = "lockouts_many", _("many names were locked within the hour; somebody tries passwords")
