@@ -104,6 +104,13 @@ def follow_up(*email_ids: str) -> None:
     _each(resets.follow_up, email_ids)
 
 
+@shared_task(name="recovery.rotate", ignore_result=True)
+@_connected
+def rotate(*rotation_ids: str) -> None:
+    """Work on forced rotations, as far as their pace allows; the sweep goes on with them."""
+    _each(resets.rotate, rotation_ids)
+
+
 @shared_task(name="recovery.tell_case", ignore_result=True)
 @_connected
 def tell_case() -> None:

@@ -13,6 +13,7 @@ from recovery.models.lockouts import Lockout
 from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -36,6 +37,8 @@ __all__ = [
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "Rotation",
+    "RotationMember",
     "RouteState",
     "SupportCase",
     "Suppression",

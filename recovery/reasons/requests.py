@@ -9,6 +9,7 @@ class Kind(TextChoices):
 
     FORGOT = "forgot", _("asked on the forgot page")
     ADMIN = "admin", _("sent by staff")
+    FORCED = "forced", _("follows a forced rotation")
 
 
 class Outcome(TextChoices):

@@ -27,3 +27,5 @@ class Alarm(TextChoices):
     CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
     WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
     LOCKOUTS_MANY = "lockouts_many", _("many names were locked within the hour; somebody tries passwords")
+    NOT_REVOKED = "not_revoked", _("tokens of a kind could not be revoked with a password")
+    NOT_ROTATED = "not_rotated", _("an account's access could not be ended")

@@ -3,7 +3,7 @@
 Everything that differs by account happens here, minutes or milliseconds after the page has answered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -34,6 +34,7 @@ CLOSED: Final = {
     Gate.COOLDOWN: Outcome.COOLDOWN,
     Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
 }
+MAILED: Final[Mapping[str, EmailKind]] = {Kind.FORCED: EmailKind.FORCED_RESET}  # the others: a reset
 
 
 @dataclass(slots=True)
@@ -155,10 +156,10 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             return address is not None
         case Gate.VERIFIED_ADDRESS:
             return address is not None and address.verified
-        case Gate.UNDISPUTED | Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind == Kind.ADMIN:
+        case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
+            return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
+        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind in (Kind.ADMIN, Kind.FORCED):
             return True  # staff pass the person's throttle and cool-down; they have a cap of their own
-        case Gate.UNDISPUTED:
-            return not objections.is_disputed(account.key)
         case Gate.COOLDOWN:
             limits.hold("account", account.key)
             newest = tokens.last_issued(account.key)
@@ -198,7 +199,7 @@ def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason
         mailed.setdefault(verdict.address, []).append(verdict.account)
     emails = []
     for address, owners in mailed.items():
-        emails += _queue(request, EmailKind.RESET, address, owners, held=held)
+        emails += _queue(request, MAILED.get(request.kind, EmailKind.RESET), address, owners, held=held)
         for account in owners:
             tokens.issue(account.user, request=request, email=emails[-1], address=address)
     return emails
