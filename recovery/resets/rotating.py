@@ -25,7 +25,7 @@ from recovery.reasons import (
     CaseReason,
     RotationSource,
     RotationStage,
-    RotationState,
+    RotationStep,
 )
 from recovery.resets.staff import may_act_on
 
@@ -79,8 +79,8 @@ def force_rotation(
 def stop_rotation(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> int:
     """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many."""
     with atomic(Rotation):
-        waiting = RotationMember.objects.filter(rotation=rotation, state=RotationState.WAITING)
-        stopped = waiting.update(state=RotationState.STOPPED)
+        waiting = RotationMember.objects.filter(rotation=rotation, step=RotationStep.WAITING)
+        stopped = waiting.update(step=RotationStep.STOPPED)
         if stopped:
             _record(Action.ROTATION_STOPPED, rotation, actor, reason, stopped)
     return stopped
@@ -168,7 +168,7 @@ def _write(rotation: Rotation, keys: Sequence[str]) -> None:
     for batch in _batches(keys):
         # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way.
         lately = RotationMember.objects.filter(
-            user_key__in=batch, state=RotationState.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
+            user_key__in=batch, step=RotationStep.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
         )
         left_out = set(lately.values_list("user_key", flat=True))
         members = [RotationMember(rotation=rotation, user_key=key) for key in batch if key not in left_out]
@@ -212,13 +212,13 @@ def _renew(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> int:
     with atomic(Rotation):
         # Holds the row: a second call waits here, and then finds them waiting.
         Rotation.objects.filter(pk=rotation.pk).update(finished_at=None)
-        elsewhere = RotationMember.objects.filter(state__in=UNFINISHED).values("user_key")
+        elsewhere = RotationMember.objects.filter(step__in=UNFINISHED).values("user_key")
         own = RotationMember.objects.filter(rotation=rotation).exclude(user_key__in=elsewhere)
-        renewed = own.filter(state=RotationState.FAILED).update(state=RotationState.WAITING, **again)
-        stuck = own.filter(state=RotationState.ROTATED).placed().at(RotationStage.STUCK)
+        renewed = own.filter(step=RotationStep.FAILED).update(step=RotationStep.WAITING, **again)
+        stuck = own.filter(step=RotationStep.ROTATED).placed().at(RotationStage.STUCK)
         for batch in _batches(list(stuck.values_list("pk", flat=True))):
-            ended = RotationMember.objects.filter(pk__in=batch, state=RotationState.ROTATED)
-            renewed += ended.update(state=RotationState.LINK_DUE, **again)
+            ended = RotationMember.objects.filter(pk__in=batch, step=RotationStep.ROTATED)
+            renewed += ended.update(step=RotationStep.LINK_DUE, **again)
         if renewed:
             _record(Action.ROTATION_RENEWED, rotation, actor, reason, renewed)
     return renewed
