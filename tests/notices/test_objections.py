@@ -7,10 +7,10 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from recovery import accounts, backup_addresses, codes, notices, objections, rendering, retention, sweep
+from recovery import accounts, backup_addresses, codes, notices, objections, rendering, retention, sweep, timelines
 from recovery.models import AuditEvent, BackupAddress, Email, Objection, Rotation, SupportCase
 from recovery.origin import Origin
-from recovery.reasons import Action, CaseReason, EmailState, ObjectionEnd, Refusal, Verdict
+from recovery.reasons import Action, CaseReason, EmailKind, EmailState, ObjectionEnd, Refusal, Verdict
 from tests.asking import NEW_PASSWORD, browser, follow, links, set_password
 from tests.factories import PASSWORD, UserFactory
 from tests.following import failing, let_pass, mailed_link, make_due, provider, trail, works
@@ -248,6 +248,24 @@ def test_openings_are_recorded_with_who_it_probably_was_and_a_hundred_at_most(us
     Objection.objects.update(open_count=objections.MOST_OPENINGS)
     assert client.get(form).status_code == 200
     assert len(trail(Action.OBJECTION_OPENED)) == 2
+
+
+def test_the_timeline_of_the_mail_tells_what_came_back_over_it(user: Any) -> None:
+    message = told(user)
+    Client().get(link_in(message))
+    says_so(message, wrong(code_in(message)))
+    says_so(message)
+    steps = [(step.what, step.by) for step in timelines.of_email(Email.objects.get(kind=EmailKind.NEW_DEVICE))]
+    assert steps == [
+        ("queued", "us"),
+        ("sending", "us"),
+        ("handed_over", "us"),
+        ("objection_opened", "scanner"),
+        ("objection_opened", "person"),
+        ("objection_refused", "person"),
+        ("objection_opened", "person"),
+        ("objected", "person"),
+    ]
 
 
 def test_posts_in_vain_are_written_down_a_hundred_times_at_most(user: Any) -> None:
