@@ -28,7 +28,6 @@ from recovery.reasons import (
     RotationStage,
     RotationStep,
     TokenState,
-    Verdict,
 )
 
 NOT_MAILED: Final = (
@@ -118,7 +117,7 @@ class RotationMemberQuerySet(models.QuerySet["RotationMember"]):
             mail_state=Subquery(mail.values("state")[:1]), mail_left_at=Subquery(mail.values("handed_over_at")[:1])
         )
         working = Q(Exists(links.filter(state=TokenState.LIVE, expires_at__gt=Now())))
-        opened = Q(Exists(seen.filter(action=Action.LINK_OPENED, detail__verdict=Verdict.PERSON)))
+        opened = Q(Exists(seen.filter(action=Action.LINK_OPENED, detail__form_shown=True)))
         not_mailed = Concat(Value(f"{RotationStage.NOT_MAILED}."), "request__outcome")
         return with_mail.annotate(
             place=Case(

@@ -120,7 +120,7 @@ def _keys_of(users: "Iterable[Any] | QuerySet[Any]") -> list[str]:
     """Each once, in an order that is everybody's: two starts with people in common wait for each other instead of
     deadlocking."""
     if isinstance(users, QuerySet):
-        keys = users.order_by().values_list("pk", flat=True)
+        keys = users.values_list("pk", flat=True)
         return sorted({accounts.key_as_text(key) for key in keys.iterator(chunk_size=2000)})
     given = list(users)
     known = {accounts.key_of(user) for user in given if isinstance(user, AbstractBaseUser)}

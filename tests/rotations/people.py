@@ -10,7 +10,7 @@ from django.db.models import F
 
 from recovery import resets, sweep
 from recovery.models import LimitCounter, Rotation, RotationMember
-from tests.factories import PASSWORD, StaffFactory, UserFactory
+from tests.factories import PASSWORD, StaffFactory
 
 WHY = "found in a list of leaked passwords"
 
@@ -29,7 +29,8 @@ def readers(count: int, **facts: Any) -> list[Any]:
 
 def force(users: Iterable[Any], **more: Any) -> Rotation:
     """Staff start it."""
-    return resets.force_rotation(users, **{"actor": StaffFactory.create(), "reason": WHY, **more})
+    actor = more.pop("actor", None) or StaffFactory.create()
+    return resets.force_rotation(users, **{"actor": actor, "reason": WHY, **more})
 
 
 def said_it_was_not_them(user: Any, **more: Any) -> Rotation:
@@ -61,7 +62,3 @@ def funnel(rotation: Rotation) -> dict[str, int]:
 def users_of(rotation: Rotation) -> list[Any]:
     keys = rotation.members.values_list("user_key", flat=True)
     return list(get_user_model()._default_manager.filter(pk__in=list(keys)).order_by("pk"))
-
-
-def inactive() -> Any:
-    return UserFactory.create(is_active=False)
