@@ -34,6 +34,7 @@ class Action(TextChoices):
     BACKUP_REMOVED = "backup.removed", _("backup address was removed")
     BACKUP_REFUSED = "backup.refused", _("change of a backup address was refused")
     BACKUP_MAILED = "backup.mailed", _("a fresh link went to the backup address")
+    DEVICES_FORGOTTEN = "devices.forgotten", _("known devices were forgotten by staff")
     CASE_OPENED = "case.opened", _("support case was opened")
     CASE_ASSIGNED = "case.assigned", _("support case was assigned")
     CASE_NOTED = "case.noted", _("note was added to a support case")
