@@ -22,6 +22,9 @@ from recovery.reasons import BackupRefusal
 SAID: Final = {
     BackupRefusal.WRONG_PASSWORD: _("That is not your password. Type it again."),
     BackupRefusal.TOO_OFTEN: _("That was too often. Try again in an hour."),
+    BackupRefusal.FROZEN: _(
+        "A new password was forced a short while ago, so addresses stay as they are for now. Try again in a few days."
+    ),
     BackupRefusal.TOO_MANY: _("You have as many backup addresses as you may have. Remove one first."),
     BackupRefusal.OWN_ADDRESS: _("That is an address of your account already. Type one of another mailbox."),
     BackupRefusal.ALREADY_THERE: _("That is a backup address of yours already."),

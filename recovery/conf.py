@@ -13,6 +13,7 @@ from django.conf import settings
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
+    "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
@@ -22,6 +23,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_ALARM": 100,
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -32,6 +34,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
+        "rotation": (20, timedelta(hours=1)),
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {
@@ -41,6 +44,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "audit": None,
     },
     "RETURN_PATH_DOMAIN": None,
+    "REVOKERS": [],
+    "ROTATION_PACE": 600,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -71,6 +76,11 @@ class Conf:
     def ACCOUNTS(self) -> str:
         """Dotted path of the function that tells which accounts an identifier means."""
         return cast(str, self._read("ACCOUNTS"))
+
+    @property
+    def ADDRESS_FREEZE(self) -> timedelta:
+        """How long after a forced rotation the account's addresses stay as they are; shorter than BACKUP_WAIT."""
+        return cast(timedelta, self._read("ADDRESS_FREEZE"))
 
     @property
     def ADMIN_BASE(self) -> str:
@@ -119,6 +129,11 @@ class Conf:
         return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
+    def LOCKOUT_ALARM(self) -> int:
+        """How many names that are locked within an hour sound the alarm."""
+        return cast(int, self._read("LOCKOUT_ALARM"))
+
+    @property
     def MARKETING_STREAMS(self) -> Sequence[str]:
         """Names of the provider's streams, categories or tags that carry marketing: what comes back about those never
         stops recovery mail."""
@@ -141,7 +156,8 @@ class Conf:
 
     @property
     def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
-        """How many asks per address, account, source and member of staff, and in which time."""
+        """How many asks per address, account, source and member of staff, how many starts of a forced rotation per
+        member of staff, and in which time."""
         return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
 
     @property
@@ -154,6 +170,17 @@ class Conf:
         """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
         None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
         return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
+
+    @property
+    def REVOKERS(self) -> Sequence[str]:
+        """Dotted paths of (user) -> int: what else ends with a password, and how many of it did. Tokens of Django REST
+        framework, Simple JWT and Knox end by themselves."""
+        return cast(Sequence[str], self._read("REVOKERS"))
+
+    @property
+    def ROTATION_PACE(self) -> int:
+        """How many people a minute a forced rotation of several reaches."""
+        return cast(int, self._read("ROTATION_PACE"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:

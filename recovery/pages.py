@@ -29,6 +29,9 @@ HEADERS: Final = {
 }
 """ASVS 5.0, 3.4.3 to 3.4.8 and 14.3.2; the policy for content is ``policy``'s."""
 
+FORMS: Final = {"selector": "reset_form", "key": "not_me_form"}
+"""What names a link without opening it, and the page to which it leads."""
+
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
@@ -96,7 +99,7 @@ register_converter(SecretRest, "recovery_secret_rest")
 
 
 def link_page(view: View) -> View:
-    """As ``page``, for a path that holds a link's secret; a ``selector`` among its arguments stays.
+    """As ``page``, for a path that holds a link's secret; what names the link among its arguments stays.
 
     Django logs the path of a refused method and of a failed CSRF check, and its error reports hold it. So the path
     goes first, and the middleware, which would judge even earlier, leaves the CSRF check to ``page``.
@@ -105,15 +108,15 @@ def link_page(view: View) -> View:
 
     @wraps(guarded)
     def without_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _forget_path(request, str(kwargs.get("selector", "")))
+        _forget_path(request, {name: kwargs[name] for name in FORMS if name in kwargs})
         return guarded(request, *args, **kwargs)
 
     return csrf_exempt(without_path)
 
 
-def _forget_path(request: HttpRequest, selector: str) -> None:
+def _forget_path(request: HttpRequest, named: dict[str, Any]) -> None:
     """Take the secret out of the request, so that no error report or log line made from here on has it."""
-    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
+    plain = next((reverse(f"recovery:{FORMS[name]}", kwargs={name: value}) for name, value in named.items()), "/")
     request.path = request.path_info = plain
     for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
         if name in request.META:

@@ -19,13 +19,14 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences, codes, tokens
+from recovery import audiences, codes, objections, tokens
 from recovery.conf import conf
-from recovery.models import BackupAddress, Email, ResetToken
+from recovery.models import BackupAddress, Email, ResetToken, RotationMember
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import LINK_KINDS, EmailKind, Kind, RotationSource
 
+MOMENTS: Final = frozenset({"changed_at", "happened_at", "until"})  # of a context, which is JSON
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
 
@@ -112,7 +113,7 @@ def _template_names(kind: str, audience: str, part: str) -> list[str]:
     return [f"recovery/{audience}/mail/{kind}.{part}", f"recovery/mail/{kind}.{part}"]
 
 
-@sensitive_variables("verifier")
+@sensitive_variables()
 def _context(
     email: Email, audience: audiences.Audience, links: Sequence[ResetToken], life: timedelta | None
 ) -> dict[str, Any]:
@@ -127,9 +128,15 @@ def _context(
         "forgot_url": SimpleLazyObject(lambda: audience.forgot_url),
         **email.context,
     }
-    if "changed_at" in facts:
-        facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
-    if email.kind == EmailKind.RESET:
+    for name in MOMENTS & facts.keys():
+        facts[name] = _local(parse_datetime(facts[name]) or timezone.now()) if facts[name] else None
+    if objections.is_offered(email):
+        facts["not_me_url"] = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
+        facts["not_me_code"] = objections.code_of(email)
+        facts["not_me_life"] = life_in_words(objections.LIFE)
+    if email.kind == EmailKind.FORCED_RESET:
+        facts["by_person"] = _said_by_person(email)
+    if email.kind in LINK_KINDS:
         names = email.context.get("usernames", {})
         facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
@@ -145,6 +152,12 @@ def _context(
         facts["code"] = code_of(email)
         facts["life"] = life_in_words(codes.LIFE)
     return facts
+
+
+def _said_by_person(email: Email) -> bool:
+    """Whether the person started it themselves, by saying that something was not them."""
+    members = RotationMember.objects.filter(request=email.request_id, rotation__source=RotationSource.PERSON)
+    return email.request_id is not None and members.exists()
 
 
 @sensitive_variables()

@@ -19,9 +19,12 @@ from recovery.models import (
     Decision,
     Email,
     EmailEvent,
+    Objection,
     RawEvent,
     ResetRequest,
     ResetToken,
+    Rotation,
+    RotationMember,
     SupportCase,
     Suppression,
 )
@@ -42,6 +45,7 @@ class Purged:
     emails: int
     requests: int
     cases: int
+    rotations: int
     suppressions: int
     backups: int
     trail: int
@@ -60,6 +64,7 @@ def purge() -> Purged:
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
+        rotations=_rotations_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         trail=_trail_before(_before("audit")),
@@ -77,6 +82,7 @@ def outlook() -> Purged:
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
+        rotations=_old_rotations(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         trail=_old_trail(trail).count() if trail else 0,
@@ -107,6 +113,20 @@ def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
 
 def _cases_before(moment: datetime | None) -> int:
     return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
+def _old_rotations(moment: datetime) -> "models.QuerySet[Rotation]":
+    """Forced rotations that were finished before ``moment``."""
+    return Rotation.objects.filter(finished_at__lt=moment)
+
+
+def _rotations_before(moment: datetime | None) -> int:
+    gone = 0
+    for rotation in _old_rotations(moment) if moment else ():
+        with atomic(Rotation):
+            RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
+            gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
+    return gone
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
@@ -183,6 +203,7 @@ def _emails_before(moment: datetime | None) -> int:
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+            Objection.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Objection))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     return gone
@@ -196,6 +217,7 @@ def _requests_before(moment: datetime | None) -> int:
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
             SupportCase.objects.filter(request__in=keys).update(request=None)
+            RotationMember.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

@@ -79,6 +79,7 @@ _ROUTE: Final = (
 )
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
+    "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (
         _dict_of(_is_door),
@@ -97,6 +98,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
@@ -110,6 +112,8 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
         "the name of a domain, without @, or None",
     ),
+    "REVOKERS": (_is_list_of(_is(str)), "a list of dotted paths"),
+    "ROTATION_PACE": (lambda value: _is(int)(value) and value >= 1, "a number of 1 or more"),
     "ROUTES": (
         _is_list_of(_is_route),
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",

@@ -125,8 +125,8 @@ def _shapes() -> Iterator[CheckMessage]:
 
 
 def _paths() -> Iterator[CheckMessage]:
-    for name in PATHS:
-        path = shapes.sound(name)
+    named = [(name, shapes.sound(name)) for name in PATHS] + [("REVOKERS", path) for path in shapes.sound("REVOKERS")]
+    for name, path in named:
         try:
             path is None or import_string(str(path))
         except ImportError as error:

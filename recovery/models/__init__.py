@@ -10,8 +10,10 @@ from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
+from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -31,9 +33,12 @@ __all__ = [
     "LimitCounter",
     "Lockout",
     "NewBounce",
+    "Objection",
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "Rotation",
+    "RotationMember",
     "RouteState",
     "SupportCase",
     "Suppression",

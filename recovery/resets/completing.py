@@ -8,7 +8,7 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, cases, notices, outbox, tokens
+from recovery import accounts, audit, cases, notices, outbox, revoking, tokens
 from recovery.conf import conf
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
@@ -103,8 +103,9 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     """Set the new password over a link that ``stand`` found good.
 
     One commit: link used up, password set, the account's other links revoked, sessions ended (with the old
-    hash), request completed, its open case closed, notices queued, trail written. Raises LinkRefused, with
-    nothing changed, when another post of the same link or another change of the password was faster.
+    hash), tokens of other apps revoked, request completed, its open case closed, notices queued, trail written.
+    Raises LinkRefused, with nothing changed, when another post of the same link or another change of the password was
+    faster.
     """
     old_hash, request = user.password, token.request
     user.set_password(password)  # a hash takes a quarter of a second: before the transaction
@@ -115,12 +116,19 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
             completion = _completion(request)
+            revoked = revoking.revoke(user)
             backups, has_case = _besides(token.user_key)
             emails = notices.password_changed(user, request=request, origin=origin, backups=backups)
             if has_case:
                 cases.close_answered([token.user_key])
+            facts: dict[str, Any] = {"revoked": revoked} if revoked else {}
             completed = audit.event(
-                Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
+                Action.COMPLETED,
+                user_key=token.user_key,
+                request=request,
+                notices=len(emails),
+                browser=origin.browser,
+                **facts,
             )
             outbox.write(emails, completed, after=completion)
     except LinkRefused:

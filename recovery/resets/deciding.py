@@ -3,7 +3,7 @@
 Everything that differs by account happens here, minutes or milliseconds after the page has answered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, level, limits, outbox, tokens
+from recovery import accounts, audit, delivery, level, limits, objections, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
@@ -30,9 +30,11 @@ CLOSED: Final = {
     Gate.HAS_PASSWORD: Outcome.NO_PASSWORD,
     Gate.HAS_ADDRESS: Outcome.NO_ADDRESS,
     Gate.VERIFIED_ADDRESS: Outcome.UNVERIFIED_ADDRESS,
+    Gate.UNDISPUTED: Outcome.DISPUTED,
     Gate.COOLDOWN: Outcome.COOLDOWN,
     Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
 }
+MAILED: Final[Mapping[str, EmailKind]] = {Kind.FORCED: EmailKind.FORCED_RESET}  # the others: a reset
 
 
 @dataclass(slots=True)
@@ -154,7 +156,9 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             return address is not None
         case Gate.VERIFIED_ADDRESS:
             return address is not None and address.verified
-        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind == Kind.ADMIN:
+        case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
+            return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
+        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind in (Kind.ADMIN, Kind.FORCED):
             return True  # staff pass the person's throttle and cool-down; they have a cap of their own
         case Gate.COOLDOWN:
             limits.hold("account", account.key)
@@ -195,7 +199,7 @@ def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason
         mailed.setdefault(verdict.address, []).append(verdict.account)
     emails = []
     for address, owners in mailed.items():
-        emails += _queue(request, EmailKind.RESET, address, owners, held=held)
+        emails += _queue(request, MAILED.get(request.kind, EmailKind.RESET), address, owners, held=held)
         for account in owners:
             tokens.issue(account.user, request=request, email=emails[-1], address=address)
     return emails
