@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 
 from recovery import devices, notices, proxies
 from recovery.origin import Origin
+from recovery.sign_in import door_of
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _follow(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     try:
         if devices.is_news(request, user):
-            notices.new_device(user, origin=Origin.of(request))
+            notices.new_device(user, origin=Origin.of(request), audience=door_of(request).name)
         devices.remember(response, request, user)
     except Exception:  # beside the database it asks the site's ACCOUNTS
         logger.exception("middleware: a sign-in was not remembered")

@@ -224,6 +224,14 @@ def test_the_first_success_is_nobodys_news_and_one_from_elsewhere_is(user: Any) 
     assert AccountState.objects.get().device_known_since == since
 
 
+def test_the_news_comes_from_the_door_at_which_the_person_stood(user: Any, settings: Any) -> None:
+    club = {"FROM_EMAIL": "Club <desk@club.example>", "SITE_NAME": "The Club"}
+    settings.RECOVERY = {**settings.RECOVERY, "AUDIENCES": {"club": club}}
+    at_home(user)
+    browser().post(f"{SIGN_IN}?audience=club", {"username": "Mike", "password": PASSWORD})
+    assert Email.objects.get(kind="new_device").audience == "club"
+
+
 def test_after_a_change_of_the_password_each_browser_is_news_once(user: Any) -> None:
     home = at_home(user)
     anew(user)
