@@ -1,38 +1,40 @@
-"""Signing in as people do it, at the site's page, and what the browser holds afterwards."""
+"""Sign-ins through the doors of a site, and what the counters then hold."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.test import Client
 
-from recovery import devices
+from recovery import accounts, lockouts
+from recovery.models import Lockout, LoginCounter
+from recovery.reasons import LockKind
 from tests.asking import browser
 from tests.factories import PASSWORD
 
-SIGN_IN = "/accounts/login/"
-CURTAIN = "a heron flies over the reeds"  # a second good password
+SIGN_IN: Final = "/accounts/login/"
+WRONG: Final = "not her password"
+LIMIT: Final = 5
 
 
-def signs_in(client: Client, user: Any, password: str = PASSWORD, **more: Any) -> Any:
-    """What the page answers to this name and password."""
-    name = user if isinstance(user, str) else user.get_username()
-    return client.post(SIGN_IN, {"username": name, "password": password}, **more)
+def sign_in(name: str, password: str = PASSWORD, client: Client | None = None, **more: Any) -> bool:
+    """Whether the site's sign-in page lets in."""
+    answer = (client or browser(**more)).post(SIGN_IN, {"username": name, "password": password})
+    assert answer.status_code in (200, 302, 429)
+    return bool(answer.status_code == 302)
 
 
-def at_home(user: Any, password: str = PASSWORD, **more: Any) -> Client:
-    """A browser in which ``user`` signed in once; the session is over."""
-    client = browser(**more)
-    assert signs_in(client, user, password).status_code == 302
-    del client.cookies["sessionid"]
-    return client
+def fail(name: str, times: int = 1, **more: Any) -> None:
+    for _ in range(times):
+        assert not sign_in(name, WRONG, **more)
 
 
-def cookie_of(client: Client) -> str:
-    """The value of the device cookie, "" without one."""
-    return client.cookies[devices.NAME].value if devices.NAME in client.cookies else ""
+def locked(name: str, **more: Any) -> None:
+    """Lock the name by guessing."""
+    fail(name, LIMIT, **more)
 
 
-def with_cookie(value: str, **more: Any) -> Client:
-    """Another browser that holds this cookie."""
-    client = browser(**more)
-    client.cookies[devices.NAME] = value
-    return client
+def counter(name: str) -> LoginCounter | None:
+    return LoginCounter.objects.filter(pk=lockouts.of_name(LockKind.ACCOUNT, name)).first()
+
+
+def lockouts_of(user: Any) -> list[Lockout]:
+    return list(Lockout.objects.filter(user_key=accounts.key_of(user)).order_by("pk"))

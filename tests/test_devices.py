@@ -23,7 +23,8 @@ from recovery.reasons import Action
 from tests.asking import browser, set_password, statements
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import failing, mailed_link, opened, works
-from tests.signing_in import CURTAIN, SIGN_IN, at_home, cookie_of, signs_in, with_cookie
+from tests.homes import CURTAIN, at_home, cookie_of, signs_in, with_cookie
+from tests.signing_in import SIGN_IN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,8 @@ from recovery.sign_in import SignInMixin, SignInView
 from tests.asking import browser, seen, set_password
 from tests.factories import UserFactory
 from tests.following import mailed_link, opened, templates
-from tests.signing_in import SIGN_IN, signs_in
+from tests.homes import signs_in
+from tests.signing_in import SIGN_IN
 
 pytestmark = pytest.mark.django_db
 
