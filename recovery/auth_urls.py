@@ -1,8 +1,8 @@
 """For a site that has ``include("django.contrib.auth.urls")``: swap that one include for this one.
 
 Django's four names of the reset lead to our pages, its other names (login, logout, password change) stay as
-they are; ``login`` keeps the site's own template and explains a wait there. ``recovery.urls`` is needed beside it: the
-links in mails and the webhooks are there.
+they are, with the site's own templates; ``login`` explains a wait there, ``password_change`` counts the old password.
+``recovery.urls`` is needed beside it: the links in mails and the webhooks are there.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from recovery import views
 from recovery.pages import link_page
+from recovery.password_change import PasswordChangeView
 from recovery.sign_in import SignInMixin
 
 
@@ -31,6 +32,7 @@ class Login(SignInMixin, LoginView):
 
 _ours: list[Any] = [
     path("login/", Login.as_view(), name="login"),
+    path("password_change/", PasswordChangeView.as_view(), name="password_change"),
     path("password_reset/", views.forgot, name="password_reset"),
     path("password_reset/done/", views.sent, name="password_reset_done"),
     path("reset/<slug:uidb64>/<recovery_secret:token>/", confirm, name="password_reset_confirm"),

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import recovery.models.primary
 import recovery.models.requests
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
