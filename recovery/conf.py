@@ -24,6 +24,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
     "LOCKOUT_ALARM": 100,
+    "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
+    "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
+    "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -57,7 +60,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+MERGED: Final = frozenset({"LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
 
 
 class Conf:
@@ -132,6 +135,23 @@ class Conf:
     def LOCKOUT_ALARM(self) -> int:
         """How many names that are locked within an hour sound the alarm."""
         return cast(int, self._read("LOCKOUT_ALARM"))
+
+    @property
+    def LOCKOUT_WAITS(self) -> Sequence[timedelta]:
+        """How long sign-in is locked the first time, the second and so on, the last for all further ones; at most 15
+        minutes."""
+        return cast(Sequence[timedelta], self._read("LOCKOUT_WAITS"))
+
+    @property
+    def LOGIN_FAILURE_LIMIT(self) -> Mapping[str, int | None]:
+        """How many failed sign-ins lock an account, a known device (device) and a source; None for the source: it is
+        not counted."""
+        return cast("Mapping[str, int | None]", self._read("LOGIN_FAILURE_LIMIT"))
+
+    @property
+    def LOGIN_FAILURE_WINDOW(self) -> timedelta:
+        """How long a failed sign-in counts."""
+        return cast(timedelta, self._read("LOGIN_FAILURE_WINDOW"))
 
     @property
     def MARKETING_STREAMS(self) -> Sequence[str]:

@@ -37,13 +37,17 @@ POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-ac
 
 
 @cache
-def policy(static_url: str) -> str:
-    """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one."""
+def policy(static_url: str, leads_to: tuple[str, ...] = ()) -> str:
+    """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one.
+
+    ``leads_to``: other hosts to which the answer to a form may lead.
+    """
+    allowed = POLICY.replace("form-action 'self'", " ".join(["form-action 'self'", *leads_to]))
     static = urlsplit(static_url)
     if not static.netloc:
-        return POLICY
+        return allowed
     host = f"{static.scheme}://{static.netloc}" if static.scheme else static.netloc
-    return POLICY + "".join(f"; {kind}-src 'self' {host}" for kind in ("style", "script", "img", "font"))
+    return allowed + "".join(f"; {kind}-src 'self' {host}" for kind in ("style", "script", "img", "font"))
 
 
 def page(view: View) -> View:
@@ -56,7 +60,7 @@ def page(view: View) -> View:
         response = guarded(request, *args, **kwargs)
         for name, value in HEADERS.items():
             response.headers[name] = value
-        response.headers["Content-Security-Policy"] = policy(str(of_django("STATIC_URL") or ""))
+        response.headers.setdefault("Content-Security-Policy", policy(str(of_django("STATIC_URL") or "")))
         return response
 
     return login_not_required(transaction.non_atomic_requests(with_headers))

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 
-from recovery import tokens, webhooks
+from recovery import lockouts, tokens, webhooks
 from recovery.conf import DEFAULTS, MERGED, conf
-from recovery.reasons import EmailKind
+from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
@@ -32,6 +32,16 @@ def _dict_of(each: Is) -> Is:
 def _is_limit(value: Any) -> bool:
     is_pair = isinstance(value, tuple | list) and len(value) == 2
     return is_pair and _is(int)(value[0]) and value[0] >= 0 and isinstance(value[1], timedelta)
+
+
+def _is_login_limit(kind: str, most: Any) -> bool:
+    if kind == LockKind.SOURCE:
+        return most is None or (_is(int)(most) and most >= 1)
+    return _is(int)(most) and 1 <= most <= lockouts.MOST_IN_A_ROW
+
+
+def _is_wait(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= lockouts.CAP
 
 
 def _is_life(value: Any) -> bool:
@@ -99,6 +109,18 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
     "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
+    "LOCKOUT_WAITS": (
+        lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
+        "a list of timedeltas, at least one, none longer than 15 minutes",
+    ),
+    "LOGIN_FAILURE_LIMIT": (
+        lambda value: isinstance(value, Mapping) and all(_is_login_limit(kind, most) for kind, most in value.items()),
+        "a dict with a number from 1 to 100 for account, device and source; None for source: it is not counted",
+    ),
+    "LOGIN_FAILURE_WINDOW": (
+        lambda value: isinstance(value, timedelta) and value > timedelta(0),
+        "a timedelta of more than nothing",
+    ),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, heartbeats, news, notices, resets, routes, site_mail
+from recovery import cases, delivery, feedback, heartbeats, news, notices, proxies, resets, routes, site_mail
 from recovery.conf import conf
 from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
 from recovery.reasons import EmailState, Part
@@ -66,6 +66,7 @@ def sweep(stop: Event | None = None) -> Swept:
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
+    proxies.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()

@@ -34,6 +34,7 @@ class Action(TextChoices):
     BACKUP_REMOVED = "backup.removed", _("backup address was removed")
     BACKUP_REFUSED = "backup.refused", _("change of a backup address was refused")
     BACKUP_MAILED = "backup.mailed", _("a fresh link went to the backup address")
+    DEVICES_FORGOTTEN = "devices.forgotten", _("known devices were forgotten by staff")
     NOTICE_QUEUED = "notice.queued", _("owner is told of a security event")
     OBJECTION_OPENED = "objection.opened", _("link to say “this was not me” was opened")
     OBJECTION_REFUSED = "objection.refused", _("“this was not me” was refused")
@@ -52,3 +53,5 @@ class Action(TextChoices):
     ADDRESSES_FREED = "addresses.freed", _("addresses may change again")
     EXPORTED = "list.exported", _("rows of a list were asked for as a file")
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
+    LOCKED = "sign_in.locked", _("sign-in was locked")
+    UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")

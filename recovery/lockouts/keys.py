@@ -1,0 +1,43 @@
+"""Under which numbers sign-ins are counted. Nobody without SECRET_KEY can aim at one or read it back."""
+
+from typing import NamedTuple
+
+from recovery import limits
+from recovery.addresses import normalise
+from recovery.reasons import LockKind
+
+
+class Counters(NamedTuple):
+    """What one sign-in is counted under."""
+
+    kinds: tuple[str, ...]
+    keys: tuple[int, ...]
+    """Of each kind its counter: of the account or its known device, then of the source."""
+    staff: int
+    letters: str
+    """Eight that stand for the name, in the names of slots."""
+
+
+def counters(name: str, *, source: str = "", device: str | None = None) -> Counters:
+    """For a sign-in with this name. Spellings of a name are one (``addresses.normalise``); ``source`` as
+    ``Origin.source`` gives it, "": unknown, and then it is not counted.
+
+    A known device has a counter of its own and no other: neither guessing elsewhere nor its neighbours shut it out.
+    """
+    own = of_name(LockKind.ACCOUNT, name)
+    counted: dict[str, int] = {LockKind.ACCOUNT: own}
+    if device is not None:
+        counted = {LockKind.DEVICE: _key(LockKind.DEVICE, device)}
+    elif source:
+        counted[LockKind.SOURCE] = _key(LockKind.SOURCE, source)
+    return Counters(tuple(counted), tuple(counted.values()), of_name(LockKind.STAFF, name), f"{own & 0xFFFFFFFF:08x}")
+
+
+def of_name(kind: str, name: str) -> int:
+    """The counter of everybody who types this name: an account's, or that of its lock by staff."""
+    return _key(kind, normalise(name))
+
+
+def _key(kind: str, subject: str) -> int:
+    # Lone surrogates come from JSON and from old encodings; no name that is stored has one.
+    return limits.counter_key(f"sign-in of {kind}", subject.encode(errors="backslashreplace").decode())
