@@ -23,6 +23,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_ALARM": 100,
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
@@ -130,6 +131,11 @@ class Conf:
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def LOCKOUT_ALARM(self) -> int:
+        """How many names that are locked within an hour sound the alarm."""
+        return cast(int, self._read("LOCKOUT_ALARM"))
 
     @property
     def LOCKOUT_WAITS(self) -> Sequence[timedelta]:

@@ -6,6 +6,7 @@ None costs a session row. The secret rests in the person's browser alone, for th
 import time
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ VERIFIER: Final = "recovery_token"  # Django's error reports hide cookies; other
 SALT: Final = "recovery.asked"
 VERIFIER_SECONDS: Final = 30 * 60
 ASKED_SECONDS: Final = 60 * 60
+OBJECTION: Final = "recovery_objection_token"
 UNREACHED: Final = "recovery_unreached"
 UNREACHED_SECONDS: Final = 10 * 60
 
@@ -64,6 +66,20 @@ def drop_verifier(response: HttpResponse, selector: str) -> None:
     response.delete_cookie(VERIFIER, path=_path(selector), samesite="Lax")
 
 
+@sensitive_variables("verifier")
+def keep_objection(response: HttpResponse, key: UUID, verifier: str, *, secure: bool) -> None:
+    """As ``keep_verifier``, for the link of a notice."""
+    _set(response, OBJECTION, verifier, _objection_path(key), VERIFIER_SECONDS, secure=secure)
+
+
+def read_objection(request: HttpRequest) -> str:
+    return request.COOKIES.get(OBJECTION, "")
+
+
+def drop_objection(response: HttpResponse, key: UUID) -> None:
+    response.delete_cookie(OBJECTION, path=_objection_path(key), samesite="Lax")
+
+
 def keep_unreached(response: HttpResponse, *, path: str, secure: bool) -> None:
     """Let the page at ``path`` tell this browser that mail to the main address failed."""
     _set(response, UNREACHED, signing.dumps(UNREACHED, salt=UNREACHED), path, UNREACHED_SECONDS, secure=secure)
@@ -79,6 +95,10 @@ def read_unreached(request: HttpRequest) -> bool:
 
 def _path(selector: str) -> str:
     return reverse("recovery:reset_form", kwargs={"selector": selector})
+
+
+def _objection_path(key: UUID) -> str:
+    return reverse("recovery:not_me_form", kwargs={"key": key})
 
 
 def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int, *, secure: bool) -> None:

@@ -84,6 +84,16 @@ def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str
     return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
 
 
+def tally(name: str, subject: str, *, within: timedelta) -> int:
+    """Count one more for this subject, and return how many there are in its running window, this one included: for a
+    bound that is no setting of the site's. In the caller's transaction, whose end gives the row free."""
+    connection = connections[router.db_for_write(LimitCounter)]
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(connection.vendor, (False,)), [counter_key(name, subject), within.total_seconds()])
+        [(_, count, _, _)] = cursor.fetchall()
+    return int(count)
+
+
 def hold(name: str, subject: str, *, ends: timedelta = timedelta()) -> None:
     """Lock the limit's row until the caller's transaction ends and count nothing: two workers that decide
     for the same subject go one after the other. ``ends``: when the window of a new row does, from now."""

@@ -19,6 +19,7 @@ from recovery.models import (
     Decision,
     Email,
     EmailEvent,
+    Objection,
     RawEvent,
     ResetRequest,
     ResetToken,
@@ -204,6 +205,7 @@ def _emails_before(moment: datetime | None) -> int:
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+            Objection.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Objection))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     return gone

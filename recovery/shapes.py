@@ -108,6 +108,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
         "a list of timedeltas, at least one, none longer than 15 minutes",

@@ -22,7 +22,7 @@ from recovery import outbox, rendering, tokens
 from recovery.models import BackupAddress, ResetRequest, ResetToken
 from recovery.reasons import EmailKind
 from tests.factories import UserFactory
-from tests.mailed import BACKUP, CASES, SITE
+from tests.mailed import BACKUP, CASES, NOTICE, SITE
 
 pytestmark = pytest.mark.django_db
 
@@ -64,13 +64,17 @@ def write(settings: Any) -> Write:
                 requested_at=AT,
                 user_agent=FIREFOX,
             )
+        may_object = case.context.get("may_object")
         [email] = outbox.queue(
             case.kind,
             ["amelie@example.com"],
             request=request,
             language=language,
+            user_key="1" if may_object else "",
             context={**case.context, **more.get("context", {})},
         )
+        if may_object:
+            email.pk = NOTICE  # link and code are made of it
         if case.kind == EmailKind.BACKUP_CODE:
             facts = {"user_key": "1", "address": "amelie@example.com", "address_key": "amelie", "code_until": AT}
             BackupAddress.objects.get_or_create(pk=BACKUP, defaults={**facts, "code_salt": "salt"})

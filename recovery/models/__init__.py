@@ -11,6 +11,7 @@ from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
 from recovery.models.login_counters import LoginCounter
+from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.rotations import Rotation, RotationMember
@@ -34,6 +35,7 @@ __all__ = [
     "Lockout",
     "LoginCounter",
     "NewBounce",
+    "Objection",
     "RawEvent",
     "ResetRequest",
     "ResetToken",

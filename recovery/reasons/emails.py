@@ -15,6 +15,10 @@ class EmailKind(TextChoices):
     ADDRESS_CHANGED = "address_changed", _("address was changed")
     BACKUP_CODE = "backup_code", _("code that proves a backup address")
     BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
+    LOCKED = "locked", _("account was locked")
+    NEW_DEVICE = "new_device", _("sign-in from a new device")
+    SUSPICIOUS_SIGN_IN = "suspicious_sign_in", _("sign-in that the site found suspicious")
+    ROTATION_FORCED = "rotation_forced", _("password was ended, and a new one is needed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
     SITE = "site", _("other mail of the site")
 

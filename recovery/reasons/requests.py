@@ -28,6 +28,7 @@ class Outcome(TextChoices):
     EXPIRED = "expired", _("not decided before it was too late to be of use")
     COMPLETED = "completed", _("a new password was set")
     LEVEL_BLOCKED = "level_blocked", _("the mail level lets no mail out")
+    DISPUTED = "disputed", _("whose address it is, is in question; support decides, and sends a link")
     ESCALATED = "escalated", _("no mail reached the person; support has a case")
 
 
@@ -38,5 +39,6 @@ class Gate(TextChoices):
     HAS_PASSWORD = "has_password", _("account signs in with a password")
     HAS_ADDRESS = "has_address", _("account has an address")
     VERIFIED_ADDRESS = "verified_address", _("address is verified")
+    UNDISPUTED = "undisputed", _("nobody says that its address was changed by somebody else")
     COOLDOWN = "cooldown", _("no link was issued moments ago")
     ACCOUNT_LIMIT = "account_limit", _("account is below its hourly cap of links")

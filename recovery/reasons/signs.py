@@ -26,5 +26,8 @@ class Alarm(TextChoices):
     POISON = "poison", _("a mail was set aside after too many tries")
     CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
     WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
+    PROXY_NOT_TRUSTED = "proxy_not_trusted", _("proxies name the clients, and the settings trust none")
+    PRIVATE_SOURCE = "private_source", _("most failed sign-ins come from one private address")
+    LOCKOUTS_MANY = "lockouts_many", _("many names were locked within the hour; somebody tries passwords")
     NOT_REVOKED = "not_revoked", _("tokens of a kind could not be revoked with a password")
     NOT_ROTATED = "not_rotated", _("an account's access could not be ended")

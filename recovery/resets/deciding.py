@@ -15,7 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, level, limits, outbox, tokens
+from recovery import accounts, audit, delivery, level, limits, objections, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
@@ -30,6 +30,7 @@ CLOSED: Final = {
     Gate.HAS_PASSWORD: Outcome.NO_PASSWORD,
     Gate.HAS_ADDRESS: Outcome.NO_ADDRESS,
     Gate.VERIFIED_ADDRESS: Outcome.UNVERIFIED_ADDRESS,
+    Gate.UNDISPUTED: Outcome.DISPUTED,
     Gate.COOLDOWN: Outcome.COOLDOWN,
     Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
 }
@@ -155,6 +156,8 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             return address is not None
         case Gate.VERIFIED_ADDRESS:
             return address is not None and address.verified
+        case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
+            return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
         case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind in (Kind.ADMIN, Kind.FORCED):
             return True  # staff pass the person's throttle and cool-down; they have a cap of their own
         case Gate.COOLDOWN:

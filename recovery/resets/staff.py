@@ -1,9 +1,9 @@
-"""What staff may do for a person: send a link, correct an address. They never see or choose a secret."""
+"""What staff may do for a person: send a link. They never see or choose a secret."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
-from recovery import accounts, audit, bell, limits, notices, outbox, suppressions, tokens
+from recovery import accounts, audit, bell, limits
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
@@ -56,29 +56,6 @@ def send_by_staff(
         raise NotAllowed(f"Too many links sent; free again at {taken['staff'].free_again_at:%H:%M} UTC.")
     bell.ring("recovery.fulfil_reset", request.pk)
     return request
-
-
-def address_changed(user: AbstractBaseUser, *, old: str, new: str, actor: AbstractBaseUser, reason: str) -> int:
-    """Follow up an address that staff changed: open links die, both addresses are told, the trail has it.
-
-    Runs in the caller's transaction if there is one, so that it holds with the change or not at all.
-    Returns how many links ended.
-    """
-    user_key = accounts.key_of(user)
-    with atomic(ResetRequest):
-        ended = tokens.revoke(user_key)
-        suppressions.address_changed(new, actor_key=accounts.key_of(actor))
-        emails = notices.address_changed(user, old=old, new=new)
-        audit.record(
-            Action.ADDRESS_CHANGED,
-            actor_key=accounts.key_of(actor),
-            user_key=user_key,
-            reason=reason,
-            links_ended=ended,
-            told=len(emails),
-        )
-    outbox.ring(emails)
-    return ended
 
 
 def _refuse(request: ResetRequest, by: str) -> None:

@@ -144,6 +144,27 @@ def at_removal(window: Window) -> None:
     window.press("Remove")
 
 
+def at_sign_in(window: Window) -> None:
+    window.open("/accounts/login/?next=/loans/")
+
+
+def at_sign_in_with_errors(window: Window) -> None:
+    at_sign_in(window)
+    window.press("Sign in")
+
+
+def at_sign_in_with_a_wrong_password(window: Window) -> None:
+    at_sign_in(window)
+    guess(window)
+    assert "Name or password is wrong" in window.page.locator("main").inner_text()
+
+
+def guess(window: Window) -> None:
+    window.page.get_by_label("Username").fill("amelie")
+    window.page.locator("input[type=password]").fill("a guess")
+    window.press("Sign in")
+
+
 def set_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
@@ -171,6 +192,9 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "code": (at_a_code, "Confirm your backup address"),
     "code, wrong": (at_a_wrong_code, "Confirm your backup address"),
     "removal": (at_removal, "Remove a backup address"),
+    "sign in": (at_sign_in, "Sign in"),
+    "sign in, errors": (at_sign_in_with_errors, "Sign in"),
+    "sign in, wrong": (at_sign_in_with_a_wrong_password, "Sign in"),
 }
 
 
