@@ -69,16 +69,16 @@ def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
     asks_again = request.method == "POST" and "again" in request.POST
     form = CodeForm(request.POST if request.method == "POST" and not asks_again else None)
     was_sent, trouble = False, ""
-    if asks_again:
-        try:
+    try:
+        if asks_again:
             backups.send_again(backup, origin=Origin.of(request))
             was_sent = True
-        except BackupRefused as refused:
-            trouble = str(SAID[BackupRefusal(refused.why)])
-    elif form.is_valid():
-        if backups.confirm(backup, form.cleaned_data["code"]):
-            return redirect("recovery:backup_addresses")
-        form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+        elif form.is_valid():
+            if backups.confirm(backup, form.cleaned_data["code"]):
+                return redirect("recovery:backup_addresses")
+            form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+    except BackupRefused as refused:
+        trouble = str(SAID[BackupRefusal(refused.why)])
     context = {"form": form, "backup": backup, "was_sent": was_sent, "trouble": trouble}
     return render(request, "recovery/confirm_backup_address.html", {**context, **_site(request)})
 

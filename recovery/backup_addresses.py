@@ -48,7 +48,7 @@ def add(
 
     Adding one that was never confirmed again sends a new code. ``device``: the browser as a known device of ``user``
     (``devices.known``). Raises BackupRefused for a wrong password, while sign-in is refused, for too many tries within
-    the hour, too many addresses, or an address that the account has already.
+    the hour, too many addresses, an address that the account has already, or while addresses are frozen.
     """
     key = accounts.key_of(user)
     _prove(user, password, origin=origin, device=device)
@@ -76,7 +76,8 @@ def add(
 
 
 def send_again(backup: BackupAddress, *, origin: Origin) -> None:
-    """Mail a new code to an address that is not confirmed; the old one dies. Raises BackupRefused past the limit."""
+    """Mail a new code to an address that is not confirmed; the old one dies. Raises BackupRefused past the limit, or
+    while addresses are frozen."""
     if backup.confirmed_at is not None:
         return
     _take(backup.user_key)
@@ -89,7 +90,7 @@ def send_again(backup: BackupAddress, *, origin: Origin) -> None:
 @sensitive_variables("code")
 def confirm(backup: BackupAddress, code: str) -> bool:
     """Count a try, and confirm the address if the code is right; commits. Its waiting time begins. False: it is wrong,
-    too old, or was tried too often, which all ask for a new one."""
+    too old, or was tried too often, which all ask for a new one. Raises BackupRefused while addresses are frozen."""
     with atomic(BackupAddress):
         _hold(backup.user_key)
         waiting = BackupAddress.objects.filter(
@@ -114,7 +115,8 @@ def remove(
     """Remove it: links that went there die, and all addresses are told, this one, too, if it was usable. One commit,
     then a ring.
 
-    Raises BackupRefused for a wrong password, while sign-in is refused, or after too many tries within the hour.
+    Raises BackupRefused for a wrong password, while sign-in is refused, after too many tries within the hour, or while
+    addresses are frozen.
     """
     _prove(user, password, origin=origin, device=device)
     emails: Sequence[Email] = ()

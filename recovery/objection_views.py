@@ -17,9 +17,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from recovery import audiences, cookies, resets
 from recovery.conf import conf
 from recovery.forms import NoticeCodeForm
+from recovery.masked import Secret
 from recovery.models import Email
 from recovery.origin import Origin, is_navigation, verdict_on
-from recovery.pages import Secret, link_page, page
+from recovery.pages import link_page, page
 from recovery.reasons import ObjectionEnd, Refusal
 
 LINK: Final = re.compile(r"([0-9a-f-]{36})/([\w-]{43})\W*$")

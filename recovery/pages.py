@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from recovery.conf import of_django
+from recovery.masked import Secret
 
 View = Callable[..., HttpResponse]
 
@@ -68,16 +69,6 @@ def page(view: View) -> View:
 def account_page(view: View) -> View:
     """As ``page``, for somebody who is signed in; everybody else is led to the site's sign-in and back."""
     return page(login_required(view))
-
-
-class Secret(str):
-    """What a path holds of a link. Its repr is masked: error reports print the arguments of Django's own frames,
-    where no ``sensitive_variables`` reaches."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'[secret]'"
 
 
 class SecretSegment(converters.SlugConverter):

@@ -21,11 +21,19 @@ from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences, codes, objections, tokens
 from recovery.conf import conf
+from recovery.masked import Secret
 from recovery.models import BackupAddress, Email, ResetToken, RotationMember
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
 from recovery.reasons import LINK_KINDS, EmailKind, Kind, RotationSource
 
+BLANK: Final = dict.fromkeys(
+    (
+        "username", "ip", "detail", "changed_at", "happened_at", "until", "old", "other", "removed", "was_this",
+        "to_backup", "by_staff", "by_person", "is_disputed", "is_locked", "not_me_url", "not_me_code",
+    )
+)  # fmt: skip
+"""What the templates of notices may ask for and only some are told."""
 MOMENTS: Final = frozenset({"changed_at", "happened_at", "until"})  # of a context, which is JSON
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
@@ -126,13 +134,14 @@ def _context(
         "asked_at": _local(request.requested_at) if request else None,
         "browser": describe_browser(request.user_agent) if request else "",
         "forgot_url": SimpleLazyObject(lambda: audience.forgot_url),
+        **BLANK,
         **email.context,
     }
     for name in MOMENTS & facts.keys():
         facts[name] = _local(parse_datetime(facts[name]) or timezone.now()) if facts[name] else None
     if objections.is_offered(email):
-        facts["not_me_url"] = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
-        facts["not_me_code"] = objections.code_of(email)
+        url = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
+        facts["not_me_url"], facts["not_me_code"] = Secret(url), Secret(objections.code_of(email))
         facts["not_me_life"] = life_in_words(objections.LIFE)
     if email.kind == EmailKind.FORCED_RESET:
         facts["by_person"] = _said_by_person(email)
@@ -145,11 +154,11 @@ def _context(
         for link in links:
             verifier = tokens.verifier_of(link)
             url = audience.link("reset", selector=link.selector, verifier=verifier)
-            facts["links"].append({"url": url, "username": names.get(link.user_key, "")})
+            facts["links"].append({"url": Secret(url), "username": names.get(link.user_key, "")})
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")
     if email.kind == EmailKind.BACKUP_CODE:
-        facts["code"] = code_of(email)
+        facts["code"] = Secret(code_of(email))
         facts["life"] = life_in_words(codes.LIFE)
     return facts
 

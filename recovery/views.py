@@ -26,10 +26,11 @@ from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
 from recovery.forms import ForgotForm, NewPasswordForm
+from recovery.masked import Secret
 from recovery.models import ResetRequest, ResetToken
 from recovery.models.requests import parse_reference, shown_reference
 from recovery.origin import Origin, is_navigation, verdict_on
-from recovery.pages import Secret, link_page, page
+from recovery.pages import link_page, page
 from recovery.reasons import SHOWN_REFUSALS, EmailKind, Refusal
 
 USUAL_MINUTES = 2

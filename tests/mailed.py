@@ -78,18 +78,18 @@ CASES = {
     ),
     "rotation_forced_by_staff": Case(
         EmailKind.ROTATION_FORCED,
-        CHANGED | {"by_staff": True, "may_object": False, "username": "amelie", "browser": "", "ip": ""},
+        CHANGED | {"by_person": False, "may_object": False, "username": "amelie", "browser": "", "ip": ""},
         request=None,
     ),
     "rotation_forced_disputed": Case(
         EmailKind.ROTATION_FORCED,
         CHANGED
-        | {"by_staff": False, "may_object": False, "is_disputed": True, "username": "amelie", "browser": "", "ip": ""},
+        | {"by_person": True, "may_object": False, "is_disputed": True, "username": "amelie", "browser": "", "ip": ""},
         request=None,
     ),
     "rotation_forced_by_person": Case(
         EmailKind.ROTATION_FORCED,
-        CHANGED | {"by_staff": False, "may_object": False, "username": "", "browser": "", "ip": ""},
+        CHANGED | {"by_person": True, "may_object": False, "username": "", "browser": "", "ip": ""},
         request=None,
     ),
 }

@@ -10,6 +10,8 @@ from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
+from recovery.admin.rotation_members import RotationMemberAdmin
+from recovery.admin.rotations import RotationAdmin
 from recovery.admin.routes import RouteStateAdmin
 from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
@@ -21,6 +23,8 @@ from recovery.models import (
     LevelSwitch,
     RawEvent,
     ResetRequest,
+    Rotation,
+    RotationMember,
     RouteState,
     SupportCase,
     Suppression,
@@ -34,6 +38,8 @@ __all__ = [
     "LevelSwitchAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
+    "RotationAdmin",
+    "RotationMemberAdmin",
     "RouteStateAdmin",
     "SupportCaseAdmin",
     "SuppressionAdmin",
@@ -45,6 +51,8 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(Rotation, RotationAdmin)
+admin.site.register(RotationMember, RotationMemberAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
 admin.site.register(Bounce, BounceAdmin)

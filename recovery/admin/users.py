@@ -23,6 +23,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
 from recovery.admin.acts import asking, url_of
+from recovery.admin.forcing import ACTION as FORCE
+from recovery.admin.forcing import ForcingMixin
 from recovery.admin.new_addresses import NewAddressMixin
 from recovery.admin.opened_cases import OpenedCaseMixin
 from recovery.admin.scope import ScopeMixin, actor_of
@@ -35,15 +37,15 @@ MOST_AT_ONCE: Final = 100
 ACTION: Final = "send_reset_links"
 
 
-class UserRecoveryMixin(ScopeMixin, NewAddressMixin, OpenedCaseMixin):
-    """For a UserAdmin: "Send reset link" on the person's page and for many people, "Open support case", a way to their
-    requests, mail and cases, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do
-    not exist."""
+class UserRecoveryMixin(ScopeMixin, NewAddressMixin, OpenedCaseMixin, ForcingMixin):
+    """For a UserAdmin: "Send reset link" and "Force a new password" on the person's page and for many people, "Open
+    support case", a way to their requests, mail and cases, and the follow-up of an address that is edited here.
+    Accounts out of ``MAY_ACT_ON`` do not exist."""
 
     def __init__(self, model: type[Any], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
-        if self.actions is not None and ACTION not in self.actions:
-            self.actions = [*self.actions, ACTION]  # beside whatever the site's own class lists
+        if self.actions is not None:  # beside whatever the site's own class lists
+            self.actions = [*self.actions, *(each for each in (ACTION, FORCE) if each not in self.actions)]
 
     def has_send_reset_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the list action, too."""
@@ -106,6 +108,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin, OpenedCaseMixin):
     def _tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         if self.has_send_reset_permission(request):
             yield {"url": url_of(self, "send_reset_link", quote(user.pk)), "label": _("Send reset link")}
+        yield from self.forcing_tools(request, user)
         yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
         pages = {
@@ -113,6 +116,7 @@ class UserRecoveryMixin(ScopeMixin, NewAddressMixin, OpenedCaseMixin):
             "email": _("Recovery mail"),
             "supportcase": _("Support cases"),
             "backupaddress": _("Backup addresses"),
+            "rotationmember": _("Forced rotations"),
         }
         for model_name, label in pages.items():
             if viewer.may_view(model_name):

@@ -26,9 +26,8 @@ from recovery.reasons import (
     RotationSnag,
     RotationSource,
     RotationStage,
-    RotationState,
+    RotationStep,
     TokenState,
-    Verdict,
 )
 
 NOT_MAILED: Final = (
@@ -37,6 +36,7 @@ NOT_MAILED: Final = (
     Outcome.NO_PASSWORD,
     Outcome.NO_ADDRESS,
     Outcome.UNVERIFIED_ADDRESS,
+    Outcome.DISPUTED,
 )
 """Outcomes of a request for which no link is made."""
 NEED_NOBODY: Final = (
@@ -102,7 +102,7 @@ class Rotation(models.Model):
 class RotationMemberQuerySet(models.QuerySet["RotationMember"]):
     def due(self) -> "RotationMemberQuerySet":
         """Those that a worker may take on now, in the order in which they were listed."""
-        return self.filter(state__in=UNFINISHED, next_try_at__lte=Now()).order_by("id")
+        return self.filter(step__in=UNFINISHED, next_try_at__lte=Now()).order_by("id")
 
     def placed(self) -> "RotationMemberQuerySet":
         """With ``place``: a word of ``RotationStage``, and for those who are stuck or not mailed a dot and why.
@@ -117,15 +117,15 @@ class RotationMemberQuerySet(models.QuerySet["RotationMember"]):
             mail_state=Subquery(mail.values("state")[:1]), mail_left_at=Subquery(mail.values("handed_over_at")[:1])
         )
         working = Q(Exists(links.filter(state=TokenState.LIVE, expires_at__gt=Now())))
-        opened = Q(Exists(seen.filter(action=Action.LINK_OPENED, detail__verdict=Verdict.PERSON)))
+        opened = Q(Exists(seen.filter(action=Action.LINK_OPENED, detail__form_shown=True)))
         not_mailed = Concat(Value(f"{RotationStage.NOT_MAILED}."), "request__outcome")
         return with_mail.annotate(
             place=Case(
-                _at(RotationStage.WAITING, Q(state=RotationState.WAITING)),
-                _at(RotationStage.STOPPED, Q(state=RotationState.STOPPED)),
-                _stuck(RotationSnag.ERROR, Q(state=RotationState.FAILED)),
+                _at(RotationStage.WAITING, Q(step=RotationStep.WAITING)),
+                _at(RotationStage.STOPPED, Q(step=RotationStep.STOPPED)),
+                _stuck(RotationSnag.ERROR, Q(step=RotationStep.FAILED)),
                 _at(RotationStage.COMPLETED, Q(Exists(links.filter(state=TokenState.USED)))),
-                _at(RotationStage.STARTED, Q(state=RotationState.LINK_DUE) | Q(request__outcome=Outcome.RECEIVED)),
+                _at(RotationStage.STARTED, Q(step=RotationStep.LINK_DUE) | Q(request__outcome=Outcome.RECEIVED)),
                 When(request__outcome__in=NOT_MAILED, then=not_mailed),
                 _stuck(RotationSnag.TOO_LATE, Q(request__outcome=Outcome.EXPIRED)),
                 _at(RotationStage.OPENED, opened & working),
@@ -160,7 +160,7 @@ class RotationMember(models.Model):
         Rotation, models.CASCADE, db_index=False, related_name="members", verbose_name=_("forced rotation")
     )
     user_key = models.CharField(_("whose account"), max_length=200)
-    state = models.CharField(_("state"), max_length=16, choices=RotationState.choices, default=RotationState.WAITING)
+    step = models.CharField(_("step"), max_length=16, choices=RotationStep.choices, default=RotationStep.WAITING)
     request = models.ForeignKey(
         ResetRequest, models.SET_NULL, null=True, blank=True, related_name="members", verbose_name=_("request")
     )
@@ -176,19 +176,19 @@ class RotationMember(models.Model):
         verbose_name_plural = _("accounts of forced rotations")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["rotation", "id"], name="recovery_member_due", condition=Q(state__in=UNFINISHED)),
+            models.Index(fields=["rotation", "id"], name="recovery_member_due", condition=Q(step__in=UNFINISHED)),
             models.Index(fields=["user_key", "-id"], name="recovery_member_user"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=RotationState.values), name="recovery_member_state_word"),
+            models.CheckConstraint(condition=Q(step__in=RotationStep.values), name="recovery_member_step_word"),
             models.UniqueConstraint(fields=["rotation", "user_key"], name="recovery_member_once"),
             models.UniqueConstraint(
-                fields=["user_key"], name="recovery_member_one_unfinished", condition=Q(state__in=UNFINISHED)
+                fields=["user_key"], name="recovery_member_one_unfinished", condition=Q(step__in=UNFINISHED)
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_key} ({self.get_state_display()})"
+        return f"{self.user_key} ({self.get_step_display()})"
 
 
 def _at(place: str, condition: Q) -> When:

@@ -96,12 +96,12 @@ def address_changed(
 
 
 def rotation_forced(
-    user: AbstractBaseUser, *, mailed: Sequence[str], by_staff: bool, audience: str = "default", language: str = ""
+    user: AbstractBaseUser, *, mailed: Sequence[str], by_person: bool, audience: str = "default", language: str = ""
 ) -> list[Email]:
     """Compose a notice for ``outbox.write`` that the password of ``user`` was ended and a new one is needed.
 
     ``mailed``: where the mail with the link goes, which says so itself. Nobody can object to it: what an objection
-    leads to has just been done. ``by_staff``: by whom; otherwise somebody had said "this was not me".
+    leads to has just been done. ``by_person``: somebody had said "this was not me".
     """
     return compose(
         EmailKind.ROTATION_FORCED,
@@ -109,7 +109,7 @@ def rotation_forced(
         origin=Origin(language=language),
         facts={
             "changed_at": moment(),
-            "by_staff": by_staff,
+            "by_person": by_person,
             "is_disputed": objections.is_disputed(accounts.key_of(user)),
         },
         may_object=False,

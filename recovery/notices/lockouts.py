@@ -83,22 +83,26 @@ def _nobodys() -> Q:
 
 def _composed(lockout: Lockout) -> list[Email]:
     by_staff = lockout.kind == LockKind.STAFF
-    user = accounts.by_key(lockout.user_key) if lockout.user_key else None
-    if user is None or lockout.lifted_at or Lockout.objects.filter(_nobodys(), pk=lockout.pk).exists():
+    is_nobodys = not lockout.user_key or lockout.kind == LockKind.SOURCE or lockout.since < timezone.now() - DAY
+    if is_nobodys or lockout.lifted_at or not (by_staff or _is_news(lockout.user_key)):
         return []
-    emails = compose(
-        EmailKind.LOCKED,
-        user,
-        origin=Origin(ip="" if by_staff else lockout.ip or ""),
-        facts={
-            "happened_at": moment(lockout.since),
-            "until": moment(lockout.until) if lockout.until else None,
-            "failures": lockout.failure_count,
-            "by_staff": by_staff,
-        },
-        may_object=not by_staff,
+    user = accounts.by_key(lockout.user_key)
+    return (
+        []
+        if user is None
+        else compose(
+            EmailKind.LOCKED,
+            user,
+            origin=Origin(ip="" if by_staff else lockout.ip or ""),
+            facts={
+                "happened_at": moment(lockout.since),
+                "until": moment(lockout.until) if lockout.until else None,
+                "failures": lockout.failure_count,
+                "by_staff": by_staff,
+            },
+            may_object=not by_staff,
+        )
     )
-    return emails if emails and (by_staff or _is_news(lockout.user_key)) else []
 
 
 def _is_news(user_key: str) -> bool:

@@ -12,7 +12,7 @@ from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
 from recovery.reasons.requests import Gate, Kind, Outcome
-from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationState
+from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
 from recovery.reasons.signs import Alarm, Part
 from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
@@ -54,7 +54,7 @@ __all__ = [
     "RotationSnag",
     "RotationSource",
     "RotationStage",
-    "RotationState",
+    "RotationStep",
     "SuppressionReason",
     "TellingState",
     "TokenState",

@@ -10,4 +10,4 @@ class ObjectionEnd(TextChoices):
     ROTATED = "rotated", _("the password was ended, and a link for a new one is mailed")
     DISPUTED = "disputed", _("the password was ended, and no link is mailed before support has decided")
     ALREADY = "already", _("that had been done over another notice")
-    ESCALATED = "escalated", _("it had been done too often that day; support decides")
+    ESCALATED = "escalated", _("it had been done too often; support decides")

@@ -13,7 +13,7 @@ class RotationSource(TextChoices):
     SITE = "site", _("the site's own code")
 
 
-class RotationState(TextChoices):
+class RotationStep(TextChoices):
     """What was done with one account of a forced rotation."""
 
     WAITING = "waiting", _("not started")
@@ -49,5 +49,5 @@ class RotationSnag(TextChoices):
     LINK_OVER = "link_over", _("its link is over and was not used")
 
 
-UNFINISHED = (RotationState.WAITING, RotationState.LINK_DUE)
-"""States in which a worker still has something to do. An account is in at most one such."""
+UNFINISHED = (RotationStep.WAITING, RotationStep.LINK_DUE)
+"""Steps after which a worker still has something to do. An account is in at most one such."""

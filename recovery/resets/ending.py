@@ -16,14 +16,27 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, alarms, audit, backup_addresses, bell, cases, limits, revoking, tokens
+from recovery import (
+    accounts,
+    alarms,
+    audit,
+    backup_addresses,
+    bell,
+    cases,
+    limits,
+    notices,
+    objections,
+    outbox,
+    revoking,
+    tokens,
+)
 from recovery.conf import conf
-from recovery.models import ResetRequest, Rotation, RotationMember, SupportCase
+from recovery.models import Email, ResetRequest, Rotation, RotationMember, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.models.rotations import NEED_NOBODY
-from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationState
+from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationSource, RotationStep
 from recovery.resets import deciding
 
 logger = logging.getLogger(__name__)
@@ -86,7 +99,7 @@ def _claim(rotation: Rotation) -> list[RotationMember]:
         keys = [member.pk for member in due.select_for_update(skip_locked=True)[:wanted]]
         claimed = RotationMember.objects.filter(pk__in=keys)
         claimed.update(attempt_count=F("attempt_count") + 1, next_try_at=Now() + LEASE)
-    return list(claimed.filter(state__in=UNFINISHED).select_related("rotation"))
+    return list(claimed.filter(step__in=UNFINISHED).select_related("rotation"))
 
 
 def _one(member: RotationMember) -> bool:
@@ -122,20 +135,30 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
     )
     facts: dict[str, Any] = {"actor_key": rotation.actor_key, "user_key": key, "request": request}
     asked = audit.event(Action.REQUESTED, **facts, reason=rotation.reason, rotation=str(rotation.pk))
-    changes: dict[str, Any] = {"state": RotationState.ROTATED, "request": request}
-    is_first = member.state == RotationState.WAITING
+    changes: dict[str, Any] = {"step": RotationStep.ROTATED, "request": request}
+    is_first = member.step == RotationStep.WAITING
     if is_first:
         changes["rotated_at"] = timezone.now()
     with atomic(RotationMember):
         # The row is held from here on; its request follows before the commit.
-        if not RotationMember.objects.filter(pk=member.pk, state=member.state).update(**changes):
+        if not RotationMember.objects.filter(pk=member.pk, step=member.step).update(**changes):
             return None
         ended = _ended(user, key) if is_first and user else None
         noted = [audit.event(Action.ACCESS_ENDED, **facts, rotation=str(rotation.pk), **ended)] if ended else []
         insert(request, *noted, asked)
+        if user and ended and ended["password"]:
+            outbox.write(_told(user, rotation))
         if rotation.case_id:
             SupportCase.objects.filter(pk=rotation.case_id, user_key=key, request=None).update(request=request)
     return request
+
+
+def _told(user: AbstractBaseUser, rotation: Rotation) -> list[Email]:
+    """All other addresses hear of it; the one that gets the link is told by the mail with the link."""
+    account = accounts.of_user(user)
+    address = None if objections.is_disputed(account.key) else account.reset_address
+    mailed = [address.text] if address else []
+    return notices.rotation_forced(user, mailed=mailed, by_person=rotation.source == RotationSource.PERSON)
 
 
 def _ended(user: AbstractBaseUser, key: str) -> dict[str, Any]:
@@ -154,14 +177,14 @@ def _ended(user: AbstractBaseUser, key: str) -> dict[str, Any]:
 
 def _give_up(member: RotationMember) -> None:
     with atomic(RotationMember):
-        waiting = RotationMember.objects.filter(pk=member.pk, state=member.state)
-        is_ended = member.state == RotationState.LINK_DUE
-        if waiting.update(state=RotationState.ROTATED if is_ended else RotationState.FAILED):
+        waiting = RotationMember.objects.filter(pk=member.pk, step=member.step)
+        is_ended = member.step == RotationStep.LINK_DUE
+        if waiting.update(step=RotationStep.ROTATED if is_ended else RotationStep.FAILED):
             facts: dict[str, Any] = {"rotation": str(member.rotation_id), "tries": MOST_TRIES}
             audit.record(Action.ROTATION_FAILED, user_key=member.user_key, **facts)
             alarms.sound(Alarm.NOT_ROTATED, str(member.rotation_id))
 
 
 def _finish(rotation: Rotation) -> None:
-    left = RotationMember.objects.filter(rotation=OuterRef("pk"), state__in=UNFINISHED)
+    left = RotationMember.objects.filter(rotation=OuterRef("pk"), step__in=UNFINISHED)
     Rotation.objects.filter(~Exists(left), pk=rotation.pk, finished_at=None).update(finished_at=Now())

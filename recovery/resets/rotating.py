@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from recovery import accounts, audit, bell, cases, limits
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
-from recovery.models import CaseNote, Rotation, RotationMember, SupportCase
+from recovery.models import CaseNote, ResetToken, Rotation, RotationMember, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import (
@@ -25,7 +25,8 @@ from recovery.reasons import (
     CaseReason,
     RotationSource,
     RotationStage,
-    RotationState,
+    RotationStep,
+    TokenState,
 )
 from recovery.resets.staff import may_act_on
 
@@ -79,8 +80,8 @@ def force_rotation(
 def stop_rotation(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> int:
     """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many."""
     with atomic(Rotation):
-        waiting = RotationMember.objects.filter(rotation=rotation, state=RotationState.WAITING)
-        stopped = waiting.update(state=RotationState.STOPPED)
+        waiting = RotationMember.objects.filter(rotation=rotation, step=RotationStep.WAITING)
+        stopped = waiting.update(step=RotationStep.STOPPED)
         if stopped:
             _record(Action.ROTATION_STOPPED, rotation, actor, reason, stopped)
     return stopped
@@ -119,7 +120,7 @@ def _keys_of(users: "Iterable[Any] | QuerySet[Any]") -> list[str]:
     """Each once, in an order that is everybody's: two starts with people in common wait for each other instead of
     deadlocking."""
     if isinstance(users, QuerySet):
-        keys = users.order_by().values_list("pk", flat=True)
+        keys = users.values_list("pk", flat=True)
         return sorted({accounts.key_as_text(key) for key in keys.iterator(chunk_size=2000)})
     given = list(users)
     known = {accounts.key_of(user) for user in given if isinstance(user, AbstractBaseUser)}
@@ -166,9 +167,13 @@ def _refuse(rotation: Rotation, by: str) -> None:
 def _write(rotation: Rotation, keys: Sequence[str]) -> None:
     insert(rotation)
     for batch in _batches(keys):
-        # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way.
+        # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way, unless there is a new
+        # password by now.
+        got_in = ResetToken.objects.filter(
+            user_key=OuterRef("user_key"), state=TokenState.USED, ended_at__gte=OuterRef("rotated_at")
+        )
         lately = RotationMember.objects.filter(
-            user_key__in=batch, state=RotationState.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
+            ~Exists(got_in), user_key__in=batch, step=RotationStep.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
         )
         left_out = set(lately.values_list("user_key", flat=True))
         members = [RotationMember(rotation=rotation, user_key=key) for key in batch if key not in left_out]
@@ -212,13 +217,13 @@ def _renew(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> int:
     with atomic(Rotation):
         # Holds the row: a second call waits here, and then finds them waiting.
         Rotation.objects.filter(pk=rotation.pk).update(finished_at=None)
-        elsewhere = RotationMember.objects.filter(state__in=UNFINISHED).values("user_key")
+        elsewhere = RotationMember.objects.filter(step__in=UNFINISHED).values("user_key")
         own = RotationMember.objects.filter(rotation=rotation).exclude(user_key__in=elsewhere)
-        renewed = own.filter(state=RotationState.FAILED).update(state=RotationState.WAITING, **again)
-        stuck = own.filter(state=RotationState.ROTATED).placed().at(RotationStage.STUCK)
+        renewed = own.filter(step=RotationStep.FAILED).update(step=RotationStep.WAITING, **again)
+        stuck = own.filter(step=RotationStep.ROTATED).placed().at(RotationStage.STUCK)
         for batch in _batches(list(stuck.values_list("pk", flat=True))):
-            ended = RotationMember.objects.filter(pk__in=batch, state=RotationState.ROTATED)
-            renewed += ended.update(state=RotationState.LINK_DUE, **again)
+            ended = RotationMember.objects.filter(pk__in=batch, step=RotationStep.ROTATED)
+            renewed += ended.update(step=RotationStep.LINK_DUE, **again)
         if renewed:
             _record(Action.ROTATION_RENEWED, rotation, actor, reason, renewed)
     return renewed
