@@ -16,7 +16,7 @@ from recovery import alarms
 from recovery.conf import conf
 from recovery.models import Lockout
 from recovery.models.primary import SKEW, key_at
-from recovery.origin import Origin, client_address
+from recovery.origin import client_address, shortened
 from recovery.reasons import Alarm
 
 NAMING: Final = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP")
@@ -80,8 +80,8 @@ def look() -> bool:
         return False
     if most["failed"] * 2 <= recent.aggregate(failed=Sum("failure_count"))["failed"]:
         return False
-    detail = "if a proxy has this address, set RECOVERY['TRUSTED_PROXIES']; else somebody guesses there"
-    alarms.sound(Alarm.PRIVATE_SOURCE, Origin(ip=most["ip"]).source, detail=detail)
+    detail = "if a proxy is there, set RECOVERY['TRUSTED_PROXIES']; else somebody guesses there"
+    alarms.sound(Alarm.PRIVATE_SOURCE, shortened(most["ip"]), detail=detail)
     return True
 
 

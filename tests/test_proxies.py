@@ -1,14 +1,17 @@
 """A site whose ``TRUSTED_PROXIES`` does not fit hears of it while it runs: once, and not because of one stranger."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from recovery import alarms, proxies
+from recovery import alarms, proxies, sweep
 from recovery.reasons import Alarm
 from recovery.signals import alarm_sounded
 from tests.asking import browser
+from tests.following import let_pass
+from tests.signing_in import fail
 
 PAGE = "/recovery/sent/ZZZZ-ZZZZ/"
 PUBLIC = "8.8.8.8"
@@ -74,4 +77,48 @@ def test_a_site_that_says_how_many_proxies_it_has_hears_nothing(told: list[Any],
 
 def test_a_site_without_proxies_hears_nothing(told: list[Any]) -> None:
     visits(proxies.IN_A_ROW + 5, "10.0.0.7")
+    assert told == []
+
+
+# What the lockouts tell
+
+
+def locks(*ips: str) -> None:
+    """A name of its own is locked from each of these."""
+    for number, ip in enumerate(ips):
+        fail(f"name{number} at {ip}", REMOTE_ADDR=ip)
+
+
+@pytest.fixture
+def strict(settings: Any) -> None:
+    """One failure locks."""
+    settings.RECOVERY = {**settings.RECOVERY, "LOGIN_FAILURE_LIMIT": {"account": 1, "device": 1, "source": None}}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("ips", "subject"),
+    [
+        (["10.0.0.7"] * 3, "10.0.0.•"),
+        (["10.0.0.7"] * 4 + ["8.8.8.8", "9.9.9.9", "10.0.0.8"], "10.0.0.•"),
+        (["fd00::7"] * 3, "fd00::•"),
+        (["10.0.0.7"] * 2, ""),
+        (["10.0.0.7"] * 3 + ["8.8.8.8", "9.9.9.9", "1.1.1.1"], ""),
+        (["8.8.8.8"] * 5, ""),
+        ([], ""),
+    ],
+)
+def test_when_most_failures_come_from_one_private_address_a_proxy_is_probably_there(
+    told: list[Any], strict: None, ips: list[str], subject: str
+) -> None:
+    locks(*ips)
+    sweep.sweep()
+    assert told == ([(Alarm.PRIVATE_SOURCE, subject)] if subject else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_over_for_an_hour_alarms_nobody(told: list[Any], strict: None) -> None:
+    locks(*["10.0.0.7"] * 3)
+    let_pass(timedelta(minutes=61))
+    sweep.sweep()
     assert told == []

@@ -12,6 +12,7 @@ from django.utils import timezone
 from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
 from tests.ladder import fails, newest_reset
+from tests.signing_in import fail
 
 
 def at_forgot(window: Window) -> None:
@@ -159,6 +160,16 @@ def at_sign_in_with_a_wrong_password(window: Window) -> None:
     assert "Name or password is wrong" in window.page.locator("main").inner_text()
 
 
+def at_sign_in_with_a_wait(window: Window) -> None:
+    fail("amelie", 4)
+    at_sign_in(window)
+    guess(window)
+    assert "There were too many tries" in window.page.locator("[role=alert]").inner_text()
+    [complaint] = window.complaints  # the browser writes down what is answered with 429
+    assert "429" in complaint
+    window.complaints.clear()
+
+
 def guess(window: Window) -> None:
     window.page.get_by_label("Username").fill("amelie")
     window.page.locator("input[type=password]").fill("a guess")
@@ -195,6 +206,7 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "sign in": (at_sign_in, "Sign in"),
     "sign in, errors": (at_sign_in_with_errors, "Sign in"),
     "sign in, wrong": (at_sign_in_with_a_wrong_password, "Sign in"),
+    "sign in, wait": (at_sign_in_with_a_wait, "Sign in"),
 }
 
 
