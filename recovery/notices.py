@@ -12,10 +12,16 @@ from recovery.reasons import EmailKind
 
 
 def password_changed(
-    user: AbstractBaseUser, *, request: ResetRequest, origin: Origin, backups: Sequence[str] = ()
+    user: AbstractBaseUser,
+    *,
+    request: ResetRequest,
+    origin: Origin,
+    backups: Sequence[str] = (),
+    is_first: bool = False,
 ) -> list[Email]:
     """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to those of its
-    ``backups``, for ``outbox.write``. What goes to a backup address does not tell the main one."""
+    ``backups``, for ``outbox.write``. What goes to a backup address does not tell the main one. ``is_first``: there was
+    no password before."""
     account = accounts.of_user(user)
     copies = ((account.verified_addresses, user.get_username()), (backups, account.public_name))
     return [
@@ -33,6 +39,7 @@ def password_changed(
                 "changed_at": timezone.now().isoformat(),
                 "browser": origin.browser,
                 "asked_at": None,
+                "is_first": is_first,
             },
         )
     ]

@@ -101,15 +101,15 @@ def link_page(view: View) -> View:
 
     @wraps(guarded)
     def without_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _forget_path(request, str(kwargs.get("selector", "")))
+        _forget_path(request, str(kwargs.get("selector", "")), str(kwargs.get("purpose", "reset")))
         return guarded(request, *args, **kwargs)
 
     return csrf_exempt(without_path)
 
 
-def _forget_path(request: HttpRequest, selector: str) -> None:
+def _forget_path(request: HttpRequest, selector: str, purpose: str) -> None:
     """Take the secret out of the request, so that no error report or log line made from here on has it."""
-    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
+    plain = reverse(f"recovery:{purpose}_form", kwargs={"selector": selector}) if selector else "/"
     request.path = request.path_info = plain
     for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
         if name in request.META:

@@ -24,7 +24,7 @@ from recovery.conf import conf
 from recovery.models import BackupAddress, Email, ResetToken
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import WITH_LINKS, EmailKind, Kind
 
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
@@ -129,15 +129,17 @@ def _context(
     }
     if "changed_at" in facts:
         facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
-    if email.kind == EmailKind.RESET:
-        names = email.context.get("usernames", {})
-        facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
+    if email.kind in WITH_LINKS:
+        names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
+        own_life = tokens.lifetime(tokens.ACTIVATION) if is_first else life
+        facts["life"] = life_in_words(tokens.lifetime() if own_life is None else own_life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
+        facts["by_person"] = bool(request and request.kind == Kind.FORGOT)
         facts["to_backup"] = bool(email.context.get("to_backup"))
         facts["links"] = []
         for link in links:
             verifier = tokens.verifier_of(link)
-            url = audience.link("reset", selector=link.selector, verifier=verifier)
+            url = audience.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
             facts["links"].append({"url": url, "username": names.get(link.user_key, "")})
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")

@@ -16,7 +16,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
-from recovery.conf import conf
 from recovery.models import CaseTelling, Email, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
@@ -103,8 +102,7 @@ def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
 
 def outlook() -> Swept:
     """What ``sweep`` would take on now, as far as routes are open; writes nothing."""
-    undecided = ResetRequest.objects.undecided()
-    late_requests = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
+    undecided, late_requests = ResetRequest.objects.undecided(), resets.late()
     late, abandoned = _late(), Email.objects.abandoned().filter(handed_over_at=None)
     due = Email.objects.due().exclude(pk__in=late.values("pk"))
     freed = abandoned.count()

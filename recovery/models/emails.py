@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
-from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons import WITH_LINKS, EmailKind, EmailReason, EmailState, EventKind
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
@@ -32,10 +32,10 @@ FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIR
 
 class EmailQuerySet(models.QuerySet["Email"]):
     def lost(self) -> "EmailQuerySet":
-        """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
+        """Mail with links and mail to the support team that failed for good, and nobody has followed that up."""
         suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
         failed = Q(state__in=FINAL_FAILURES) | suppressed
-        return self.filter(failed, kind__in=(EmailKind.RESET, EmailKind.SUPPORT_CASE), followed_up_at=None)
+        return self.filter(failed, kind__in=(*WITH_LINKS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.

@@ -8,6 +8,7 @@ class EmailKind(TextChoices):
     """What a mail is for; also the name of its templates, except for the site's other mail."""
 
     RESET = "reset", _("reset link")
+    ACTIVATION = "activation", _("link to choose the first password")
     NO_PASSWORD = "no_password", _("sign in with another service")
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
@@ -16,6 +17,11 @@ class EmailKind(TextChoices):
     BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
     SITE = "site", _("other mail of the site")
+
+
+WITH_LINKS = frozenset({EmailKind.RESET, EmailKind.ACTIVATION})
+"""Mail that brings links to a password: checked by them, followed up when it fails. A link's purpose is the word of its
+mail, and it opens no page of another purpose."""
 
 
 class EmailState(TextChoices):

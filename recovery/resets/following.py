@@ -1,4 +1,4 @@
-"""The ladder: a reset mail failed for good. A backup address gets a fresh link at once; else support gets a case.
+"""The ladder: a mail with a link failed for good. A backup address gets a fresh link at once; else support gets a case.
 
 The class of a bounce decides nothing here, only whether the address is mailed again: whatever failed, a person waits.
 """
@@ -20,11 +20,11 @@ from recovery.models import Bounce, Email, ResetRequest, ResetToken
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.primary import SKEW, atomic, key_at
 from recovery.reasons import (
+    WITH_LINKS,
     Action,
     Alarm,
     BounceClass,
     CaseReason,
-    EmailKind,
     EmailReason,
     EmailState,
     Outcome,
@@ -57,7 +57,7 @@ def climb(email_id: UUID) -> list[Email] | None:
         if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
             return None
         email = Email.objects.select_related("request").get(pk=email_id)
-        if email.kind == EmailKind.RESET:
+        if email.kind in WITH_LINKS:
             return _climb(email)
     alarms.sound(Alarm.CASE_NOT_TOLD, "email", detail=f"mail {email_id}: {email.state} {email.reason}".strip())
     return []
@@ -99,7 +99,7 @@ def _climb(email: Email) -> list[Email]:
         limits.hold("account", link.user_key)  # two failures of one person go one after the other
         user = accounts.by_key(link.user_key)
         if user is not None and user.is_active and _is_waiting(email, link):
-            emails += _next_rung(email, link.request, user)
+            emails += _next_rung(email, link, user)
     return emails
 
 
@@ -113,17 +113,17 @@ def _is_waiting(email: Email, link: ResetToken) -> bool:
     return not newer.exclude(Exists(failed)).exists()
 
 
-def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> list[Email]:
-    account = accounts.of_user(user)
+def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[Email]:
+    account, request = accounts.of_user(user), link.request
     is_late = request.requested_at < timezone.now() - TOO_LATE
-    mailed = Email.objects.filter(request=request, kind=EmailKind.RESET)
+    mailed = Email.objects.filter(request=request, kind__in=WITH_LINKS)
     tried = set(mailed.filter(tokens__user_key=account.key).values_list("recipient_key", flat=True))
     backup = None if is_late else backup_addresses.next_for(account.key, not_in=sorted(tried))
     if backup is None:
         _escalate(email, request, account.key, by_backup=len(tried) > 1)
         return []
     emails = outbox.queue(
-        EmailKind.RESET,
+        email.kind,
         [backup.address],
         send_by=timezone.now() + conf.SEND_BY,
         user_key=account.key,
@@ -131,9 +131,9 @@ def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> l
         audience=request.audience,
         language=request.language,
         context={"usernames": {account.key: account.public_name}, "to_backup": True},
-        held=level.holds(EmailKind.RESET),
+        held=level.holds(email.kind),
     )
-    tokens.issue(user, request=request, email=emails[0], address=backup.address)
+    tokens.issue(user, request=request, email=emails[0], address=backup.address, purpose=link.purpose)
     audit.record(
         Action.BACKUP_MAILED,
         user_key=account.key,
