@@ -90,7 +90,7 @@ def activate_account(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason:
 def user_saved(sender: type[Any], instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
     """Receiver of ``post_save``: with ``ACTIVATE_NEW_USERS``, activate whoever is created without a password.
 
-    The request is written in the transaction that creates the person, so that one does not come without the other.
+    The request is written in the transaction that creates the person, if one runs: neither comes without the other.
     Of somebody inactive it says so and sends nothing; they are activated when they become active, if they were created
     under this setting. Neither ``bulk_create`` nor a fixture comes here.
     """
