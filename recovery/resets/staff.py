@@ -109,7 +109,7 @@ def _taken_over(request: ResetRequest) -> ResetRequest | None:
 
 def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]:
     """Which limits on asking are used up for each of these people, and when each is free again: key of the account ->
-    name of the limit -> moment. Counts nothing; one statement. Who asks for themselves is refused until then; staff
+    name of the limit -> moment. Counts nothing; one statement, and those of the site's accounts. Who asks for themselves is refused until then; staff
     are not.
     """
     asked: dict[tuple[str, str], set[str]] = {}
