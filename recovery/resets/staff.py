@@ -99,18 +99,17 @@ def _taken_over(request: ResetRequest) -> ResetRequest | None:
     unseen = ResetRequest.objects.filter(
         kind=Kind.ACTIVATION, user_key=request.user_key, outcome=Outcome.RECEIVED, attempt_count=0, actor_key=""
     )
-    waiting = unseen.first()
+    pk = unseen.values_list("pk", flat=True).first()
     names = ("actor_key", "reason", "audience", "ip", "user_agent", "language")
-    facts = {name: value for name in names if (value := getattr(request, name))}
-    if waiting is None or not facts or not unseen.filter(pk=waiting.pk).update(**facts):
-        return waiting
-    return ResetRequest.objects.get(pk=waiting.pk)
+    known = {name: value for name in names if (value := getattr(request, name))}
+    is_taken = pk is not None and unseen.filter(pk=pk).update(**known)  # unless a worker has it meanwhile
+    return ResetRequest.objects.get(pk=pk) if is_taken else None
 
 
 def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]:
     """Which limits on asking are used up for each of these people, and when each is free again: key of the account ->
-    name of the limit -> moment. Counts nothing; one statement, and those of the site's accounts. Who asks for themselves is refused until then; staff
-    are not.
+    name of the limit -> moment. Until then people who ask for themselves are refused, and staff are not. Counts
+    nothing; one statement, and those of the site's accounts.
     """
     asked: dict[tuple[str, str], set[str]] = {}
     for user in users:
