@@ -99,11 +99,12 @@ def _taken_over(request: ResetRequest) -> ResetRequest | None:
     unseen = ResetRequest.objects.filter(
         kind=Kind.ACTIVATION, user_key=request.user_key, outcome=Outcome.RECEIVED, attempt_count=0, actor_key=""
     )
-    pk = unseen.values_list("pk", flat=True).first()
     names = ("actor_key", "reason", "audience", "ip", "user_agent", "language")
     known = {name: value for name in names if (value := getattr(request, name))}
-    is_taken = pk is not None and unseen.filter(pk=pk).update(**known)  # unless a worker has it meanwhile
-    return ResetRequest.objects.get(pk=pk) if is_taken else None
+    for pk in unseen.values_list("pk", flat=True)[:1]:
+        if unseen.filter(pk=pk).update(**known):  # unless a worker has it meanwhile
+            return ResetRequest.objects.get(pk=pk)
+    return None
 
 
 def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]:
