@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
+from recovery import cases, delivery, feedback, floods, heartbeats, news, resets, routes, site_mail
 from recovery.models import CaseTelling, Email, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
@@ -62,6 +62,7 @@ def sweep(stop: Event | None = None) -> Swept:
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
+    floods.look()
     cases.close_late()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
