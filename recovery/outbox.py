@@ -17,7 +17,7 @@ from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetTo
 from recovery.models.insertion import insert
 from recovery.models.moves import Move
 from recovery.models.primary import atomic
-from recovery.reasons import STAFF_VERBS, WITH_LINKS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
+from recovery.reasons import LINK_KINDS, STAFF_VERBS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
 
 NOTICE_SEND_BY: Final = timedelta(hours=24)  # a notice of a change is still news the next day
 PRIORITY: Final[Mapping[str, int]] = {
@@ -203,4 +203,4 @@ def release_held(*, actor: AbstractBaseUser, reason: str) -> int:
 def _useful(emails: "QuerySet[Email]") -> "QuerySet[Email]":
     live = ResetToken.objects.filter(email=OuterRef("pk"), state=TokenState.LIVE, expires_at__gt=Now())
     in_time = emails.filter(send_by__gt=Now()).exclude(kind=EmailKind.SITE)
-    return in_time.filter(~Q(kind__in=WITH_LINKS) | Exists(live))
+    return in_time.filter(~Q(kind__in=LINK_KINDS) | Exists(live))

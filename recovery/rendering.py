@@ -24,7 +24,7 @@ from recovery.conf import conf
 from recovery.models import BackupAddress, Email, ResetToken
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
-from recovery.reasons import WITH_LINKS, EmailKind, Kind
+from recovery.reasons import LINK_KINDS, EmailKind, Kind
 
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
@@ -129,7 +129,7 @@ def _context(
     }
     if "changed_at" in facts:
         facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
-    if email.kind in WITH_LINKS:
+    if email.kind in LINK_KINDS:
         names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
         own_life = tokens.lifetime(tokens.ACTIVATION) if is_first else life
         facts["life"] = life_in_words(tokens.lifetime() if own_life is None else own_life)

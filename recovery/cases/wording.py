@@ -18,7 +18,7 @@ from recovery.addresses import mask
 from recovery.conf import of_django
 from recovery.exceptions import Misconfigured
 from recovery.models import BackupAddress, Bounce, Email, SupportCase
-from recovery.reasons import WITH_LINKS, BackupState, BounceClass, CaseNews, EventKind
+from recovery.reasons import LINK_KINDS, BackupState, BounceClass, CaseNews, EventKind
 
 MOST_STEPS: Final = 40
 URGENCY: Final = "high"
@@ -102,7 +102,7 @@ def _timeline(case: SupportCase) -> Iterable[str]:
     if request is None:
         return []
     steps = [(request.requested_at, _("requested"))]
-    mails = Email.objects.filter(request=request, kind__in=WITH_LINKS, tokens__user_key=case.user_key)
+    mails = Email.objects.filter(request=request, kind__in=LINK_KINDS, tokens__user_key=case.user_key)
     for email in mails.distinct().order_by("queued_at").prefetch_related("events"):
         which = _("backup address") if email.context.get("to_backup") else _("main address")
         steps.append((email.queued_at, f"{which}: {EventKind.QUEUED.label}"))

@@ -20,14 +20,14 @@ from recovery.delivery import doubts, judging
 from recovery.delivery.held import Held
 from recovery.models import BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.moves import Move
-from recovery.reasons import WITH_LINKS, Alarm, EmailKind, EmailReason, EmailVerb, MailLevel, Refusal, TokenState
+from recovery.reasons import LINK_KINDS, Alarm, EmailKind, EmailReason, EmailVerb, MailLevel, Refusal, TokenState
 
 logger = logging.getLogger(__name__)
 
 Stop = tuple[EmailVerb, EmailReason]
 
 ANYWHERE: Final = frozenset({
-    *WITH_LINKS, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE, EmailKind.SUPPORT_CASE
+    *LINK_KINDS, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE, EmailKind.SUPPORT_CASE
 })  # fmt: skip
 """Kinds whose recipient need not be an address of the account now: links say where they may go, a notice of
 a change goes to the old address as well, a stranger's has no account, a code proves a new address."""
@@ -62,7 +62,7 @@ def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]
 
 def _facts(emails: Sequence[Email], at: datetime) -> Facts:
     links = defaultdict(list)
-    with_links = [email.pk for email in emails if email.kind in WITH_LINKS]
+    with_links = [email.pk for email in emails if email.kind in LINK_KINDS]
     if with_links:
         for link in ResetToken.objects.filter(email__in=with_links).order_by("issued_at"):
             links[link.email_id].append(link)
@@ -115,7 +115,7 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
         return EmailVerb.WITHHOLD, reason
     if email.kind in facts.suppressed.get(email.recipient_key, ()):
         return EmailVerb.WITHHOLD, EmailReason.SUPPRESSED
-    if email.kind in WITH_LINKS:
+    if email.kind in LINK_KINDS:
         return _of_links(held, facts)
     return _of_owner(email, facts) if email.user_key else None
 

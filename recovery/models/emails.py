@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
-from recovery.reasons import WITH_LINKS, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons import LINK_KINDS, EmailKind, EmailReason, EmailState, EventKind
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
@@ -35,7 +35,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
         """Mail with links and mail to the support team that failed for good, and nobody has followed that up."""
         suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
         failed = Q(state__in=FINAL_FAILURES) | suppressed
-        return self.filter(failed, kind__in=(*WITH_LINKS, EmailKind.SUPPORT_CASE), followed_up_at=None)
+        return self.filter(failed, kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.

@@ -7,7 +7,7 @@ imports anything else of this app; who may write which word is decided by the ro
 from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
-from recovery.reasons.emails import EVENT_STATE, STATE_RANK, WITH_LINKS, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.requests import Gate, Kind, Outcome
@@ -19,11 +19,11 @@ from recovery.reasons.trail import Action
 __all__ = [
     "EVENT_STATE",
     "EXCUSED_RULE",
+    "LINK_KINDS",
     "MOVES",
     "SHOWN_REFUSALS",
     "STAFF_VERBS",
     "STATE_RANK",
-    "WITH_LINKS",
     "Action",
     "Alarm",
     "BackupRefusal",

@@ -19,7 +19,7 @@ class EmailKind(TextChoices):
     SITE = "site", _("other mail of the site")
 
 
-WITH_LINKS = frozenset({EmailKind.RESET, EmailKind.ACTIVATION})
+LINK_KINDS = frozenset({EmailKind.RESET, EmailKind.ACTIVATION})
 """Mail that brings links to a password: checked by them, followed up when it fails. A link's purpose is the word of its
 mail, and it opens no page of another purpose."""
 

@@ -20,7 +20,7 @@ from recovery.models import Bounce, Email, ResetRequest, ResetToken
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.primary import SKEW, atomic, key_at
 from recovery.reasons import (
-    WITH_LINKS,
+    LINK_KINDS,
     Action,
     Alarm,
     BounceClass,
@@ -57,7 +57,7 @@ def climb(email_id: UUID) -> list[Email] | None:
         if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
             return None
         email = Email.objects.select_related("request").get(pk=email_id)
-        if email.kind in WITH_LINKS:
+        if email.kind in LINK_KINDS:
             return _climb(email)
     alarms.sound(Alarm.CASE_NOT_TOLD, "email", detail=f"mail {email_id}: {email.state} {email.reason}".strip())
     return []
@@ -116,7 +116,7 @@ def _is_waiting(email: Email, link: ResetToken) -> bool:
 def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[Email]:
     account, request = accounts.of_user(user), link.request
     is_late = request.requested_at < timezone.now() - TOO_LATE
-    mailed = Email.objects.filter(request=request, kind__in=WITH_LINKS)
+    mailed = Email.objects.filter(request=request, kind__in=LINK_KINDS)
     tried = set(mailed.filter(tokens__user_key=account.key).values_list("recipient_key", flat=True))
     backup = None if is_late else backup_addresses.next_for(account.key, not_in=sorted(tried))
     if backup is None:
