@@ -1,5 +1,6 @@
 """Somebody asks for a new password who never chose a first: told apart from people who sign in elsewhere."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from recovery import resets
 from recovery.models import Email, ResetToken
 from recovery.origin import Origin
 from recovery.reasons import EmailKind, Kind, Outcome, TokenState
-from recovery.sweep import sweep
 from tests.asking import ask, asked, asked_for, browser, recipients, work
 from tests.factories import StaffFactory, UserFactory
+from tests.following import let_pass
 from tests.gates import OF_AN_ACTIVATION, asks, let_a_minute_pass
 from tests.joining import activated, has_joined, invited, joins, mailed_to
+from tests.ladder import fails
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,8 +130,6 @@ def test_accounts_with_a_password_cost_no_further_statement(django_assert_num_qu
 
 def test_those_who_never_joined_are_found_and_nobody_else() -> None:
     wanted = [invited() for _ in range(3)]
-    waits = UserFactory.create(password=None)
-    resets.activate(waits)
     joined, elsewhere, left = invited(), invited(), invited()
     joins(mailed_to(joined))
     update_last_login(None, elsewhere)
@@ -138,5 +138,11 @@ def test_those_who_never_joined_are_found_and_nobody_else() -> None:
     UserFactory.create(), UserFactory.create(password=None)
     gone = invited()
     gone.delete()
-    sweep()
-    assert {user.pk for user in resets.never_joined()} == {user.pk for user in [*wanted, waits]}
+    failed = invited()
+    fails(Email.objects.get(user_key=str(failed.pk)))
+    waits = UserFactory.create(password=None)
+    resets.activate(waits)
+    assert set(resets.never_joined()) == {waits, failed}
+    let_pass(timedelta(days=7, minutes=1))
+    invited()
+    assert set(resets.never_joined()) == {waits, failed, *wanted}

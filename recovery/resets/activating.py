@@ -13,11 +13,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router, transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from recovery import accounts, audit, bell, tokens
 from recovery.conf import conf
 from recovery.models import ResetRequest, ResetToken
+from recovery.models.emails import FINAL_FAILURES
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Kind, Outcome, TokenState
@@ -42,6 +44,7 @@ def activate(
     worker decides, and its decision says why there was no mail: inactive people are never mailed, and whoever
     has a password or has signed in is not activated. Without ``actor`` it is the site that asks, and the account's
     cool-down and hourly cap hold; staff pass them, and have a cap and a scope of their own: raises NotAllowed.
+    Raises Misconfigured for an audience that does not exist.
     """
     request = staff.request_of(
         user, kind=Kind.ACTIVATION, actor=actor, reason=reason, origin=origin or Origin(), audience=audience
@@ -61,9 +64,12 @@ def waits_to_join(user: AbstractBaseUser) -> bool:
 
 
 def never_joined() -> Iterator[AbstractBaseUser]:
-    """Active people who were to get an activation link, whatever became of it, and have not joined. Two statements for
-    five hundred."""
-    keys, last = _invited().order_by("user_key").values_list("user_key", flat=True).distinct(), ""
+    """Active people who were to get an activation link, have not joined, and have no mail whose link still works. Two
+    statements for five hundred."""
+    came = ResetToken.objects.filter(email__handed_over_at__isnull=False).exclude(email__state__in=FINAL_FAILURES)
+    works = came.filter(user_key=OuterRef("user_key"), purpose=tokens.ACTIVATION, state=TokenState.LIVE)
+    waiting = _invited().exclude(Exists(works.filter(expires_at__gt=Now())))
+    keys, last = waiting.order_by("user_key").values_list("user_key", flat=True).distinct(), ""
     while batch := list(keys.filter(user_key__gt=last)[:BATCH]):
         last = batch[-1]
         for user in accounts.by_keys(batch).values():

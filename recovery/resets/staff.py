@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
-from recovery import accounts, audit, bell, limits, notices, outbox, suppressions, tokens
+from recovery import accounts, audiences, audit, bell, limits, notices, outbox, suppressions, tokens
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
@@ -45,10 +45,10 @@ def request_of(
     origin: Origin,
     audience: str,
 ) -> ResetRequest:
-    """A request for the account of ``user``, to be written."""
+    """A request for the account of ``user``, to be written. Raises Misconfigured for an unknown audience."""
     return ResetRequest(
         kind=kind,
-        audience=audience,
+        audience=audiences.get(audience).name,
         identifier=user.get_username()[:254],
         user_key=accounts.key_of(user),
         actor_key=accounts.key_of(actor) if actor else "",
