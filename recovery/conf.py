@@ -13,6 +13,8 @@ from django.conf import settings
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
+    "ACTIVATE_NEW_USERS": False,
+    "ACTIVATION_LIFETIME": timedelta(days=7),
     "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
@@ -80,6 +82,19 @@ class Conf:
     def ACCOUNTS(self) -> str:
         """Dotted path of the function that tells which accounts an identifier means."""
         return cast(str, self._read("ACCOUNTS"))
+
+    @property
+    def ACTIVATE_NEW_USERS(self) -> bool:
+        """Whether whoever is created without a password gets a link to choose one, an inactive person when made active;
+        what bulk_create or a fixture makes is not seen."""
+        return cast(bool, self._read("ACTIVATE_NEW_USERS"))
+
+    @property
+    def ACTIVATION_LIFETIME(self) -> timedelta:
+        """Life of a link to the first password from hand-over, up to 7 days. A reset's link has a day at most, as NIST
+        SP 800-63B-4 section 4.2.1.2 says of recovery codes sent by mail; this one recovers nothing: it dies as soon as
+        anybody has a password or has signed in, so it takes no account over."""
+        return cast(timedelta, self._read("ACTIVATION_LIFETIME"))
 
     @property
     def ADDRESS_FREEZE(self) -> timedelta:

@@ -53,17 +53,17 @@ def read_asked(request: HttpRequest, reference: str) -> Asked | None:
 
 
 @sensitive_variables("verifier")
-def keep_verifier(response: HttpResponse, selector: str, verifier: str, *, secure: bool) -> None:
-    """Move the link's secret into the browser, for the path of this link alone."""
-    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS, secure=secure)
+def keep_verifier(response: HttpResponse, verifier: str, *, path: str, secure: bool) -> None:
+    """Move the link's secret into the browser, for the path of this link's form alone."""
+    _set(response, VERIFIER, verifier, path, VERIFIER_SECONDS, secure=secure)
 
 
 def read_verifier(request: HttpRequest) -> str:
     return request.COOKIES.get(VERIFIER, "")
 
 
-def drop_verifier(response: HttpResponse, selector: str) -> None:
-    response.delete_cookie(VERIFIER, path=_path(selector), samesite="Lax")
+def drop_verifier(response: HttpResponse, *, path: str) -> None:
+    response.delete_cookie(VERIFIER, path=path, samesite="Lax")
 
 
 @sensitive_variables("verifier")
@@ -91,10 +91,6 @@ def read_unreached(request: HttpRequest) -> bool:
     except signing.BadSignature:
         return False
     return True
-
-
-def _path(selector: str) -> str:
-    return reverse("recovery:reset_form", kwargs={"selector": selector})
 
 
 def _objection_path(key: UUID) -> str:

@@ -160,7 +160,7 @@ def steer(email: Email, verb: EmailVerb, *, actor: AbstractBaseUser, reason: str
         return False
     move = Move(email_id=email.pk, verb=verb, reason=_REASONS.get(verb, ""), anew=verb in _STARTS_ANEW)
     with atomic(Email):
-        people = _held_people(email) if verb in _TAKES_AWAY and email.kind == EmailKind.RESET else []
+        people = _held_people(email) if verb in _TAKES_AWAY and email.kind in LINK_KINDS else []
         moved = moves.move([move])
         if moved:
             audit.record(

@@ -30,7 +30,7 @@ HEADERS: Final = {
 }
 """ASVS 5.0, 3.4.3 to 3.4.8 and 14.3.2; the policy for content is ``policy``'s."""
 
-FORMS: Final = {"selector": "reset_form", "key": "not_me_form"}
+FORMS: Final = {"selector": "{}_form", "key": "not_me_form"}
 """What names a link without opening it, and the page to which it leads."""
 
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -99,15 +99,17 @@ def link_page(view: View) -> View:
 
     @wraps(guarded)
     def without_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _forget_path(request, {name: kwargs[name] for name in FORMS if name in kwargs})
+        named = {name: kwargs[name] for name in FORMS if name in kwargs}
+        _forget_path(request, named, str(kwargs.get("purpose", "reset")))
         return guarded(request, *args, **kwargs)
 
     return csrf_exempt(without_path)
 
 
-def _forget_path(request: HttpRequest, named: dict[str, Any]) -> None:
+def _forget_path(request: HttpRequest, named: dict[str, Any], purpose: str) -> None:
     """Take the secret out of the request, so that no error report or log line made from here on has it."""
-    plain = next((reverse(f"recovery:{FORMS[name]}", kwargs={name: value}) for name, value in named.items()), "/")
+    forms = ((f"recovery:{FORMS[name].format(purpose)}", {name: value}) for name, value in named.items())
+    plain = next((reverse(form, kwargs=own) for form, own in forms), "/")
     request.path = request.path_info = plain
     for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
         if name in request.META:

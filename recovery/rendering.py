@@ -30,7 +30,7 @@ from recovery.reasons import LINK_KINDS, EmailKind, Kind, RotationSource
 BLANK: Final = dict.fromkeys(
     (
         "username", "ip", "detail", "changed_at", "happened_at", "until", "old", "other", "removed", "was_this",
-        "to_backup", "by_staff", "by_person", "is_disputed", "is_locked", "not_me_url", "not_me_code",
+        "to_backup", "by_staff", "is_first", "by_person", "is_disputed", "is_locked", "not_me_url", "not_me_code",
     )
 )  # fmt: skip
 """What the templates of notices may ask for and only some are told."""
@@ -143,17 +143,18 @@ def _context(
         url = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
         facts["not_me_url"], facts["not_me_code"] = Secret(url), Secret(objections.code_of(email))
         facts["not_me_life"] = life_in_words(objections.LIFE)
-    if email.kind == EmailKind.FORCED_RESET:
-        facts["by_person"] = _said_by_person(email)
     if email.kind in LINK_KINDS:
-        names = email.context.get("usernames", {})
-        facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
+        names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
+        own_life = tokens.lifetime(tokens.ACTIVATION) if is_first else life
+        facts["life"] = life_in_words(tokens.lifetime() if own_life is None else own_life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
+        asked_by_person = bool(request and request.kind == Kind.FORGOT)
+        facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person
         facts["to_backup"] = bool(email.context.get("to_backup"))
         facts["links"] = []
         for link in links:
             verifier = tokens.verifier_of(link)
-            url = audience.link("reset", selector=link.selector, verifier=verifier)
+            url = audience.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
             facts["links"].append({"url": Secret(url), "username": names.get(link.user_key, "")})
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")

@@ -48,6 +48,10 @@ def _is_life(value: Any) -> bool:
     return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= tokens.CEILING)
 
 
+def _is_first_life(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= tokens.ACTIVATION_CEILING
+
+
 def _is_list_of(each: Is) -> Is:
     return lambda value: isinstance(value, list | tuple) and all(map(each, value))
 
@@ -89,6 +93,8 @@ _ROUTE: Final = (
 )
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
+    "ACTIVATE_NEW_USERS": _SWITCH,
+    "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
     "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (

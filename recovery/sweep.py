@@ -15,8 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, heartbeats, news, notices, proxies, resets, routes, site_mail
-from recovery.conf import conf
+from recovery import cases, delivery, feedback, floods, heartbeats, news, notices, proxies, resets, routes, site_mail
 from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
@@ -67,6 +66,7 @@ def sweep(stop: Event | None = None) -> Swept:
     matched = feedback.match_late()
     news.look()
     proxies.look()
+    floods.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()
@@ -110,8 +110,7 @@ def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
 
 def outlook() -> Swept:
     """What ``sweep`` would take on now, as far as routes are open; writes nothing."""
-    undecided = ResetRequest.objects.undecided()
-    late_requests = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
+    undecided, late_requests = ResetRequest.objects.undecided(), resets.late()
     late, abandoned = _late(), Email.objects.abandoned().filter(handed_over_at=None)
     due = Email.objects.due().exclude(pk__in=late.values("pk"))
     freed = abandoned.count()

@@ -30,6 +30,13 @@ CASES = {
     "reset": Case(EmailKind.RESET, names=("amelie",)),
     "reset_several_accounts": Case(EmailKind.RESET, names=("amelie", "amelie.work")),
     "reset_by_staff": Case(EmailKind.RESET, names=("amelie",), request=Kind.ADMIN),
+    "activation": Case(EmailKind.ACTIVATION, names=("amelie",), request=Kind.ACTIVATION),
+    "activation_asked_for": Case(EmailKind.ACTIVATION, names=("amelie",)),
+    "activation_several_accounts": Case(EmailKind.ACTIVATION, names=("amelie", "amelie.work")),
+    "first_password_chosen": Case(
+        EmailKind.PASSWORD_CHANGED,
+        CHANGED | {"username": "amelie", "browser": "Safari (iPhone)", "asked_at": None, "is_first": True},
+    ),
     "password_changed": Case(
         EmailKind.PASSWORD_CHANGED,
         CHANGED | {"username": "amelie", "asked_at": None},

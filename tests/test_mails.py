@@ -81,7 +81,7 @@ def write(settings: Any) -> Write:
         links = []
         for number, username in enumerate(case.names):
             user = UserFactory.create(username=more.get("username", username), email="amelie@example.com")
-            link = tokens.issue(user, request=request, email=email, address=user.email)
+            link = tokens.issue(user, request=request, email=email, address=user.email, purpose=case.kind)
             # The selector is drawn at random; a golden file needs one that stays.
             ResetToken.objects.filter(pk=link.pk).update(selector=str(number) * 22)
             link = ResetToken.objects.get(pk=link.pk)

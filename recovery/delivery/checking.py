@@ -63,9 +63,9 @@ def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]
 
 def _facts(emails: Sequence[Email], at: datetime) -> Facts:
     links = defaultdict(list)
-    resets = [email.pk for email in emails if email.kind in LINK_KINDS]
-    if resets:
-        for link in ResetToken.objects.filter(email__in=resets).order_by("issued_at"):
+    with_links = [email.pk for email in emails if email.kind in LINK_KINDS]
+    if with_links:
+        for link in ResetToken.objects.filter(email__in=with_links).order_by("issued_at"):
             links[link.email_id].append(link)
     requests = ResetRequest.objects.in_bulk({email.request_id for email in emails if email.request_id})
     for email in emails:
@@ -122,7 +122,7 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
 
 
 def _of_links(held: Held, facts: Facts) -> Stop | None:
-    """A reset leaves with the links that still work, if there are any."""
+    """It leaves with the links that still work, if there are any."""
     mailed = facts.links.get(held.email.pk, ())
     held.links = [
         link

@@ -41,7 +41,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
         )
 
     def lost(self) -> "EmailQuerySet":
-        """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
+        """Mail with links and mail to the support team that failed for good, and nobody has followed that up."""
         return self.failed().filter(kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":

@@ -13,15 +13,20 @@ from recovery.reasons import BackupState, EmailKind
 
 
 def password_changed(
-    user: AbstractBaseUser, *, request: ResetRequest, origin: Origin, backups: Sequence[str] = ()
+    user: AbstractBaseUser,
+    *,
+    request: ResetRequest,
+    origin: Origin,
+    backups: Sequence[str] = (),
+    is_first: bool = False,
 ) -> list[Email]:
     """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to those of its
-    ``backups``, for ``outbox.write``."""
+    ``backups``, for ``outbox.write``. ``is_first``: there was no password before."""
     return compose(
         EmailKind.PASSWORD_CHANGED,
         user,
         origin=origin,
-        facts={"changed_at": moment()},
+        facts={"changed_at": moment(), "is_first": is_first},
         backups=backups,
         request=request,
         audience=request.audience,

@@ -9,6 +9,7 @@ class EmailKind(TextChoices):
 
     RESET = "reset", _("reset link")
     FORCED_RESET = "forced_reset", _("reset link after a forced rotation")
+    ACTIVATION = "activation", _("link to choose the first password")
     NO_PASSWORD = "no_password", _("sign in with another service")
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
@@ -23,8 +24,8 @@ class EmailKind(TextChoices):
     SITE = "site", _("other mail of the site")
 
 
-LINK_KINDS = frozenset({EmailKind.RESET, EmailKind.FORCED_RESET})
-"""Mail with reset links: it leaves only while one of them works, and its final failure is followed up."""
+LINK_KINDS = frozenset({EmailKind.RESET, EmailKind.FORCED_RESET, EmailKind.ACTIVATION})
+"""Mail with links to a password: it leaves only while one of them works, and its final failure is followed up."""
 
 
 class EmailState(TextChoices):

@@ -25,6 +25,7 @@ class Alarm(TextChoices):
     RENDER_ERROR = "render_error", _("a mail could not be rendered")
     POISON = "poison", _("a mail was set aside after too many tries")
     CASE_NOT_TOLD = "case_not_told", _("a support case could not be passed on")
+    ASKS_UNUSUAL = "asks_unusual", _("far more asks for recovery than at this time of other days")
     WEBHOOK_SILENT = "webhook_silent", _("a provider has mail of ours and says nothing of it")
     PROXY_NOT_TRUSTED = "proxy_not_trusted", _("proxies name the clients, and the settings trust none")
     PRIVATE_SOURCE = "private_source", _("most failed sign-ins come from one private address")

@@ -16,6 +16,7 @@ class Action(TextChoices):
     LINK_REPLACED = "link.replaced", _("link was replaced by a newer one")
     LINK_REVOKED = "link.revoked", _("link was revoked")
     ADDRESS_CHANGED = "address.changed", _("address was changed")
+    ACCOUNT_ACTIVATED = "account.activated", _("account was made active by staff")
     STAFF_REFUSED = "staff.refused", _("staff act was refused")
     PURGED = "retention.purged", _("old rows were purged")
     EMAIL_RETRIED = "email.retried", _("mail was put back by staff")

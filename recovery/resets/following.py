@@ -1,4 +1,4 @@
-"""The ladder: a reset mail failed for good. A backup address gets a fresh link at once; else support gets a case.
+"""The ladder: a mail with a link failed for good. A backup address gets a fresh link at once; else support gets a case.
 
 The class of a bounce decides nothing here, only whether the address is mailed again: whatever failed, a person waits.
 """
@@ -102,7 +102,7 @@ def _climb(email: Email) -> list[Email]:
     for link in email.tokens.select_related("request").order_by("user_key"):
         user = accounts.by_key(link.user_key)
         if user is not None and user.is_active and _is_waiting(email, link):
-            emails += _next_rung(email, link.request, user)
+            emails += _next_rung(email, link, user)
     return emails
 
 
@@ -122,8 +122,8 @@ _COMES_NO_MORE: Final = Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | Q(
 the person has changed the password meanwhile, or a newer one stands behind it."""
 
 
-def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> list[Email]:
-    account = accounts.of_user(user)
+def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[Email]:
+    account, request = accounts.of_user(user), link.request
     is_late = request.requested_at < timezone.now() - TOO_LATE
     mailed = Email.objects.filter(request=request, kind__in=LINK_KINDS)
     tried = set(mailed.filter(tokens__user_key=account.key).values_list("recipient_key", flat=True))
@@ -142,7 +142,7 @@ def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> l
         context={"usernames": {account.key: account.public_name}, "to_backup": True},
         held=level.holds(email.kind),
     )
-    tokens.issue(user, request=request, email=emails[0], address=backup.address)
+    tokens.issue(user, request=request, email=emails[0], address=backup.address, purpose=link.purpose)
     audit.record(
         Action.BACKUP_MAILED,
         user_key=account.key,

@@ -166,7 +166,7 @@ def work() -> None:
 def newest_link() -> str:
     """The link of the newest mail."""
     work()
-    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line]
+    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line or "/activate/" in line]
     return link
 
 

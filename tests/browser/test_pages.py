@@ -9,8 +9,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from recovery import resets
 from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
+from tests.factories import UserFactory
 from tests.ladder import fails, newest_reset
 from tests.signing_in import fail
 
@@ -102,6 +104,52 @@ def at_forgotten(window: Window) -> None:
     at_set_password(window)
     window.context.clear_cookies(name="recovery_token")
     window.page.reload()
+
+
+def invited() -> str:
+    """The link of somebody who has no password yet."""
+    newcomer = UserFactory.create(username="newcomer", password=None)
+    resets.activate(newcomer)
+    return newest_link()
+
+
+def at_first_password(window: Window) -> None:
+    window.open(invited())
+
+
+def at_first_password_with_errors(window: Window) -> None:
+    at_first_password(window)
+    window.page.get_by_label("Password", exact=True).fill("12345")
+    window.press("Save password")
+
+
+def choose_password(window: Window) -> None:
+    for field in window.page.locator("input[type=password]").all():
+        field.fill(NEW_PASSWORD)
+    window.press("Save password")
+    assert window.heading == "Your password is saved"
+
+
+def at_joined(window: Window) -> None:
+    at_first_password(window)
+    choose_password(window)
+
+
+def at_first_password_used(window: Window) -> None:
+    link = invited()
+    window.open(link)
+    choose_password(window)
+    window.open(link)
+
+
+def at_first_password_expired(window: Window) -> None:
+    link = invited()
+    ResetToken.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    window.open(link)
+
+
+def at_first_password_mangled(window: Window) -> None:
+    window.open(invited()[:-5])
 
 
 def signed_in(window: Window, path: str) -> None:
@@ -197,6 +245,12 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "replaced": (at_replaced, "There is a newer link"),
     "expired": (at_expired, "This link has expired"),
     "forgotten": (at_forgotten, "Open the link in your mail once more"),
+    "first password": (at_first_password, "Choose your password"),
+    "first password, errors": (at_first_password_with_errors, "Choose your password"),
+    "joined": (at_joined, "Your password is saved"),
+    "first password, used": (at_first_password_used, "This link was used already"),
+    "first password, expired": (at_first_password_expired, "This link has expired"),
+    "first password, mangled": (at_first_password_mangled, "This link does not work"),
     "mangled": (at_mangled, "This link does not work"),
     "backup addresses": (at_backup_addresses, "Backup addresses"),
     "backup addresses, errors": (at_backup_addresses_with_errors, "Backup addresses"),
