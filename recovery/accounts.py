@@ -290,6 +290,17 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     return True
 
 
+def replace_address(user: AbstractBaseUser, *, old: str, new: str) -> bool:
+    """Store another address; False if it is no longer ``old``. In the caller's transaction. Receivers of ``post_save``
+    learn of it as from ``save()``."""
+    field = email_field()
+    if not change(type(user)._default_manager, user.pk, to={field: new}, if_still={field: old}):
+        return False
+    setattr(user, field, new)
+    _tell_saved(user, field)
+    return True
+
+
 def _tell_saved(user: AbstractBaseUser, field: str) -> None:
     signals.post_save.send(
         sender=type(user), instance=user, created=False, raw=False, using=user._state.db, update_fields={field}

@@ -15,7 +15,20 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, floods, heartbeats, news, notices, proxies, resets, routes, site_mail
+from recovery import (
+    agents,
+    cases,
+    delivery,
+    feedback,
+    floods,
+    heartbeats,
+    news,
+    notices,
+    proxies,
+    resets,
+    routes,
+    site_mail,
+)
 from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
@@ -67,6 +80,7 @@ def sweep(stop: Event | None = None) -> Swept:
     news.look()
     proxies.look()
     floods.look()
+    agents.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()

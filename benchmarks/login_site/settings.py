@@ -36,10 +36,10 @@ PASSWORD_HASHERS = [os.environ.get("LOGIN_HASHER", "django.contrib.auth.hashers.
 SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003", "axes.W004"]
 
 if LANE == "axes_redis":
-    CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": numbered(REDIS_URL, 1)}
-    }
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler" if LANE == "axes_redis" else "axes.handlers.database.AxesDatabaseHandler"
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": numbered(REDIS_URL, 1)}}
+AXES_HANDLER = (
+    "axes.handlers.cache.AxesCacheHandler" if LANE == "axes_redis" else "axes.handlers.database.AxesDatabaseHandler"
+)
 AXES_FAILURE_LIMIT = DEFENDER_LOGIN_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # either

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
 from recovery.admin.acts import url_of
+from recovery.admin.correcting import CorrectingMixin
 from recovery.admin.forcing import ACTION as FORCE
 from recovery.admin.forcing import ForcingMixin
 from recovery.admin.new_accounts import NewAccountMixin
@@ -26,6 +27,8 @@ from recovery.admin.new_addresses import NewAddressMixin
 from recovery.admin.opened_cases import OpenedCaseMixin
 from recovery.admin.scope import ScopeMixin, actor_of
 from recovery.admin.sent_links import SentLink, free_again
+from recovery.admin.unlocking import ACTION as UNLOCK
+from recovery.admin.unlocking import UnlockingMixin
 from recovery.admin.viewers import Viewer
 from recovery.models import ResetRequest
 from recovery.origin import Origin
@@ -52,12 +55,15 @@ RESET: Final = SentLink(
 )
 
 
-class UserRecoveryMixin(ScopeMixin, NewAccountMixin, NewAddressMixin, OpenedCaseMixin, ForcingMixin):
-    """For a UserAdmin: "Send reset link", "Send activation link" and "Force a new password" on the person's page and
-    for many people, a link with a new account, "Activate account", "Open support case", a way to their requests, mail
-    and cases, and the follow-up of an address that is edited here. Accounts out of ``MAY_ACT_ON`` do not exist."""
+class UserRecoveryMixin(
+    ScopeMixin, NewAccountMixin, NewAddressMixin, CorrectingMixin, OpenedCaseMixin, UnlockingMixin, ForcingMixin
+):
+    """For a UserAdmin: "Send reset link", "Send activation link", "Unlock" and "Force a new password" on the person's
+    page and for many people, a link with a new account, "Activate account", "Lock sign-in", "Correct address", "Open
+    support case", a way to their requests, mail and cases, and the follow-up of an address that is edited here.
+    Accounts out of ``MAY_ACT_ON`` do not exist."""
 
-    link_actions = (RESET.action, *NewAccountMixin.link_actions, FORCE)
+    link_actions = (RESET.action, *NewAccountMixin.link_actions, UNLOCK, FORCE)
 
     def has_send_reset_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the list action, too."""
@@ -104,6 +110,8 @@ class UserRecoveryMixin(ScopeMixin, NewAccountMixin, NewAddressMixin, OpenedCase
         if self.has_send_reset_permission(request):
             yield {"url": url_of(self, "send_reset_link", quote(user.pk)), "label": _("Send reset link")}
         yield from self.activation_tools(request, user)
+        yield from self.lockout_tools(request, user)
+        yield from self.correcting_tools(request, user)
         yield from self.forcing_tools(request, user)
         yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
@@ -112,6 +120,7 @@ class UserRecoveryMixin(ScopeMixin, NewAccountMixin, NewAddressMixin, OpenedCase
             "email": _("Recovery mail"),
             "supportcase": _("Support cases"),
             "backupaddress": _("Backup addresses"),
+            "lockout": _("Lockouts"),
             "rotationmember": _("Forced rotations"),
         }
         for model_name, label in pages.items():

@@ -9,7 +9,7 @@ told of a lock is decided in ``notices``.
 from recovery.lockouts.apart import close_old
 from recovery.lockouts.counting import Admission, Attempt
 from recovery.lockouts.episodes import CAP, lift, lift_automatic, lock, standing, untold
-from recovery.lockouts.keys import Counters, counters, of_name
+from recovery.lockouts.keys import Counters, counters, of_name, of_source
 from recovery.lockouts.proving import check_password
 from recovery.lockouts.statements import MOST_IN_A_ROW
 
@@ -26,6 +26,7 @@ __all__ = [
     "lift_automatic",
     "lock",
     "of_name",
+    "of_source",
     "standing",
     "untold",
 ]

@@ -34,7 +34,7 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
         raise
     if not is_right:
         attempt.fail()
-    elif not attempt.succeed(accounts.key_of(user)):
+    elif not attempt.succeed(user):
         raise _refused(attempt)
     return is_right
 

@@ -67,6 +67,7 @@ class ResetRequest(models.Model):
         permissions = [
             ("send_reset", _("Can send a reset link to a person")),
             ("activate", _("Can send an activation link, and make an account active")),
+            ("correct_address", _("Can correct a person's address")),
         ]
         indexes = [
             models.Index(fields=["next_try_at"], name="recovery_request_due", condition=models.Q(decided_at=None)),

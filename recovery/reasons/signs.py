@@ -32,3 +32,4 @@ class Alarm(TextChoices):
     LOCKOUTS_MANY = "lockouts_many", _("many names were locked within the hour; somebody tries passwords")
     NOT_REVOKED = "not_revoked", _("tokens of a kind could not be revoked with a password")
     NOT_ROTATED = "not_rotated", _("an account's access could not be ended")
+    AGENT_VOLUME = "agent_volume", _("one member of staff acts on unusually many people")

@@ -5,7 +5,7 @@ Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each 
 """
 
 from recovery.resets.activating import activate, activate_account, never_joined, user_saved, waits_to_join
-from recovery.resets.addresses import address_changed
+from recovery.resets.addresses import address_changed, correct_address
 from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
 from recovery.resets.deciding import decide, expire_late, fulfil, late
 from recovery.resets.ending import close_rotated, rotate, rotate_due, rotations_due
@@ -24,6 +24,7 @@ __all__ = [
     "climb",
     "close_rotated",
     "complete",
+    "correct_address",
     "decide",
     "expire_late",
     "follow_up",
