@@ -100,9 +100,7 @@ class UnlockingMixin(_Admin):
                 back_url=back,
                 facts=[(_("Account"), Viewer.of(request).name(user))],
                 consequences=[
-                    _(
-                        "No password signs in to this account any more, on known devices neither, until staff lift it."
-                    ),
+                    _("No password signs in to this account any more, on known devices neither, until staff lift it."),
                     _("Whoever is signed in stays signed in. To end that, too, force a new password."),
                     _("The person is told by mail."),
                 ],

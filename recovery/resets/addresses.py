@@ -63,9 +63,7 @@ def correct_address(user: Any, address: str, *, actor: Any, reason: str) -> int:
             Action.STAFF_REFUSED, actor_key=actor_key, user_key=accounts.key_of(user), reason=reason, by="frozen"
         )
         raise NotAllowed(
-            _(
-                "A new password was forced a short while ago: the address stays. Ask somebody who may force passwords."
-            )
+            _("A new password was forced a short while ago: the address stays. Ask somebody who may force passwords.")
         )
     with atomic(ResetRequest):
         if not accounts.replace_address(user, old=old, new=address):

@@ -11,12 +11,21 @@ from recovery.reasons import Action, LockKind, LockLift
 from tests.admin.posting import REASON, USERS, page_of, posted, said
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser
 from tests.factories import UserFactory
-from tests.signing_in import PASSWORD, enter, locked
+from tests.signing_in import PASSWORD, sign_in
+from tests.signing_in import locked as lock_by_failures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = "/admin/recovery/lockout/"
 RIGHTS = ("recovery.view_lockout", "recovery.unlock", "auth.view_user")
+
+
+def locked(name: str) -> Lockout:
+    """The lockout that failed sign-ins with this name bring."""
+    lock_by_failures(name)
+    found = Lockout.objects.filter(kind=LockKind.ACCOUNT).latest("pk")
+    assert found.counter_key == lockouts.of_name(name)
+    return found
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_those_that_stand_are_told_from_those_that_are_over_and_found_by_name(ro
 
 
 def test_a_lockout_is_lifted_with_a_reason_and_the_person_gets_in(row: Lockout, ada: Any) -> None:
-    assert not enter("ada", PASSWORD)
+    assert not sign_in("ada", PASSWORD)
     client = staff(*RIGHTS)
     assert client.get(lift_page(row)).status_code == 200
     assert Lockout.objects.get(pk=row.pk).stands
@@ -65,7 +74,7 @@ def test_a_lockout_is_lifted_with_a_reason_and_the_person_gets_in(row: Lockout, 
     assert (found.lifted_by, found.lift_reason, found.lifter_key) == (LockLift.STAFF, REASON, str(client.user.pk))  # type: ignore[attr-defined]
     event = AuditEvent.objects.get(action=Action.UNLOCKED)
     assert (event.actor_key, event.user_key, event.reason) == (found.lifter_key, str(ada.pk), REASON)
-    assert enter("ada", PASSWORD)
+    assert sign_in("ada", PASSWORD)
     assert said(posted(client, lift_page(row), form_at=PAGE, reason=REASON)) == ["warning: 1 was over already."]
 
 
@@ -118,7 +127,7 @@ class TestOnThePersonsPage:
         lockouts.lock(ada, actor=client.user, reason="called in")  # type: ignore[attr-defined]
         assert "called in" in client.get(path).content.decode()
         assert said(posted(client, path, reason=REASON)) == ["success: 2 lockouts are lifted."]
-        assert enter("ada", PASSWORD)
+        assert sign_in("ada", PASSWORD)
         assert "Nothing was done" in said(posted(client, path, form_at=PAGE, reason=REASON))[0]
 
     def test_staff_refuse_sign_ins_until_staff_say_so(self, ada: Any) -> None:
@@ -128,7 +137,7 @@ class TestOnThePersonsPage:
         posted(client, path, reason=REASON)
         found = Lockout.objects.get()
         assert (found.kind, found.until, found.reason) == (LockKind.STAFF, None, REASON)
-        assert not enter("ada", PASSWORD)
+        assert not sign_in("ada", PASSWORD)
 
     def test_nobody_locks_themselves(self) -> None:
         client = staff(*RIGHTS)
@@ -143,8 +152,8 @@ class TestOnThePersonsPage:
         ticked = {"action": "unlock_people", "_selected_action": [str(ada.pk), str(grace.pk)]}
         assert "Lift 2 lockouts?" in posted(client, USERS, **ticked).content.decode()
         posted(client, USERS, **ticked, confirmed="1", reason=REASON)
-        assert enter("ada", PASSWORD)
-        assert enter("grace", PASSWORD)
+        assert sign_in("ada", PASSWORD)
+        assert sign_in("grace", PASSWORD)
 
     def test_the_action_reaches_nobody_out_of_scope(self, row: Lockout, ada: Any, settings: Any) -> None:
         settings.RECOVERY = settings.RECOVERY | {"MAY_ACT_ON": ALL_BUT_ADA}
