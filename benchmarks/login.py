@@ -119,10 +119,10 @@ def show(kind: str, course: Course) -> dict[str, Any]:
     if course.times:
         said |= show_speed(kind, course)
     if course.grown:
-        rows = [
-            [name, *(median_ms(course.grown[name, size]) for size in SIZES)] for name in ("recovery", "axes_database")
-        ]
-        rows = [[*row, round(row[2] / row[1], 2), GROWN if row[0] == "recovery" else ""] for row in rows]
+        rows = []
+        for name in ("recovery", "axes_database"):
+            few, many = (median_ms(course.grown[name, size]) for size in SIZES)
+            rows.append([name, few, many, round(many / few, 2), GROWN if name == "recovery" else ""])
         print(f"A bad sign-in on {kind}, in ms, beside so many counters of others")
         report.table(["lane", *map(str, SIZES), "ratio", "at most"], rows)
         said["growth"] = rows

@@ -37,3 +37,7 @@ def counter(name: str) -> LoginCounter | None:
 
 def lockouts_of(user: Any) -> list[Lockout]:
     return list(Lockout.objects.filter(user_key=accounts.key_of(user)).order_by("pk"))
+
+
+def limits(settings: Any, **most: int | None) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LOGIN_FAILURE_LIMIT": most}

@@ -37,9 +37,8 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003", "axes.W004"]
 
 if LANE == "axes_redis":
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": numbered(REDIS_URL, 1)}}
-AXES_HANDLER = (
-    "axes.handlers.cache.AxesCacheHandler" if LANE == "axes_redis" else "axes.handlers.database.AxesDatabaseHandler"
-)
+HANDLERS = {"axes_redis": "axes.handlers.cache.AxesCacheHandler"}
+AXES_HANDLER = HANDLERS.get(LANE, "axes.handlers.database.AxesDatabaseHandler")
 AXES_FAILURE_LIMIT = DEFENDER_LOGIN_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # either

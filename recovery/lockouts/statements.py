@@ -83,7 +83,7 @@ def prune(shape: Shape) -> str:
     recent = _recent(shape, d)
     return (
         f"UPDATE {_COUNTERS} SET slots = {d.those('slots', recent)}, taken = {d.count('slots', recent)},"
-        f" failed = {d.count('slots', f'{recent} AND {d.failed}')} WHERE key = %(key)s"
+        f" failed = {d.count('slots', f'{recent} AND {d.failed}')} WHERE key = %(key)s RETURNING key{d.hastily}"
     )
 
 
@@ -131,7 +131,10 @@ def give_back(shape: Shape) -> str:
 def keep(shape: Shape) -> str:
     """Remember the counter ``key`` for long: it had several failures in a row."""
     d = DIALECTS[shape.vendor]
-    return f"UPDATE {_COUNTERS} SET forget_at = {d.greatest}(forget_at, {d.hour.format(LONG)}) WHERE key = %(key)s"
+    return (
+        f"UPDATE {_COUNTERS} SET forget_at = {d.greatest}(forget_at, {d.hour.format(LONG)}) WHERE key = %(key)s"
+        f" RETURNING key{d.hastily}"
+    )
 
 
 @cache
@@ -141,7 +144,7 @@ def forgive(shape: Shape) -> str:
     others = f"(substr(s.key, 1, {LETTERS}) <> %(letters)s OR {d.held})"
     return (
         f"UPDATE {_COUNTERS} SET slots = {d.those('slots', others)}, taken = {d.count('slots', others)},"
-        f" failed = {d.count('slots', f'{others} AND {d.failed}')} WHERE key = %(key)s"
+        f" failed = {d.count('slots', f'{others} AND {d.failed}')} WHERE key = %(key)s RETURNING key{d.hastily}"
     )
 
 
