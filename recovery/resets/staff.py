@@ -20,14 +20,15 @@ def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
 
 
 def send_by_staff(
-    user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str, origin: Origin, audience: str = "default"
+    user: AbstractBaseUser, *, actor: AbstractBaseUser | None, reason: str, origin: Origin, audience: str = "default"
 ) -> ResetRequest:
     """Ask for a reset on behalf of ``user``; the person gets a link, the actor a reference.
 
     Passes the person's throttle and cool-down. Commits the request and its trail row, then rings. Raises
-    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail.
+    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail. Without an actor, for
+    a command, there is neither.
     """
-    actor_key = accounts.key_of(actor)
+    actor_key = accounts.key_of(actor) if actor else ""
     request = ResetRequest(
         kind=Kind.ADMIN,
         audience=audience,
@@ -38,12 +39,12 @@ def send_by_staff(
         ip=origin.ip or None,
         user_agent=origin.user_agent,
     )
-    if not may_act_on(actor, user):
+    if actor and not may_act_on(actor, user):
         _refuse(request, "MAY_ACT_ON")
         raise NotAllowed
     with atomic(ResetRequest):
         taken, now = limits.take({"staff": actor_key})
-        allowed = not taken["staff"].refused
+        allowed = not (actor and taken["staff"].refused)
         if allowed:
             request.requested_at, request.next_try_at = now, now + SWEEP_GRACE
             insert(request)
