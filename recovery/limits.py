@@ -146,15 +146,15 @@ def grant(name: str, *, wanted: int, a_minute: int) -> int:
     by however many it is asked, no more than ``a_minute`` go in the long run, and after a standstill as many at once
     as ``SAVED_UP`` is worth.
     """
-    each = timedelta(minutes=1) / a_minute
-    saved_up = max(SAVED_UP, each)
+    each = 60 / a_minute  # seconds
+    saved_up = max(SAVED_UP, timedelta(seconds=each))
     key, counters = counter_key(name, "pace"), LimitCounter.objects
     with atomic(LimitCounter):
         hold(name, "pace", ends=-saved_up)
         used_until, now = counters.filter(pk=key).values_list("window_ends_at", Now()).get()
         used_until = max(used_until, now - saved_up)
-        granted = max(0, min(wanted, int((now - used_until) / each)))
-        counters.filter(pk=key).update(window_ends_at=used_until + granted * each)
+        granted = max(0, min(wanted, int((now - used_until).total_seconds() / each)))
+        counters.filter(pk=key).update(window_ends_at=used_until + timedelta(seconds=granted * each))
     return granted
 
 

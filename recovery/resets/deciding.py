@@ -181,7 +181,7 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             return address is not None and (gate == Gate.HAS_ADDRESS or address.verified)
         case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
             return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
-        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.actor_key or request.kind == Kind.FORCED:
+        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.actor_key or request.kind in (Kind.ADMIN, Kind.FORCED):
             return True  # staff pass the person's throttle and cool-down; they have a cap of their own
         case Gate.COOLDOWN:
             limits.hold("account", account.key)

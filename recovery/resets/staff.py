@@ -25,12 +25,13 @@ def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
 
 
 def send_by_staff(
-    user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str, origin: Origin, audience: str = "default"
+    user: AbstractBaseUser, *, actor: AbstractBaseUser | None, reason: str, origin: Origin, audience: str = "default"
 ) -> ResetRequest:
     """Ask for a reset on behalf of ``user``; the person gets a link, the actor a reference.
 
     Passes the person's throttle and cool-down. Commits the request and its trail row, then rings. Raises
-    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail.
+    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail. Without an actor, for
+    a command, there is neither.
     """
     request = request_of(user, kind=Kind.ADMIN, actor=actor, reason=reason, origin=origin, audience=audience)
     return write_for(request, user, actor=actor)
@@ -59,16 +60,17 @@ def request_of(
     )
 
 
-def write_for(request: ResetRequest, user: AbstractBaseUser, *, actor: AbstractBaseUser) -> ResetRequest:
+def write_for(request: ResetRequest, user: AbstractBaseUser, *, actor: AbstractBaseUser | None) -> ResetRequest:
     """Write what staff ask for, if they may, and ring; commits and raises as ``send_by_staff``.
 
     The trail says which limits of the person this passes.
     """
-    check_scope(actor, user, reason=request.reason)
+    if actor:
+        check_scope(actor, user, reason=request.reason)
     passed = sorted(held_up([user]).get(request.user_key, ()))
     with atomic(ResetRequest):
         taken, now = limits.take({"staff": request.actor_key})
-        allowed = not taken["staff"].refused
+        allowed = not (actor and taken["staff"].refused)
         if allowed:
             request = written(request, at=now, **({"passed": passed} if passed else {}))
         else:

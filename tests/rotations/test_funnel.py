@@ -224,6 +224,14 @@ def test_the_funnel_is_one_statement() -> None:
     assert len(found.texts) == 1
 
 
+@pytest.mark.sqlite
+def test_no_table_is_read_through_for_it() -> None:
+    """Ten thousand people, and as many rows of each table for each of them, would be minutes."""
+    plan = RotationMember.objects.filter(rotation=force(readers(1))).placed().explain()
+    assert "SEARCH" in plan
+    assert "SCAN" not in plan.replace("SCALAR", "")
+
+
 MEMBER = st.fixed_dictionaries(
     {
         "step": st.sampled_from(RotationStep.values),
