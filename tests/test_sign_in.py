@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
@@ -152,7 +153,10 @@ def test_only_get_head_and_post_with_its_token_are_answered(user: Any) -> None:
 
 
 class SiteForm(AuthenticationForm):
-    """With a word of its own."""
+    """With a word, and fields, of its own."""
+
+    campaign = forms.CharField(widget=forms.HiddenInput, initial="spring")
+    card = forms.CharField(label="Card number")
 
     error_messages = {**AuthenticationForm.error_messages, "invalid_login": "Neither here nor there."}
 
@@ -222,10 +226,14 @@ def test_what_the_site_says_of_itself_comes_first() -> None:
 
 @at_options
 def test_form_and_template_may_be_the_sites(user: Any) -> None:
-    assert "Neither here nor there." in body_of(enters("/form/", user, "a guess")[1])
+    own = {"campaign": "spring", "card": "17"}
+    body = body_of(enters("/form/", user, "a guess", **own)[1])
+    for part in ("Neither here nor there.", "Card number", 'name="card" value="17"', 'name="campaign" value="spring"'):
+        assert part in body
+    assert enters("/form/", user, **own)[1].status_code == 302
     with templates({"site/login.html": "{{ site_name }}: {{ form.non_field_errors }} {{ forgot_url }}"}):
         assert "Riverside Library: " in body_of(browser().get("/template/"))
-        body = body_of(enters("/site/", user, "a guess")[1])
+        body = body_of(enters("/site/", user, "a guess", **own)[1])
         assert "Neither here nor there." in body
         assert "/recovery/forgot/" in body
 
@@ -298,7 +306,7 @@ def test_a_sites_own_pages_explain_it_too(user: Any, where: str, monkeypatch: py
     locked("mike")
     plain = "{{ form.non_field_errors }} {{ wait.minutes }}"
     with templates({"registration/login.html": plain, "site/login.html": plain}):
-        answer = enters(where, user)[1]
+        answer = enters(where, user, campaign="spring", card="17")[1]
     assert "There were too many tries to sign in. Wait 1 minute" in body_of(answer)
     assert answer.status_code == (200 if "admin" in where else 429)
     if where in ("/plain/login/", "/site/"):
