@@ -153,7 +153,7 @@ class LockoutMixin(_Base):
         elif user is None:
             attempt.fail()
             _explain(request, attempt)
-        elif not attempt.succeed(accounts.key_of(user)):
+        elif not attempt.succeed(user):
             raise _refused(request, attempt)
         return user
 

@@ -6,7 +6,6 @@ from django.test import Client
 
 from recovery import accounts, lockouts
 from recovery.models import Lockout, LoginCounter
-from recovery.reasons import LockKind
 from tests.asking import browser
 from tests.factories import PASSWORD
 
@@ -33,8 +32,12 @@ def locked(name: str, **more: Any) -> None:
 
 
 def counter(name: str) -> LoginCounter | None:
-    return LoginCounter.objects.filter(pk=lockouts.of_name(LockKind.ACCOUNT, name)).first()
+    return LoginCounter.objects.filter(pk=lockouts.of_name(name)).first()
 
 
 def lockouts_of(user: Any) -> list[Lockout]:
     return list(Lockout.objects.filter(user_key=accounts.key_of(user)).order_by("pk"))
+
+
+def limits(settings: Any, **most: int | None) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LOGIN_FAILURE_LIMIT": most}

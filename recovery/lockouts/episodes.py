@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -45,20 +46,28 @@ def lock(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str) -> Loc
     found = standing(user).filter(kind=LockKind.STAFF).first()
     if found is not None:
         return found
-    key = keys.of_name(LockKind.STAFF, user.get_username())
     with atomic(Lockout):
-        [[since]] = run(statements.shut(_vendor()), {"key": key})
         row = Lockout(
             kind=LockKind.STAFF,
             user_key=key_of(user),
-            counter_key=key,
-            since=moment(since),
+            counter_key=keys.shut_name(user.get_username()),
+            since=_shut(user),
             actor_key=key_of(actor),
             reason=reason[:500],
         )
         insert(row, _locked(row))
         _ring(row)
     return row
+
+
+def follow(user: AbstractBaseUser) -> None:
+    """Staff locked the account under another name: refuse that it has now, and leave the other to whoever has it."""
+    name = keys.shut_name(user.get_username())
+    for row in standing(user).filter(kind=LockKind.STAFF).exclude(counter_key=name):
+        with atomic(Lockout):
+            _free([row.counter_key])
+            Lockout.objects.filter(pk=row.pk).update(counter_key=name)
+            _shut(user)
 
 
 def lift(lockout: Lockout, *, actor: AbstractBaseUser, reason: str) -> bool:
@@ -69,7 +78,7 @@ def lift(lockout: Lockout, *, actor: AbstractBaseUser, reason: str) -> bool:
         if not live.update(lifted_at=Now(), lifted_by=LockLift.STAFF, lifter_key=lifter, lift_reason=reason[:500]):
             return False
         if not Lockout.objects.filter(counter_key=lockout.counter_key).standing().exists():
-            _free([lockout.counter_key])
+            _free([lockout.counter_key, keys.shut_account(lockout.user_key)])
         insert(_unlocked(lockout.pk, lockout.kind, lockout.user_key, LockLift.STAFF, actor_key=lifter, reason=reason))
     return True
 
@@ -83,7 +92,7 @@ def lift_automatic(user: AbstractBaseUser, *, by: LockLift = LockLift.RESET) -> 
     if found:
         Lockout.objects.filter(pk__in=[pk for pk, *_ in found]).update(lifted_at=Now(), lifted_by=by)
         insert(*(_unlocked(pk, kind, user_key, by) for pk, kind, _ in found))
-    _free([keys.of_name(LockKind.ACCOUNT, user.get_username()), *(key for *_, key in found)])
+    _free([keys.of_name(user.get_username()), *(key for *_, key in found)])
     return len(found)
 
 
@@ -91,8 +100,8 @@ def begin(shape: Shape, kind: str, key: int, *, user_key: str, ip: str) -> datet
     """Lock a counter that is full, with its row and its record, in one commit outside of the caller's transaction;
     then wake whoever tells people. Returns until when, by ``of_page``; None if it is not full any more."""
     waits = tuple(min(wait, CAP).total_seconds() for wait in conf.LOCKOUT_WAITS)
-    with apart(), atomic(LoginCounter):
-        made = run(statements.lock(shape, kind, waits, QUIET.total_seconds()), {"key": key})
+    with apart() as connection, atomic(LoginCounter):
+        made = run(connection, statements.lock(shape, kind, waits, QUIET.total_seconds()), {"key": key})
         if not made:
             return None
         [[until, streak, now]] = made
@@ -103,7 +112,7 @@ def begin(shape: Shape, kind: str, key: int, *, user_key: str, ip: str) -> datet
             counter_key=key,
             since=moment(now),
             until=None if is_endless else moment(until),
-            failure_count=dict(shape.limits)[kind],
+            failure_count=streak if is_endless else dict(shape.limits)[kind],
             ip=ip or None,
         )
         insert(row, _locked(row))
@@ -116,9 +125,9 @@ def of_page(until: datetime, now: datetime) -> datetime:
     return min(until, now + max(min(wait, CAP) for wait in conf.LOCKOUT_WAITS))
 
 
-def run(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+def run(connection: BaseDatabaseWrapper, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows that a statement returns."""
-    with connections[router.db_for_write(LoginCounter)].cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
@@ -129,8 +138,12 @@ def moment(value: datetime | str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _vendor() -> str:
-    return connections[router.db_for_write(LoginCounter)].vendor
+def _shut(user: AbstractBaseUser) -> datetime:
+    """Refuse the account, and its name before anybody's password is looked at; returns the time."""
+    connection = connections[router.db_for_write(LoginCounter)]
+    for key in (keys.shut_account(key_of(user)), keys.shut_name(user.get_username())):
+        [[now]] = run(connection, statements.shut(connection.vendor), {"key": key})
+    return moment(now)
 
 
 def _free(counter_keys: Iterable[int]) -> None:

@@ -1,5 +1,6 @@
 """Under which numbers sign-ins are counted. Nobody without SECRET_KEY can aim at one or read it back."""
 
+import hashlib
 from typing import NamedTuple
 
 from recovery import limits
@@ -24,18 +25,34 @@ def counters(name: str, *, source: str = "", device: str | None = None) -> Count
 
     A known device has a counter of its own and no other: neither guessing elsewhere nor its neighbours shut it out.
     """
-    own = of_name(LockKind.ACCOUNT, name)
+    own = of_name(name)
     counted: dict[str, int] = {LockKind.ACCOUNT: own}
     if device is not None:
         counted = {LockKind.DEVICE: _key(LockKind.DEVICE, device)}
     elif source:
         counted[LockKind.SOURCE] = _key(LockKind.SOURCE, source)
-    return Counters(tuple(counted), tuple(counted.values()), of_name(LockKind.STAFF, name), f"{own & 0xFFFFFFFF:08x}")
+    return Counters(tuple(counted), tuple(counted.values()), shut_name(name), f"{own & 0xFFFFFFFF:08x}")
 
 
-def of_name(kind: str, name: str) -> int:
-    """The counter of everybody who types this name: an account's, or that of its lock by staff."""
-    return _key(kind, normalise(name))
+def of_name(name: str) -> int:
+    """The counter of everybody who types this name."""
+    return _key(LockKind.ACCOUNT, normalise(name))
+
+
+def shut_name(name: str) -> int:
+    """The counter that is there while staff refuse sign-ins with this name. Of real accounts alone, so that it need not
+    depend on SECRET_KEY, and outlives a change of it."""
+    return _plain(f"name {normalise(name)}")
+
+
+def shut_account(user_key: str) -> int:
+    """The counter that is there while staff refuse sign-ins of this account, whatever its name."""
+    return _plain(f"account {user_key}")
+
+
+def _plain(subject: str) -> int:
+    digest = hashlib.sha256(f"recovery.lockouts.shut {subject}".encode(errors="backslashreplace")).digest()
+    return int.from_bytes(digest[:8], signed=True)
 
 
 def _key(kind: str, subject: str) -> int:

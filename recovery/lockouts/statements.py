@@ -3,7 +3,9 @@
 A slot is an entry of a counter's JSON object: its name, and the second from which it counts as a failure. While its
 password is judged that is ten seconds ahead; a failure sets it to now; success takes the slot out. So a worker that
 died leaves a failure behind, and nobody has to notice. Names of slots begin with eight letters that stand for the name
-that was typed: at a source they say whose slots they are.
+that was typed: at a source they say whose slots they are. ``taken`` is how many slots there are, ``failed`` how many
+were settled as failures: what decides nearly always, so that PostgreSQL need not plan how to read the slots. They only
+err by counting too many, and who is refused for it looks.
 
 Rows are written in the order in which they are named, account or device before source, so that tries that share some
 never wait for each other in a circle.
@@ -13,7 +15,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from recovery.lockouts.dialects import DIALECTS, Dialect
-from recovery.models import Lockout, LoginCounter
+from recovery.models import LoginCounter
 from recovery.reasons import LockKind
 
 HELD: Final = 10  # seconds in which a password must have been judged
@@ -25,7 +27,6 @@ guessing slowly. One that had fewer is kept for ``Shape.memory``: it costs nothi
 FEW: Final = 5
 
 _COUNTERS: Final = LoginCounter._meta.db_table
-_LOCKOUTS: Final = Lockout._meta.db_table
 
 
 class Shape(NamedTuple):
@@ -42,68 +43,76 @@ class Shape(NamedTuple):
 def take(shape: Shape) -> str:
     """Take a slot in each counter, or in none; returns the keys in which it is taken.
 
-    Parameters: ``key0``, ``key1``, ``staff``, ``slot``, ``letters``. Whether all have room is judged as they were
-    before the statement. On PostgreSQL another try may come between, and then fewer keys come back than were named.
+    Parameters: ``key0``, ``key1``, ``staff``, ``slot``. Whether all have room is judged as they were before the
+    statement. On PostgreSQL another try may come between, and then fewer keys come back than were named.
     """
     d = DIALECTS[shape.vendor]
+    tried = ", ".join(f"(%(key{number})s)" for number in range(len(shape.limits)))
+    slot = d.slot.format(_SLOT, f"{d.second} + {HELD}")
     return (
-        f"{_insert(shape, d, d.second + f' + {HELD}')}"
+        f"INSERT INTO {_COUNTERS} AS c ({_COLUMNS})"
+        f" SELECT tried.column1, {slot}, 1, 0, 1, 0, {d.hour.format(shape.memory)} FROM (VALUES {tried}) AS tried"
         f" WHERE NOT EXISTS (SELECT 1 FROM {_COUNTERS} AS b WHERE b.key IN ({_keys(shape)}, %(staff)s)"
-        f" AND (b.locked_until > {d.now} OR {_full(shape, d, 'b')}))"
+        f" AND (b.locked_until > {d.now} OR {_full(shape, 'b')}))"
         f" ON CONFLICT (key) DO UPDATE SET"
-        f" slots = {d.joined.format(d.those('c.slots', _recent(shape, d)), 'excluded.slots')}, streak = c.streak + 1,"
+        f" slots = {d.joined.format('c.slots', 'excluded.slots')}, taken = c.taken + 1, streak = c.streak + 1,"
         f" forget_at = {d.greatest}(c.forget_at, excluded.forget_at)"
-        f" WHERE (c.locked_until IS NULL OR c.locked_until <= {d.now}) AND NOT {_full(shape, d, 'c')}"
-        f" RETURNING key"
+        f" WHERE (c.locked_until IS NULL OR c.locked_until <= {d.now}) AND NOT {_full(shape, 'c')}"
+        f" RETURNING key{d.hastily}"
     )
 
 
 @cache
 def look(shape: Shape) -> str:
-    """Of each counter key, until when it is locked (NULL: it is not), failures, held slots, tries in a row, and the
-    time. Parameters: ``key0``, ``key1``, ``staff``."""
+    """Of each counter all that decides; in the order of ``counting.Seen``. Parameters: ``key0``, ``key1``, ``staff``,
+    ``letters``."""
     d = DIALECTS[shape.vendor]
+    failed, of_name = f"{_recent(shape, d)} AND {d.failed}", f"substr(s.key, 1, {LETTERS}) = %(letters)s"
     return (
-        f"SELECT key, CASE WHEN locked_until > {d.now} THEN locked_until END, {_standing(shape, d)}, {d.now}"
+        f"SELECT key, CASE WHEN locked_until > {d.now} THEN locked_until END, taken, streak,"
+        f" {d.count('slots', failed)}, {d.count('slots', d.held)}, {d.count('slots', f'{failed} AND {of_name}')},"
+        f" {d.count('slots', f'{d.held} AND {of_name}')}, {d.now}"
         f" FROM {_COUNTERS} WHERE key IN ({_keys(shape)}, %(staff)s)"
     )
 
 
 @cache
+def prune(shape: Shape) -> str:
+    """Leave out what is older than the window. Parameter: ``key``."""
+    d = DIALECTS[shape.vendor]
+    recent = _recent(shape, d)
+    return (
+        f"UPDATE {_COUNTERS} SET slots = {d.those('slots', recent)}, taken = {d.count('slots', recent)},"
+        f" failed = {d.count('slots', f'{recent} AND {d.failed}')} WHERE key = %(key)s RETURNING key{d.hastily}"
+    )
+
+
+@cache
 def fail(shape: Shape) -> str:
-    """The slot is a failure from now on; returns key, failures, held slots, tries in a row.
+    """The slot is a failure from now on; returns key, failures, tries in a row. Some of the failures may be old.
 
     Parameters: ``key0``, ``key1``, ``slot``. Where it is gone it stays away: that counter was locked meanwhile.
     """
     d = DIALECTS[shape.vendor]
-    kept = f"CASE WHEN c.streak < {FEW} THEN excluded.forget_at ELSE {d.hour.format(LONG)} END"
-    kept = _by_kind(shape, "c", source="excluded.forget_at", other=kept)
     return (
-        f"{_insert(shape, d, d.second)} WHERE true"
+        f"{_insert(shape, d, d.second, failed=1)}"
         f" ON CONFLICT (key) DO UPDATE SET slots = {d.joined.format('c.slots', 'excluded.slots')},"
-        f" forget_at = {d.greatest}(c.forget_at, {kept})"
-        f" WHERE {d.has.format('c.slots', _SLOT)}"
-        f" RETURNING key, {_standing(shape, d)}"
+        f" failed = c.failed + 1 WHERE {d.has.format('c.slots', _SLOT)} RETURNING key, failed, streak{d.hastily}"
     )
 
 
 @cache
 def succeed(shape: Shape) -> str:
-    """The slot is free, tries in a row are counted anew, and a source forgets the failures of the same name.
+    """The slot is free, and tries in a row are counted anew. Parameters: ``key0``, ``key1``, ``slot``, ``shut``.
 
-    Parameters: ``key0``, ``key1``, ``slot``, ``letters``, ``user``. Returns key, and whether the account ``user`` is
-    shut until somebody lifts that, under whatever name that was.
+    Returns key, failures, and whether there is the counter ``shut``. A slot that is gone is left out.
     """
     d = DIALECTS[shape.vendor]
-    others = f"s.key <> {_SLOT} AND (substr(s.key, 1, {LETTERS}) <> %(letters)s OR {d.held})"
-    slots = _by_kind(shape, "c", source=d.those("c.slots", others), other=d.without.format("c.slots", _SLOT))
-    kinds = ", ".join(f"'{kind}'" for kind in (LockKind.STAFF, *(kind for kind, _ in shape.limits)))
     return (
-        f"{_insert(shape, d, d.second)} WHERE true"
-        f" ON CONFLICT (key) DO UPDATE SET slots = {slots}, streak = 0,"
-        f" forget_at = CASE WHEN c.locked_until > {d.now} THEN c.forget_at ELSE excluded.forget_at END"
-        f" RETURNING key, EXISTS (SELECT 1 FROM {_LOCKOUTS} WHERE user_key = %(user)s AND user_key <> ''"
-        f" AND lifted_at IS NULL AND until IS NULL AND kind IN ({kinds}))"
+        f"{_insert(shape, d)}"
+        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)}, taken = c.taken - 1,"
+        f" streak = 0 WHERE {d.has.format('c.slots', _SLOT)} RETURNING key, failed,"
+        f" EXISTS (SELECT 1 FROM {_COUNTERS} WHERE key = %(shut)s){d.hastily}"
     )
 
 
@@ -112,9 +121,30 @@ def give_back(shape: Shape) -> str:
     """The slot is free, as if it had never been taken. Parameters: ``key0``, ``key1``, ``slot``."""
     d = DIALECTS[shape.vendor]
     return (
-        f"{_insert(shape, d, d.second)} WHERE true"
-        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)},"
-        f" streak = {d.greatest}(c.streak - 1, 0) WHERE {d.has.format('c.slots', _SLOT)}"
+        f"{_insert(shape, d)}"
+        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)}, taken = c.taken - 1,"
+        f" streak = {d.greatest}(c.streak - 1, 0) WHERE {d.has.format('c.slots', _SLOT)} RETURNING key{d.hastily}"
+    )
+
+
+@cache
+def keep(shape: Shape) -> str:
+    """Remember the counter ``key`` for long: it had several failures in a row."""
+    d = DIALECTS[shape.vendor]
+    return (
+        f"UPDATE {_COUNTERS} SET forget_at = {d.greatest}(forget_at, {d.hour.format(LONG)}) WHERE key = %(key)s"
+        f" RETURNING key{d.hastily}"
+    )
+
+
+@cache
+def forgive(shape: Shape) -> str:
+    """Forget the failures of one name at a source. Parameters: ``key``, ``letters``."""
+    d = DIALECTS[shape.vendor]
+    others = f"(substr(s.key, 1, {LETTERS}) <> %(letters)s OR {d.held})"
+    return (
+        f"UPDATE {_COUNTERS} SET slots = {d.those('slots', others)}, taken = {d.count('slots', others)},"
+        f" failed = {d.count('slots', f'{others} AND {d.failed}')} WHERE key = %(key)s RETURNING key{d.hastily}"
     )
 
 
@@ -140,7 +170,8 @@ def lock(shape: Shape, kind: str, waits: tuple[float, ...], quiet: float) -> str
         kept = f"CASE WHEN {is_over} THEN {d.endless} ELSE {d.hour.format(LONG)} END"
         full = f"({full} OR ({is_over} AND {held} = 0))"
     return (
-        f"UPDATE {_COUNTERS} SET slots = '{{}}', lock_count = {earlier} + 1, locked_until = {until}, forget_at = {kept}"
+        f"UPDATE {_COUNTERS} SET slots = '{{}}', taken = 0, failed = 0, lock_count = {earlier} + 1,"
+        f" locked_until = {until}, forget_at = {kept}"
         f" WHERE key = %(key)s AND (locked_until IS NULL OR locked_until <= {d.now}) AND {full}"
         f" RETURNING locked_until, streak, {d.now}"
     )
@@ -151,8 +182,8 @@ def shut(vendor: str) -> str:
     """Lock the counter ``key`` until somebody frees it; returns the time."""
     d = DIALECTS[vendor]
     return (
-        f"INSERT INTO {_COUNTERS} (key, slots, streak, lock_count, locked_until, forget_at)"
-        f" VALUES (%(key)s, '{{}}', 0, 0, {d.endless}, {d.endless})"
+        f"INSERT INTO {_COUNTERS} (key, slots, taken, failed, streak, lock_count, locked_until, forget_at)"
+        f" VALUES (%(key)s, '{{}}', 0, 0, 0, 0, {d.endless}, {d.endless})"
         f" ON CONFLICT (key) DO UPDATE SET locked_until = excluded.locked_until, forget_at = excluded.forget_at"
         f" RETURNING {d.now}"
     )
@@ -163,6 +194,7 @@ def clock(vendor: str) -> str:
     return f"SELECT {DIALECTS[vendor].now}"
 
 
+_COLUMNS: Final = "key, slots, taken, failed, streak, lock_count, forget_at"
 _SLOT: Final = "CAST(%(slot)s AS text)"
 
 
@@ -170,39 +202,28 @@ def _keys(shape: Shape) -> str:
     return ", ".join(f"%(key{number})s" for number in range(len(shape.limits)))
 
 
-def _insert(shape: Shape, d: Dialect, at: str) -> str:
-    """A row for each key, with the slot."""
-    tried = " UNION ALL ".join(f"SELECT %(key{number})s AS key" for number in range(len(shape.limits)))
-    return (
-        f"INSERT INTO {_COUNTERS} AS c (key, slots, streak, lock_count, forget_at)"
-        f" SELECT tried.key, {d.slot.format(_SLOT, at)}, 1, 0, {d.hour.format(shape.memory)} FROM ({tried}) AS tried"
-    )
+def _insert(shape: Shape, d: Dialect, at: str = "", *, failed: int = 0) -> str:
+    """A row for each key, with the slot if it says when; else with none."""
+    slots, taken = (d.slot.format(_SLOT, at), 1) if at else ("'{}'", 0)
+    row = f"{slots}, {taken}, {failed}, {taken}, 0, {d.hour.format(shape.memory)}"
+    rows = ", ".join(f"(%(key{number})s, {row})" for number in range(len(shape.limits)))
+    return f"INSERT INTO {_COUNTERS} AS c ({_COLUMNS}) VALUES {rows}"
 
 
 def _recent(shape: Shape, d: Dialect) -> str:
     return f"{d.at} > {d.second} - {shape.window}"
 
 
-def _standing(shape: Shape, d: Dialect) -> str:
-    failed = f"{_recent(shape, d)} AND {d.failed}"
-    return f"{d.count('slots', failed)}, {d.count('slots', d.held)}, streak"
-
-
-def _full(shape: Shape, d: Dialect, row: str) -> str:
-    """Whether no further try may be judged.
-
-    Past the limit of a source, a name that slipped there once has one try more: of fifty people behind one address
-    who mistype once, each gets in, and who tries other people's names is stopped all the same.
-    """
-    slots = f"{row}.slots"
+def _full(shape: Shape, row: str) -> str:
+    """Whether no further slot may be taken before somebody has looked. Some slots may be old."""
     limits = dict(shape.limits)
-    count = d.count(slots, _recent(shape, d))
-    of_name = f"substr(s.key, 1, {LETTERS}) = %(letters)s AND {_recent(shape, d)}"
-    failed = f"{of_name} AND {d.failed}"
-    has_slipped = f"({d.count(slots, of_name)} = 1 AND {d.count(slots, failed)} = 1)"
-    source = f"({count} >= {limits.get(LockKind.SOURCE, 0)} AND NOT {has_slipped})"
-    own = next((most for kind, most in shape.limits if kind != LockKind.SOURCE), 0)
-    return _by_kind(shape, row, source=source, other=f"({count} >= {own} OR {row}.streak >= {MOST_IN_A_ROW})")
+    own = next(most for kind, most in shape.limits if kind != LockKind.SOURCE)
+    return _by_kind(
+        shape,
+        row,
+        source=f"{row}.taken >= {limits.get(LockKind.SOURCE, 0)}",
+        other=f"({row}.taken >= {own} OR {row}.streak >= {MOST_IN_A_ROW})",
+    )
 
 
 def _by_kind(shape: Shape, row: str, *, source: str, other: str) -> str:

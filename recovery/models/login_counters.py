@@ -18,9 +18,11 @@ class LoginCounter(models.Model):
     slots = models.JSONField(
         _("slots"), default=dict, help_text=_("Of each try, the second since 1970 from which it counts as a failure.")
     )
-    streak = models.PositiveIntegerField(_("in a row"), default=0, help_text=_("Tries since the last that succeeded."))
+    taken = models.IntegerField(_("taken"), default=0, help_text=_("How many slots there are."))
+    failed = models.IntegerField(_("failed"), default=0, help_text=_("How many of them are failures."))
+    streak = models.IntegerField(_("in a row"), default=0, help_text=_("Tries since the last that succeeded."))
     locked_until = models.DateTimeField(_("locked until"), null=True, blank=True, help_text=_("Of the newest lock."))
-    lock_count = models.PositiveIntegerField(_("locks"), default=0, help_text=_("In a row: the wait grows with them."))
+    lock_count = models.IntegerField(_("locks"), default=0, help_text=_("In a row: the wait grows with them."))
     forget_at = models.DateTimeField(_("forgotten at"), help_text=_("From then on the row says nothing. Whole hours."))
 
     objects = PrimaryManager["LoginCounter"]()

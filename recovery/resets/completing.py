@@ -15,7 +15,7 @@ from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.origin import Origin
-from recovery.reasons import Action, LockKind, Outcome, Refusal, Verdict
+from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.signals import reset_completed
 
 # Usable backup addresses of an account, an open case, what stops sign-ins: one statement for what is seldom there.
@@ -156,7 +156,7 @@ def _besides(user: AbstractBaseUser) -> tuple[list[str], bool, bool]:
     connection, user_key = connections[router.db_for_write(ResetRequest)], accounts.key_of(user)
     waited = connection.ops.adapt_datetimefield_value(timezone.now() - conf.BACKUP_WAIT)
     with connection.cursor() as cursor:
-        counter = lockouts.of_name(LockKind.ACCOUNT, user.get_username())
+        counter = lockouts.of_name(user.get_username())
         cursor.execute(_BESIDES, [user_key, waited, user_key, user_key, counter])
         found = cursor.fetchall()
     what = {each for _, each in found}

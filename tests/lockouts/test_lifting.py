@@ -96,7 +96,7 @@ def test_lifting_shares_the_callers_transaction(ada: Any) -> None:
     assert not AuditEvent.objects.filter(action=Action.UNLOCKED).exists()
     assert lockouts.lift_automatic(ada) == 1
     assert lockouts.lift_automatic(ada) == 0
-    assert not LoginCounter.objects.filter(pk=lockouts.of_name(LockKind.ACCOUNT, "ada")).exists()
+    assert not LoginCounter.objects.filter(pk=lockouts.of_name("ada")).exists()
 
 
 def test_lockouts_of_which_nobody_decided_who_is_told_are_found(ada: Any) -> None:
