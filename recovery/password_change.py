@@ -7,6 +7,7 @@ from django.contrib.auth import views
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.debug import sensitive_variables
 
 from recovery import devices, lockouts
 from recovery.exceptions import SignInRefused
@@ -24,6 +25,7 @@ class OldPasswordMixin:
     cleaned_data: dict[str, Any]
     error_messages: Any
 
+    @sensitive_variables("old")
     def clean_old_password(self) -> str:
         old = str(self.cleaned_data["old_password"])
         origin = Origin.of(self.request) if self.request else Origin()

@@ -4,7 +4,6 @@ What a proxy says is believed or not in ``origin``; what the settings alone tell
 """
 
 import ipaddress
-import threading
 from datetime import timedelta
 from typing import Any, Final
 
@@ -38,7 +37,6 @@ class Heard:
     """What one process heard of proxies that nobody told it to trust."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.in_a_row = 0
         self.is_told = False
 
@@ -51,19 +49,11 @@ class Heard:
         if self.is_told or conf.TRUSTED_PROXIES:
             return
         named = next((name for name in NAMING if name in request.META), None)
-        if named is None:
-            self.in_a_row = 0
-        elif self._is_enough(request):
+        self.in_a_row = self.in_a_row + 1 if named else 0
+        if named and (self.in_a_row >= IN_A_ROW or is_inside(client_address(request))):
+            self.is_told = True
             header = named.removeprefix("HTTP_").replace("_", "-").title()
             alarms.sound(Alarm.PROXY_NOT_TRUSTED, header, detail="set RECOVERY['TRUSTED_PROXIES']")
-
-    def _is_enough(self, request: HttpRequest) -> bool:
-        """True once in the life of a process."""
-        with self.lock:
-            was_told = self.is_told
-            self.in_a_row += 1
-            self.is_told = was_told or self.in_a_row >= IN_A_ROW or is_inside(client_address(request))
-            return self.is_told and not was_told
 
 
 heard: Final = Heard()

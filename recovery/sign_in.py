@@ -23,6 +23,7 @@ from django.utils.decorators import classonlymethod
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences
 from recovery.conf import conf, login_redirect_url, of_django
@@ -113,6 +114,7 @@ class SignInForm(OneFocusForm, WaitFormMixin, AuthenticationForm):
             raise ValidationError(_("That holds characters that no name has. Type it again."), code="unprintable")
         return name
 
+    @sensitive_variables("password")
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
         if len(password) > LONGEST_PASSWORD or password != password.encode(errors="ignore").decode():

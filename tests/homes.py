@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.test import Client
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from recovery import devices
 from tests.asking import browser
@@ -36,3 +37,15 @@ def with_cookie(value: str, **more: Any) -> Client:
     client = browser(**more)
     client.cookies[devices.NAME] = value
     return client
+
+
+def asked_by(client: Client) -> HttpRequest:
+    """A request of this browser, as a backend is given it."""
+    request = RequestFactory().post(SIGN_IN)
+    request.COOKIES[devices.NAME] = cookie_of(client)
+    return request
+
+
+def known(client: Client, name: str) -> str | None:
+    """The id of this browser as a known device of whoever is called so."""
+    return devices.known(asked_by(client), name)

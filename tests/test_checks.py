@@ -3,22 +3,17 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import django
 import pytest
 from anymail.backends import postmark
-from django.apps import apps
-from django.contrib.auth.backends import BaseBackend
 from django.core.checks.registry import registry
 from django.utils.translation import gettext_lazy
 from pytest_django import Settings
 
 from recovery import checks, webhooks
-from recovery.backends import LockoutMixin
 from recovery.conf import DEFAULTS, Conf
-from recovery.middleware import RecoveryMiddleware
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTMARK = "anymail.backends.postmark.EmailBackend"
@@ -110,46 +105,6 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
 def test_a_wrong_setting_is_named(settings: Settings, wrong: Any, check: str) -> None:
     settings.RECOVERY = wrong
     assert check in ids()
-
-
-class OfASite(RecoveryMiddleware):
-    """A site's own class above ours."""
-
-
-MIDDLEWARE = "recovery.middleware.RecoveryMiddleware"
-
-
-@pytest.mark.parametrize(
-    ("backends", "middleware", "is_told"),
-    [
-        (["recovery.backends.ModelBackend"], [], True),
-        ([f"{__name__}.Counted"], ["nowhere.Middleware"], True),
-        (["recovery.backends.ModelBackend"], [MIDDLEWARE], False),
-        (["recovery.backends.ModelBackend"], [f"{__name__}.OfASite"], False),
-        (["django.contrib.auth.backends.ModelBackend", "nowhere.Backend"], [], False),
-    ],
-)
-def test_a_site_that_counts_sign_ins_is_told_when_no_device_is_ever_known(
-    settings: Settings, backends: list[str], middleware: list[str], is_told: bool
-) -> None:
-    settings.AUTHENTICATION_BACKENDS, settings.MIDDLEWARE = backends, middleware
-    assert ("recovery.W020" in ids()) is is_told
-
-
-class Counted(LockoutMixin, BaseBackend):
-    """A site's own backend behind ours."""
-
-
-@pytest.mark.attack(39)
-@pytest.mark.parametrize("signs_in", [True, False])
-@pytest.mark.parametrize("second_factor", ["allauth.mfa", "django_otp"])
-def test_a_reset_that_signs_in_past_a_second_factor_is_told(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, second_factor: str, signs_in: bool
-) -> None:
-    settings.RECOVERY = {**SOUND, "POST_RESET_LOGIN": signs_in}
-    assert "recovery.W021" not in ids()
-    monkeypatch.setattr(apps, "app_configs", {**apps.app_configs, "mfa": SimpleNamespace(name=second_factor)})
-    assert ("recovery.W021" in ids()) is signs_in
 
 
 SHAPELESS: list[Any] = [None, 7, "x", ["x"], {"x": "x"}, {"x": None}, {7: {7: 7}}, [None], [{"OPTIONS": "x"}], ()]

@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.views import PasswordChangeView
 from django.test import Client
 from django.urls import include, path
 
-from recovery import devices
-from recovery.models import Lockout
+from recovery import devices, lockouts
+from recovery.models import Lockout, LoginCounter
 from recovery.password_change import OldPasswordMixin
 from tests.asking import browser
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import let_pass
 from tests.homes import CURTAIN, at_home, cookie_of, signs_in
-from tests.signing_in import fail, locked, lockouts_of, sign_in
+from tests.signing_in import counter, fail, locked, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +84,48 @@ def test_many_accounts_behind_one_address_are_counted_as_a_source(settings: Any)
     for number in range(4):
         changes(inside(UserFactory.create(username=f"person{number}")), "a guess")
     assert [each.kind for each in Lockout.objects.all()] == ["source"]
+
+
+def test_who_is_locked_by_staff_proves_nothing_under_whatever_name(user: Any) -> None:
+    client = inside(user)
+    lockouts.lock(user, actor=StaffFactory.create(), reason="reported as stolen")
+    user.username = "michael"
+    user.save()
+    assert "too many tries" in errors(changes(client, PASSWORD))
+
+
+@pytest.mark.attack(17)
+def test_a_lone_surrogate_is_a_wrong_password(user: Any) -> None:
+    body = '--b\r\nContent-Disposition: form-data; name="old_password"\r\n\r\nmi+2AA-ke\r\n--b--\r\n'
+    charset = "multipart/form-data; boundary=b; charset=utf-7"
+    answer = inside(user).generic("POST", CHANGE, body.encode(), content_type=charset)
+    assert "entered incorrectly" in errors(answer)
+    assert len(counted("mike").slots) == 1
+
+
+class Broken(MD5PasswordHasher):
+    """Fails as a library does that is gone."""
+
+    algorithm = "broken"
+
+    def verify(self, password: str, encoded: str) -> bool:
+        raise ZeroDivisionError
+
+
+def test_what_could_not_be_judged_is_no_failure(user: Any, settings: Any) -> None:
+    client = inside(user)
+    settings.PASSWORD_HASHERS = [f"{__name__}.Broken"]
+    type(user).objects.update(password="broken$salt$hash")
+    client.force_login(type(user).objects.get())
+    with pytest.raises(ZeroDivisionError):
+        changes(client, PASSWORD)
+    assert counted("mike").slots == {}
+
+
+def counted(name: str) -> LoginCounter:
+    found = counter(name)
+    assert found is not None
+    return found
 
 
 class AdminForm(OldPasswordMixin, AdminPasswordChangeForm):

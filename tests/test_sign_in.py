@@ -1,25 +1,21 @@
 """The sign-in page: what it shows and carries, that all options of Django's view hold, and what a reset does not do."""
 
 import re
-from datetime import time, timedelta
 from typing import Any
 
 import pytest
-import time_machine
-from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.test import Client
 from django.urls import include, path
-from django.utils import timezone, translation
 
-from recovery.sign_in import SignInMixin, SignInView, Wait, WaitFormMixin
+from recovery.sign_in import SignInMixin, SignInView
 from tests.asking import browser, seen, set_password
-from tests.factories import PASSWORD, UserFactory
-from tests.following import let_pass, mailed_link, opened, templates
+from tests.factories import UserFactory
+from tests.following import mailed_link, opened, templates
 from tests.homes import signs_in
-from tests.signing_in import SIGN_IN, locked
+from tests.signing_in import SIGN_IN, counter
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +106,6 @@ def test_a_wrong_password_and_a_name_that_nobody_has_are_told_alike(user: Any) -
         {"username": "mike", "password": "a\x00b"},
         {"username": "mi\x1b[31mke", "password": "x"},
         {"username": "m" * 10_000, "password": "x"},
-        {"username": "mike", "password": "x" * 1_000_000},
         {"username": ["mike", "nora"], "password": ["x", "y"]},
     ],
 )
@@ -121,18 +116,24 @@ def test_what_no_name_or_password_can_be_is_told_and_breaks_nothing(user: Any, f
 
 
 @pytest.mark.attack(17)
+def test_a_megabyte_of_password_is_refused_before_it_is_judged(user: Any) -> None:
+    assert signs_in(browser(), user, "x" * 1_000_000).context["form"].errors["password"]
+    assert counter("mike") is None
+
+
+@pytest.mark.attack(17)
 @pytest.mark.parametrize("field", ["username", "password"])
-def test_a_lone_surrogate_breaks_nothing(user: Any, field: str) -> None:
+@pytest.mark.parametrize("backend", ["recovery.backends.ModelBackend", "django.contrib.auth.backends.ModelBackend"])
+def test_a_lone_surrogate_breaks_nothing(user: Any, settings: Any, field: str, backend: str) -> None:
     """A post in UTF-7 brings what no database stores and no hasher encodes."""
+    settings.AUTHENTICATION_BACKENDS = [backend]
     parts = {"username": "mike", "password": "x", field: "mi+2AA-ke"}
-    body = "".join(
-        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in parts.items()
-    )
-    answer = browser().post(
-        SIGN_IN, f"{body}--b--\r\n".encode(), content_type="multipart/form-data; boundary=b; charset=utf-7"
-    )
+    head = '--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    body = "".join(head.format(name, text) for name, text in parts.items()) + "--b--\r\n"
+    charset = "multipart/form-data; boundary=b; charset=utf-7"
+    answer = browser().generic("POST", SIGN_IN, body.encode(), content_type=charset)
     assert answer.status_code == 200
-    assert answer.context["form"].errors
+    assert answer.context["form"].errors[field]
 
 
 @pytest.mark.attack(16)
@@ -147,13 +148,12 @@ def test_only_get_head_and_post_with_its_token_are_answered(user: Any) -> None:
 
 
 class SiteForm(AuthenticationForm):
-    """With a word of its own."""
+    """With a word, and fields, of its own."""
+
+    campaign = forms.CharField(widget=forms.HiddenInput, initial="spring")
+    card = forms.CharField(label="Card number")
 
     error_messages = {**AuthenticationForm.error_messages, "invalid_login": "Neither here nor there."}
-
-
-class StaffForm(WaitFormMixin, AdminAuthenticationForm):
-    """The admin's."""
 
 
 class SiteLogin(SignInMixin, LoginView):
@@ -217,10 +217,14 @@ def test_what_the_site_says_of_itself_comes_first() -> None:
 
 @at_options
 def test_form_and_template_may_be_the_sites(user: Any) -> None:
-    assert "Neither here nor there." in body_of(enters("/form/", user, "a guess")[1])
+    own = {"campaign": "spring", "card": "17"}
+    body = body_of(enters("/form/", user, "a guess", **own)[1])
+    for part in ("Neither here nor there.", "Card number", 'name="card" value="17"', 'name="campaign" value="spring"'):
+        assert part in body
+    assert enters("/form/", user, **own)[1].status_code == 302
     with templates({"site/login.html": "{{ site_name }}: {{ form.non_field_errors }} {{ forgot_url }}"}):
         assert "Riverside Library: " in body_of(browser().get("/template/"))
-        body = body_of(enters("/site/", user, "a guess")[1])
+        body = body_of(enters("/site/", user, "a guess", **own)[1])
         assert "Neither here nor there." in body
         assert "/recovery/forgot/" in body
 
@@ -232,78 +236,6 @@ def test_the_include_that_stands_for_djangos_keeps_the_sites_own_page(user: Any)
         assert body_of(answer).startswith("as ever")
         assert "Content-Security-Policy" not in answer.headers
         assert enters("/plain/login/", user, next="/loans/")[1].url == "/loans/"
-
-
-# Waits
-
-
-def told_while_locked(client: Client, name: str, password: str) -> dict[str, Any]:
-    """All of an answer but for the name, and for the seconds, which pass."""
-    answer = signs_in(client, name, password)
-    assert 0 < int(answer.headers["Retry-After"]) <= 60
-    shown = {**seen(answer), "retry": None}
-    shown["headers"].pop("Retry-After")
-    shown["body"] = re.sub(r"until .*? \(UTC\)", "until then", shown["body"].replace(f'value="{name}"', ""))
-    return shown
-
-
-@pytest.mark.attack(7, 50)
-def test_a_wait_is_explained_to_everybody_alike(user: Any) -> None:
-    """Cases 7 and 50, on the page: right and wrong password, and a name that nobody has, are answered with the same
-    status, headers and words, after the same number of tries."""
-    UserFactory.create(username="idle", is_active=False)
-    UserFactory.create(username="card", password=None)
-    names = ("mike", "nora", "idle", "card")  # as long as each other
-    tried = [[signs_in(browser(), name, "a guess").status_code for _ in range(6)] for name in names]
-    assert tried == [[200, 200, 200, 200, 429, 429]] * 4
-    answers = [told_while_locked(browser(), name, password) for name in names for password in ("a guess", PASSWORD)]
-    assert all(answer == answers[0] for answer in answers)
-    assert answers[0]["status"] == 429
-    assert "There were too many tries to sign in. Wait 1 minute, until then, and try again" in answers[0]["body"]
-    assert 'href="/recovery/forgot/"' in answers[0]["body"]
-    assert "is wrong" not in answers[0]["body"]
-
-
-def test_the_clock_of_a_wait_is_the_sites_in_the_persons_language_and_zone(user: Any) -> None:
-    locked("mike")
-    body = body_of(signs_in(browser(HTTP_ACCEPT_LANGUAGE="de"), user))
-    assert re.search(r"\b\d\d:\d\d \(UTC\)", body)
-    with timezone.override("Asia/Kolkata"), translation.override("en"):
-        assert re.search(r"until \d+:\d\d [ap]\.m\. \(IST\)", str(Wait(timezone.now())))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said", "retry"),
-    [(0, "Wait 1 minute,", 1), (59, "Wait 1 minute,", 59), (61, "Wait 2 minutes,", 61), (900, "Wait 15 minutes,", 900)],
-)
-def test_whoever_waits_as_long_as_is_said_has_waited_enough(seconds: int, said: str, retry: int) -> None:
-    with time_machine.travel("2026-11-28T13:00:30+00:00", tick=False), translation.override("de"):
-        wait = Wait(timezone.now() + timedelta(seconds=seconds))
-        assert wait.seconds == retry
-        [told] = re.findall(r"(\d\d:\d\d) \(UTC\)", str(wait))
-        assert time.fromisoformat(told) >= wait.until.time()
-    with time_machine.travel("2026-11-28T13:00:30+00:00", tick=False), translation.override("en"):
-        assert said in str(wait)
-
-
-@at_options
-@pytest.mark.parametrize("where", ["/plain/login/", "/site/", "/form/", "/admin/login/"])
-def test_a_sites_own_pages_explain_it_too(user: Any, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin.site, "login_form", StaffForm)
-    locked("mike")
-    plain = "{{ form.non_field_errors }} {{ wait.minutes }}"
-    with templates({"registration/login.html": plain, "site/login.html": plain}):
-        answer = enters(where, user)[1]
-    assert "There were too many tries to sign in. Wait 1 minute" in body_of(answer)
-    assert answer.status_code == (200 if "admin" in where else 429)
-    if where in ("/plain/login/", "/site/"):
-        assert body_of(answer).endswith(" 1")
-
-
-def test_the_first_try_after_the_wait_is_judged(user: Any) -> None:
-    locked("mike")
-    let_pass(timedelta(minutes=1, seconds=1))
-    assert signs_in(browser(), user).status_code == 302
 
 
 # Second factors

@@ -29,6 +29,8 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
         raise _refused(attempt)
     try:
         is_right = user.check_password(password)
+    except UnicodeEncodeError:  # a lone surrogate, which is in nobody's password
+        is_right = False
     except Exception:
         attempt.give_back()
         raise
