@@ -80,8 +80,8 @@ def raise_objection(key: UUID, verifier: str, code: str, *, origin: Origin) -> O
     if email is None:
         return Objected(None, Refusal.UNKNOWN)
     with atomic(Email):
-        # Two notices of one person are answered one after the other. Not the account itself: a rotation that staff start
-        # at this moment lists it before it holds it.
+        # Two notices of one person are answered one after the other. The account itself is not held: a rotation that
+        # staff start at this moment lists it first and holds it then.
         limits.hold("objection", email.user_key)
         found = _judged(email)
         refusal = found.refusal or _why_not(email, code)
