@@ -13,7 +13,7 @@ FROM = {"browser": "Safari (iPhone)", "ip": "192.0.2.77"}
 CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00", "may_object": True, **FROM}
 HAPPENED = {"happened_at": "2026-11-21T09:41:00+00:00", "may_object": True, "username": "amelie", **FROM}
 TO_BACKUP = {"to_backup": True, "username": "amelie", "ip": "192.0.2.•"}
-LOCKED = HAPPENED | {"browser": "", "until": "2026-11-21T09:46:00+00:00", "failures": 5}
+LOCKED = HAPPENED | {"browser": "", "until": "2026-11-21T09:46:00+00:00"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ CASES = {
     ),
     "address_changed_others": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"other": True}, request=None),
     "locked": Case(EmailKind.LOCKED, LOCKED, request=None),
+    "locked_for_good": Case(EmailKind.LOCKED, LOCKED | {"until": None}, request=None),
+    "locked_of_device": Case(EmailKind.LOCKED, LOCKED | {"of_device": True}, request=None),
     "locked_to_backup": Case(EmailKind.LOCKED, LOCKED | TO_BACKUP, request=None),
     "locked_by_staff": Case(
         EmailKind.LOCKED, LOCKED | {"by_staff": True, "may_object": False, "until": None, "ip": ""}, request=None

@@ -1,7 +1,8 @@
 """Which lockouts their owner is told of, decided by a worker: sign-in itself answers alike for every name.
 
 Lockouts of names that nobody has, and of places, are nobody's news. Of the others one mail an hour and three a day: an
-attacker must not fill a mailbox by typing wrong passwords. Many locked names are news for whoever runs the site.
+attacker must not fill a mailbox by typing wrong passwords. Those that do not end by themselves are told each. Many
+locked names are news for whoever runs the site.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, alarms, audit, limits, outbox
+from recovery import accounts, alarms, audit, limits, lockouts, outbox
 from recovery.conf import conf
 from recovery.models import Email, Lockout
 from recovery.models.primary import SKEW, atomic, key_at
@@ -29,12 +30,12 @@ BATCH: Final = 1000
 
 def untold() -> Sequence[UUID]:
     """The oldest lockouts of accounts that nobody has decided on: what no ring reached."""
-    return _oldest(Lockout.objects.filter(told_at=None).exclude(_nobodys()))
+    return _oldest(lockouts.untold().exclude(_nobodys()))
 
 
 def pass_over() -> int:
     """Note of those that are nobody's news that this was decided, in one commit. Returns how many."""
-    nobodys = _oldest(Lockout.objects.filter(_nobodys(), told_at=None))
+    nobodys = _oldest(lockouts.untold().filter(_nobodys()))
     return Lockout.objects.filter(pk__in=nobodys, told_at=None).update(told_at=Now()) if nobodys else 0
 
 
@@ -72,8 +73,8 @@ def watch() -> int:
     return names
 
 
-def _oldest(lockouts: "QuerySet[Lockout]") -> Sequence[UUID]:
-    return list(lockouts.order_by("pk").values_list("pk", flat=True)[:BATCH])
+def _oldest(rows: "QuerySet[Lockout]") -> Sequence[UUID]:
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
 
 
 def _nobodys() -> Q:
@@ -84,25 +85,20 @@ def _nobodys() -> Q:
 def _composed(lockout: Lockout) -> list[Email]:
     by_staff = lockout.kind == LockKind.STAFF
     is_nobodys = not lockout.user_key or lockout.kind == LockKind.SOURCE or lockout.since < timezone.now() - DAY
-    if is_nobodys or lockout.lifted_at or not (by_staff or _is_news(lockout.user_key)):
+    # One without an end is told in any case: it comes once, and the person must do something.
+    if is_nobodys or lockout.lifted_at or not (lockout.until is None or _is_news(lockout.user_key)):
         return []
     user = accounts.by_key(lockout.user_key)
-    return (
-        []
-        if user is None
-        else compose(
-            EmailKind.LOCKED,
-            user,
-            origin=Origin(ip="" if by_staff else lockout.ip or ""),
-            facts={
-                "happened_at": moment(lockout.since),
-                "until": moment(lockout.until) if lockout.until else None,
-                "failures": lockout.failure_count,
-                "by_staff": by_staff,
-            },
-            may_object=not by_staff,
-        )
-    )
+    if user is None:
+        return []
+    facts = {
+        "happened_at": moment(lockout.since),
+        "until": moment(lockout.until) if lockout.until else None,
+        "by_staff": by_staff,
+        "of_device": lockout.kind == LockKind.DEVICE,
+    }
+    origin = Origin(ip="" if by_staff else lockout.ip or "")
+    return compose(EmailKind.LOCKED, user, origin=origin, facts=facts, may_object=not by_staff)
 
 
 def _is_news(user_key: str) -> bool:

@@ -80,7 +80,9 @@ def raise_objection(key: UUID, verifier: str, code: str, *, origin: Origin) -> O
     if email is None:
         return Objected(None, Refusal.UNKNOWN)
     with atomic(Email):
-        limits.hold("account", email.user_key)  # two notices of one person are answered one after the other
+        # Two notices of one person are answered one after the other. The account itself is not held: a rotation that
+        # staff start at this moment lists it first and holds it then.
+        limits.hold("objection", email.user_key)
         found = _judged(email)
         refusal = found.refusal or _why_not(email, code)
         if refusal:
@@ -134,6 +136,7 @@ def _may_rotate(email: Email) -> bool:
 
 
 def _escalate(email: Email) -> None:
+    limits.hold("account", email.user_key)  # the ladder may be opening a case at this moment
     cases.open_for(
         email.user_key, request=email.request, reason=CaseReason.COMPROMISED, began_at=email.queued_at, why=_said(email)
     )

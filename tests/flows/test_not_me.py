@@ -12,10 +12,11 @@ from recovery.models import AuditEvent, Email, Objection, Rotation, SupportCase
 from recovery.origin import Origin
 from recovery.reasons import Action, CaseReason, EmailKind, Outcome, RotationSource
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import let_pass, mailed_link, trail
 from tests.ladder import BACKUPS, added, signed_in, with_backup
-from tests.objecting import DONE, THIEF, link_in, locked, newest_to, opened, says_so
+from tests.objecting import DONE, THIEF, link_in, newest_to, opened, says_so
+from tests.signing_in import SIGN_IN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +29,8 @@ def user() -> Any:
 
 
 def a_thief_signs_in(user: Any) -> None:
-    notices.new_device(user, origin=THIEF)
+    for client in (browser(), browser(REMOTE_ADDR=THIEF.ip)):
+        assert client.post(SIGN_IN, {"username": user.username, "password": PASSWORD}).status_code == 302
 
 
 def the_site_is_suspicious(user: Any) -> None:
@@ -36,7 +38,8 @@ def the_site_is_suspicious(user: Any) -> None:
 
 
 def a_thief_guesses(user: Any) -> None:
-    locked(user)
+    for number in range(6):
+        browser(REMOTE_ADDR=THIEF.ip).post(SIGN_IN, {"username": user.username, "password": f"guess {number}"})
 
 
 def a_thief_resets(user: Any) -> None:

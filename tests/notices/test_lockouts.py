@@ -25,10 +25,12 @@ from recovery.reasons import (
     MailLevel,
 )
 from recovery.signals import alarm_sounded
+from tests.asking import NEW_PASSWORD, browser, seen
 from tests.factories import StaffFactory, UserFactory
-from tests.following import failing, let_pass, trail
+from tests.following import failing, let_pass, mailed_link, trail, works
 from tests.ladder import with_backup
 from tests.objecting import locked, newest_to, subjects_to
+from tests.signing_in import SIGN_IN, fail, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,6 +82,36 @@ def test_all_addresses_are_told_and_a_backup_learns_neither_the_main_one_nor_the
     assert "203.0.113.•" in text
     for hidden in (user.email, "203.0.113.66"):
         assert hidden not in text
+
+
+def test_wrong_passwords_at_the_sign_in_bring_the_owner_a_mail_and_a_name_that_nobody_has_none(user: Any) -> None:
+    """And the answers are the same, so that nobody learns from the page whom the mail went to."""
+    answers = []
+    for name in (user.username, user.username[::-1]):  # as long, so that the answers are
+        client = browser()
+        shown = [seen(client.post(SIGN_IN, {"username": name, "password": f"guess {n}"})) for n in range(7)]
+        answers.append([{**each, "body": each["body"].replace(name, "[name]")} for each in shown])
+    assert answers[0] == answers[1]
+    assert sweep.sweep().locked == 2
+    assert [message.to for message in mail.outbox] == [[user.email]]
+    assert "127.0.0.1" in mail.outbox[0].body
+    assert mail.outbox[0].subject == "Too many wrong passwords for your account at Riverside Library"
+
+
+def test_a_reset_lifts_what_the_mail_tells_of(user: Any) -> None:
+    fail(user.username, 6)
+    assert "/recovery/forgot/" in newest_to(user.email).body
+    assert not sign_in(user.username)
+    assert works(mailed_link(user), user)
+    assert sign_in(user.username, NEW_PASSWORD)
+
+
+def test_one_that_does_not_end_by_itself_is_told_whatever_came_before(user: Any) -> None:
+    for _ in range(5):
+        locked(user)
+    locked(user, until=None)
+    assert len(subjects_to(user.email)) == 2
+    assert "does not end by itself" in newest_to(user.email).body
 
 
 def test_an_episode_is_told_once_however_often_it_is_rung_for_and_swept(user: Any) -> None:
