@@ -24,6 +24,7 @@ from recovery.admin.scope import actor_of
 from recovery.admin.sent_links import SentLink, SentLinksMixin
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
+from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
 from recovery.origin import Origin
@@ -103,7 +104,10 @@ class ActivationMixin(SentLinksMixin):
             facts=[(_("Account"), Viewer.of(request).name(user))],
             consequences=[
                 _("The person can sign in again, with the password that the account has, if it has one."),
-                _("From then on the person gets mail again. Nothing is sent by this alone."),
+                _("From then on the person gets mail again."),
+                _("A link to choose the first password is sent at once.")
+                if conf.ACTIVATE_NEW_USERS and resets.waits_to_join(user)
+                else _("Nothing is sent by this alone."),
             ],
             submit=_("Activate account"),
         )

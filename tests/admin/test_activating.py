@@ -179,6 +179,18 @@ def test_staff_make_an_inactive_account_active_with_a_reason_and_then_it_is_mail
     assert resets.fulfil(intake.ask(away.email, origin=Origin()).pk) == Outcome.SENT
 
 
+def test_the_page_says_when_the_site_sends_a_link_by_itself(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ACTIVATE_NEW_USERS": True}
+    user, old_hand = UserFactory.create(password=None, is_active=False), UserFactory.create(is_active=False)
+    work()
+    client = staff(*RIGHTS)
+    assert "sent at once" not in client.get(account_page_of(old_hand)).content.decode()
+    assert "A link to choose the first password is sent at once." in client.get(account_page_of(user)).content.decode()
+    posted(client, account_page_of(user), reason=REASON)
+    assert work() == [Outcome.SENT]
+    assert [message.to for message in mail.outbox] == [[user.email]]
+
+
 def test_an_account_that_is_active_stays_as_it_is(ada: Any) -> None:
     answer = posted(staff(*RIGHTS), account_page_of(ada), reason=REASON)
     assert said(answer) == ["warning: Nothing was done: the account is active."]

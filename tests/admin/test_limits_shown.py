@@ -17,7 +17,7 @@ from tests.gates import mailed_often
 from tests.joining import invited
 
 pytestmark = pytest.mark.django_db
-SAID = "asked too often; free again at"
+SAID = "too often; free again at"
 
 
 def bombed(typed: str) -> None:

@@ -16,6 +16,7 @@ from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.reasons import TokenState
 from tests.asking import ask, browser, follow, links, masked, recipients, seen, set_password, work
 from tests.factories import UserFactory
+from tests.joining import invited, mailed_to
 from tests.objecting import THIEF, code_in, link_in, newest_to
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +207,20 @@ def not_me_pages(client: Client, user: Any) -> dict[str, Any]:
     }
 
 
+def activation_pages(client: Client) -> dict[str, Any]:
+    redirect = client.get(mailed_to(invited()))
+    return {
+        "activation": redirect,
+        "activation, mangled": client.get("/recovery/activate/a/b/c/d/"),
+        "activation, form": client.get(redirect.url),
+        "activation, form, wrong": set_password(client, redirect.url, "short"),
+        "activation, form, wrong method": client.delete(redirect.url),
+        "activation, form, done": set_password(client, redirect.url),
+        "activation, form, dead": client.get(redirect.url),
+        "activation, complete": client.get("/recovery/activate/done/"),
+    }
+
+
 def every_page(client: Client) -> dict[str, Any]:
     user = UserFactory.create()
     sent = ask(client, user.email)
@@ -228,6 +243,7 @@ def every_page(client: Client) -> dict[str, Any]:
         "form, dead": client.get(redirect.url),
         "complete": client.get("/recovery/reset/done/"),
         **not_me_pages(client, user),
+        **activation_pages(client),
         "by Django's name": client.get("/accounts/password_reset/"),
         "by Django's name, link": client.get("/accounts/reset/MQ/abc-def/"),
     }
@@ -271,12 +287,8 @@ def test_cookies_are_for_https_and_the_browser_alone_and_for_one_path() -> None:
         for page in pages.values()
         for name, morsel in page.cookies.items()
     }
-    assert found == {
-        ("csrftoken", "/"),
-        ("recovery_asked", "sent"),
-        ("recovery_token", "reset"),
-        ("recovery_objection_token", "not-me"),
-    }
+    tokens = {("recovery_token", word) for word in ("reset", "activate")}
+    assert found == {("csrftoken", "/"), ("recovery_asked", "sent"), *tokens, ("recovery_objection_token", "not-me")}
     for page in pages.values():
         for name, morsel in page.cookies.items():
             if name.startswith("recovery"):
