@@ -13,6 +13,9 @@ from django.conf import settings
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
+    "ACTIVATE_NEW_USERS": False,
+    "ACTIVATION_LIFETIME": timedelta(days=7),
+    "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
@@ -22,6 +25,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_ALARM": 100,
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
@@ -32,9 +36,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "REQUEST_LIMITS": {
         "address": (5, timedelta(hours=1)),
         "backup_address": (10, timedelta(hours=1)),
+        "backup_removal": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
+        "rotation": (20, timedelta(hours=1)),
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {
@@ -44,6 +50,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "audit": None,
     },
     "RETURN_PATH_DOMAIN": None,
+    "REVOKERS": [],
+    "ROTATION_PACE": 600,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
@@ -74,6 +82,24 @@ class Conf:
     def ACCOUNTS(self) -> str:
         """Dotted path of the function that tells which accounts an identifier means."""
         return cast(str, self._read("ACCOUNTS"))
+
+    @property
+    def ACTIVATE_NEW_USERS(self) -> bool:
+        """Whether whoever is created without a password gets a link to choose one, an inactive person when made active;
+        what bulk_create or a fixture makes is not seen."""
+        return cast(bool, self._read("ACTIVATE_NEW_USERS"))
+
+    @property
+    def ACTIVATION_LIFETIME(self) -> timedelta:
+        """Life of a link to the first password from hand-over, up to 7 days. A reset's link has a day at most, as NIST
+        SP 800-63B-4 section 4.2.1.2 says of recovery codes sent by mail; this one recovers nothing: it dies as soon as
+        anybody has a password or has signed in, so it takes no account over."""
+        return cast(timedelta, self._read("ACTIVATION_LIFETIME"))
+
+    @property
+    def ADDRESS_FREEZE(self) -> timedelta:
+        """How long after a forced rotation the account's addresses stay as they are; shorter than BACKUP_WAIT."""
+        return cast(timedelta, self._read("ADDRESS_FREEZE"))
 
     @property
     def ADMIN_BASE(self) -> str:
@@ -122,6 +148,11 @@ class Conf:
         return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
+    def LOCKOUT_ALARM(self) -> int:
+        """How many names that are locked within an hour sound the alarm."""
+        return cast(int, self._read("LOCKOUT_ALARM"))
+
+    @property
     def LOCKOUT_WAITS(self) -> Sequence[timedelta]:
         """How long sign-in is locked the first time, the second and so on, the last for all further ones; at most 15
         minutes."""
@@ -161,7 +192,8 @@ class Conf:
 
     @property
     def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
-        """How many asks per address, account, source and member of staff, and in which time."""
+        """How many asks per address, account, source and member of staff, how many starts of a forced rotation per
+        member of staff, and in which time."""
         return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
 
     @property
@@ -174,6 +206,17 @@ class Conf:
         """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
         None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
         return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
+
+    @property
+    def REVOKERS(self) -> Sequence[str]:
+        """Dotted paths of (user) -> int: what else ends with a password, and how many of it did. Tokens of Django REST
+        framework, Simple JWT and Knox end by themselves."""
+        return cast(Sequence[str], self._read("REVOKERS"))
+
+    @property
+    def ROTATION_PACE(self) -> int:
+        """How many people a minute a forced rotation of several reaches."""
+        return cast(int, self._read("ROTATION_PACE"))
 
     @property
     def ROUTES(self) -> Sequence[Mapping[str, Any]]:

@@ -20,9 +20,12 @@ from recovery.models import (
     Email,
     EmailEvent,
     Lockout,
+    Objection,
     RawEvent,
     ResetRequest,
     ResetToken,
+    Rotation,
+    RotationMember,
     SupportCase,
     Suppression,
 )
@@ -45,6 +48,7 @@ class Purged:
     emails: int
     requests: int
     cases: int
+    rotations: int
     suppressions: int
     backups: int
     trail: int
@@ -65,6 +69,7 @@ def purge() -> Purged:
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
+        rotations=_rotations_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         trail=_trail_before(_before("audit")),
@@ -84,6 +89,7 @@ def outlook() -> Purged:
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
+        rotations=_old_rotations(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         trail=_old_trail(trail).count() if trail else 0,
@@ -129,6 +135,20 @@ def _lockouts_before(moment: datetime | None) -> int:
     return gone
 
 
+def _old_rotations(moment: datetime) -> "models.QuerySet[Rotation]":
+    """Forced rotations that were finished before ``moment``."""
+    return Rotation.objects.filter(finished_at__lt=moment)
+
+
+def _rotations_before(moment: datetime | None) -> int:
+    gone = 0
+    for rotation in _old_rotations(moment) if moment else ():
+        with atomic(Rotation):
+            RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
+            gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
+    return gone
+
+
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
     """Those that ended before ``moment``, by a lift or by themselves: they stop nothing and count no more."""
     return Suppression.objects.filter(Q(lifted_at__lt=moment) | Q(lifted_at=None, until__lt=moment)).order_by()
@@ -156,11 +176,12 @@ def _backups_before(moment: datetime) -> int:
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
     """In the order in which they came, which is that of their keys."""
-    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers()).order_by()
+    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers(RawEvent.objects.all())).order_by()
 
 
-def _providers() -> list[str]:
-    return list(RawEvent.objects.order_by("esp").values_list("esp", flat=True).distinct())
+def _providers(rows: "models.QuerySet[Any]") -> list[str]:
+    """Their index is by provider and then by time."""
+    return list(rows.order_by("esp").values_list("esp", flat=True).distinct())
 
 
 def _raw_before(moment: datetime | None) -> int:
@@ -169,7 +190,8 @@ def _raw_before(moment: datetime | None) -> int:
         gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
-        old = EmailEvent.objects.filter(email=None, recorded_at__lt=moment)
+        nobodys = EmailEvent.objects.filter(email=None)
+        old = nobodys.filter(recorded_at__lt=moment, esp__in=_providers(nobodys)).order_by()
         while keys := list(old.values_list("pk", flat=True)[:BATCH]):
             Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
             gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))
@@ -203,6 +225,7 @@ def _emails_before(moment: datetime | None) -> int:
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+            Objection.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Objection))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     return gone
@@ -216,6 +239,7 @@ def _requests_before(moment: datetime | None) -> int:
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
             SupportCase.objects.filter(request__in=keys).update(request=None)
+            RotationMember.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

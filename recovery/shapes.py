@@ -48,6 +48,10 @@ def _is_life(value: Any) -> bool:
     return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= tokens.CEILING)
 
 
+def _is_first_life(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= tokens.ACTIVATION_CEILING
+
+
 def _is_list_of(each: Is) -> Is:
     return lambda value: isinstance(value, list | tuple) and all(map(each, value))
 
@@ -89,6 +93,9 @@ _ROUTE: Final = (
 )
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
+    "ACTIVATE_NEW_USERS": _SWITCH,
+    "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
+    "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (
         _dict_of(_is_door),
@@ -107,6 +114,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
         "a list of timedeltas, at least one, none longer than 15 minutes",
@@ -132,6 +140,8 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
         "the name of a domain, without @, or None",
     ),
+    "REVOKERS": (_is_list_of(_is(str)), "a list of dotted paths"),
+    "ROTATION_PACE": (lambda value: _is(int)(value) and value >= 1, "a number of 1 or more"),
     "ROUTES": (
         _is_list_of(_is_route),
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",

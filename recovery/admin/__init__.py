@@ -8,8 +8,11 @@ from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
+from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
+from recovery.admin.rotation_members import RotationMemberAdmin
+from recovery.admin.rotations import RotationAdmin
 from recovery.admin.routes import RouteStateAdmin
 from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
@@ -19,8 +22,11 @@ from recovery.models import (
     Bounce,
     Email,
     LevelSwitch,
+    Lockout,
     RawEvent,
     ResetRequest,
+    Rotation,
+    RotationMember,
     RouteState,
     SupportCase,
     Suppression,
@@ -32,8 +38,11 @@ __all__ = [
     "BounceAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
+    "LockoutAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
+    "RotationAdmin",
+    "RotationMemberAdmin",
     "RouteStateAdmin",
     "SupportCaseAdmin",
     "SuppressionAdmin",
@@ -45,6 +54,9 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(Lockout, LockoutAdmin)
+admin.site.register(Rotation, RotationAdmin)
+admin.site.register(RotationMember, RotationMemberAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
 admin.site.register(Bounce, BounceAdmin)

@@ -28,12 +28,11 @@ from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.scope import actor_of
-from recovery.admin.stated import ReasonForm
+from recovery.admin.stated import ReasonForm, TextField
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import CaseTelling, Email, SupportCase
 from recovery.models.requests import parse_reference
-from recovery.origin import printable
 from recovery.reasons import CaseNews, EmailKind
 
 NEAR: Final = timedelta(minutes=1)  # the mail of a case is queued with it, by another clock at most
@@ -55,19 +54,8 @@ class NoteForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"] = NoteField()
-
-
-class NoteField(forms.CharField):
-    """Some lines of text without control characters."""
-
-    def __init__(self, **options: Any) -> None:
-        area = forms.Textarea(attrs={"rows": 5, "cols": 60, "autofocus": True})
-        text = _("Stands below the case, with your name.")
-        super().__init__(**{"label": _("Note"), "max_length": 2000, "help_text": text, "widget": area, **options})
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(printable(line) for line in str(super().to_python(value) or "").splitlines()).strip()
+        self.fields["reason"] = TextField(label=_("Note"), help_text=_("Stands below the case, with your name."))
+        self.fields["reason"].widget.attrs["autofocus"] = True
 
 
 class AssignForm(ReasonForm):
@@ -120,6 +108,11 @@ class SupportCaseColumns(Columns):
     def request_link(self, row: SupportCase) -> Any:
         return self.page("resetrequest", row.request.pk, row.request.shown_reference) if row.request else "–"
 
+    @admin.display(description=_("forced rotation"))
+    def rotation(self, row: SupportCase) -> Any:
+        found = row.rotations.order_by("-id").first()
+        return self.page("rotation", found.pk, str(found)) if found else "–"
+
     @admin.display(description=_("assigned to"))
     def assignee(self, row: SupportCase) -> Any:
         return self.person(row.assigned_to)
@@ -155,7 +148,7 @@ class SupportCaseAdmin(ExportMixin):
 
     columns = SupportCaseColumns
     listed = ("opened_at", "state", "account", "reason", "request_link", "assignee")
-    further = ("closed_at", "closer", "end_reason")
+    further = ("rotation", "closed_at", "closer", "end_reason")
     as_stored = ("failure_count",)
     list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter)
     list_select_related = ("request",)
@@ -178,7 +171,7 @@ class SupportCaseAdmin(ExportMixin):
         return {
             "notes": [
                 {
-                    "who": viewer.link_to(note.actor_key, self.admin_site.name),
+                    "who": viewer.link_to(note.actor_key, self.admin_site.name) or gettext("by itself"),
                     "when": moments.shown(note.written_at),
                     "text": viewer.text(note.text),
                 }

@@ -13,9 +13,9 @@ from recovery.feedback.reports import Report
 from recovery.models import Email, moves
 from recovery.models.batches import Statement
 from recovery.models.moves import Known
-from recovery.reasons import EVENT_STATE, STATE_RANK, EmailKind, EmailState, EventKind
+from recovery.reasons import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailState, EventKind
 
-FOLLOWED: Final = frozenset({EmailKind.RESET, EmailKind.SUPPORT_CASE})
+FOLLOWED: Final = LINK_KINDS | {EmailKind.SUPPORT_CASE}
 FAILURES: Final = frozenset({EmailState.BOUNCED, EmailState.FAILED})
 
 
@@ -42,7 +42,7 @@ def fold(told: Sequence[tuple[Report, Known]], batch: Batch) -> None:
         before = _facts(email)
         is_early = email.handed_over_at is None
         _learn(email, by_email[key], batch.now)
-        if is_early and email.kind == EmailKind.RESET:
+        if is_early and email.kind in LINK_KINDS:
             batch.left.append(Email(id=key))
         if (after := _facts(email)) != before:
             batch.facts.append([key, *after])

@@ -70,10 +70,11 @@ def follow(user: AbstractBaseUser) -> None:
             _shut(user)
 
 
-def lift(lockout: Lockout, *, actor: AbstractBaseUser, reason: str) -> bool:
-    """End it and count anew, with its record, in one commit. False, and nothing done, if it does not stand any more."""
+def lift(lockout: Lockout, *, actor: AbstractBaseUser | None, reason: str) -> bool:
+    """End it and count anew, with its record, in one commit. False, and nothing done, if it does not stand any more.
+    Without ``actor`` whoever runs a command of the site did it."""
     with atomic(Lockout):
-        lifter = key_of(actor)
+        lifter = key_of(actor) if actor else ""
         live = Lockout.objects.filter(pk=lockout.pk).standing()
         if not live.update(lifted_at=Now(), lifted_by=LockLift.STAFF, lifter_key=lifter, lift_reason=reason[:500]):
             return False

@@ -30,13 +30,18 @@ def counters(name: str, *, source: str = "", device: str | None = None) -> Count
     if device is not None:
         counted = {LockKind.DEVICE: _key(LockKind.DEVICE, device)}
     elif source:
-        counted[LockKind.SOURCE] = _key(LockKind.SOURCE, source)
+        counted[LockKind.SOURCE] = of_source(source)
     return Counters(tuple(counted), tuple(counted.values()), shut_name(name), f"{own & 0xFFFFFFFF:08x}")
 
 
 def of_name(name: str) -> int:
     """The counter of everybody who types this name."""
     return _key(LockKind.ACCOUNT, normalise(name))
+
+
+def of_source(source: str) -> int:
+    """The counter of everybody at this place, as ``Origin.source`` names it."""
+    return _key(LockKind.SOURCE, source)
 
 
 def shut_name(name: str) -> int:

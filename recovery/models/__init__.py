@@ -11,8 +11,10 @@ from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
 from recovery.models.login_counters import LoginCounter
+from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -33,9 +35,12 @@ __all__ = [
     "Lockout",
     "LoginCounter",
     "NewBounce",
+    "Objection",
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "Rotation",
+    "RotationMember",
     "RouteState",
     "SupportCase",
     "Suppression",
