@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import EmailKind, Kind, RotationSource
 
 SITE = "https://library.example"
 BACKUP = "019abcde-0000-7000-8000-000000000001"
@@ -18,6 +18,7 @@ class Case:
     context: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     request: str | None = Kind.FORGOT
+    source: str = ""  # of a forced rotation
 
 
 CASES = {
@@ -33,6 +34,13 @@ CASES = {
     ),
     "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
     "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True}, request=None),
+    "forced_reset": Case(EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.STAFF),
+    "forced_reset_by_person": Case(
+        EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.PERSON
+    ),
+    "forced_reset_to_backup": Case(
+        EmailKind.FORCED_RESET, {"to_backup": True}, ("amelie",), request=Kind.FORCED, source=RotationSource.COMMAND
+    ),
     "reset_to_backup": Case(EmailKind.RESET, {"to_backup": True}, names=("amelie",)),
     "backup_code": Case(EmailKind.BACKUP_CODE, {"backup": BACKUP, "code_salt": "salt"}, request=None),
     "backup_added": Case(
@@ -49,6 +57,19 @@ CASES = {
             "asked_at": None,
             "browser": "",
         },
+    ),
+    "support_case_compromised": Case(
+        EmailKind.SUPPORT_CASE,
+        {
+            "name": "12 people",
+            "is_closed": False,
+            "is_compromised": True,
+            "lines": ["Why: somebody else may have been in the account; a new password was forced."],
+            "case_url": f"{SITE}/admin/recovery/supportcase/1/change/",
+            "asked_at": None,
+            "browser": "",
+        },
+        request=None,
     ),
     "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
 }
