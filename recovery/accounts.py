@@ -213,7 +213,7 @@ def end_password(user: AbstractBaseUser) -> None:
     user.password = ended
     try:
         with transaction.atomic(using=router.db_for_write(model)):
-            _say_that_it_changed(user)
+            _tell_saved(user, "password")
     except Exception:
         logger.exception("account %s: a receiver of post_save failed when its password was ended", key_of(user))
 
@@ -241,6 +241,14 @@ def addresses_are_frozen(user: AbstractBaseUser) -> bool:
     return AccountState.objects.filter(user_key=key_of(user)).frozen().exists()
 
 
+def has_joined(user: AbstractBaseUser) -> bool:
+    """Whether anybody has chosen a password for the account, or signed in to it by any way that Django counts.
+
+    A blank password is none: ``create(username=...)`` leaves it so.
+    """
+    return bool(user.password and has_password(user)) or getattr(user, "last_login", None) is not None
+
+
 def fingerprint(user: AbstractBaseUser, selector: str) -> str:
     """SHA-256 over what must not change while a link lives: password, address, active flag.
 
@@ -249,6 +257,17 @@ def fingerprint(user: AbstractBaseUser, selector: str) -> str:
     address = getattr(user, email_field() or "email", "")
     facts = json.dumps([selector, user.password, str(address), bool(user.is_active)])
     return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def make_active(user: AbstractBaseUser) -> bool:
+    """Set the account's flag in the caller's transaction, if it is not set; False if it is. Receivers of ``post_save``
+    learn of it as from ``save()``."""
+    manager = type(user)._default_manager
+    if not change(manager, user.pk, to={"is_active": True}, if_still={"is_active": False}):
+        return False
+    user.is_active = True
+    _tell_saved(user, "is_active")
+    return True
 
 
 def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) -> bool:
@@ -266,12 +285,23 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     as_read["password"] = old_hash
     if not change(model._default_manager, user.pk, to={"password": user.password}, if_still=as_read):
         return False
-    _say_that_it_changed(user)
+    _tell_saved(user, "password")
     password_validation.password_changed(password, cast(Any, user))
     return True
 
 
-def _say_that_it_changed(user: AbstractBaseUser) -> None:
+def replace_address(user: AbstractBaseUser, *, old: str, new: str) -> bool:
+    """Store another address; False if it is no longer ``old``. In the caller's transaction. Receivers of ``post_save``
+    learn of it as from ``save()``."""
+    field = email_field()
+    if not change(type(user)._default_manager, user.pk, to={field: new}, if_still={field: old}):
+        return False
+    setattr(user, field, new)
+    _tell_saved(user, field)
+    return True
+
+
+def _tell_saved(user: AbstractBaseUser, field: str) -> None:
     signals.post_save.send(
-        sender=type(user), instance=user, created=False, raw=False, using=user._state.db, update_fields={"password"}
+        sender=type(user), instance=user, created=False, raw=False, using=user._state.db, update_fields={field}
     )

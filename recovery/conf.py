@@ -13,6 +13,8 @@ from django.conf import settings
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
+    "ACTIVATE_NEW_USERS": False,
+    "ACTIVATION_LIFETIME": timedelta(days=7),
     "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "AUDIENCES": {},
@@ -23,6 +25,10 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "COOLDOWN": timedelta(seconds=60),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LOCKOUT_ALARM": 100,
+    "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
+    "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
+    "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -30,6 +36,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "REQUEST_LIMITS": {
         "address": (5, timedelta(hours=1)),
         "backup_address": (10, timedelta(hours=1)),
+        "backup_removal": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
@@ -56,7 +63,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+MERGED: Final = frozenset({"LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
 
 
 class Conf:
@@ -75,6 +82,19 @@ class Conf:
     def ACCOUNTS(self) -> str:
         """Dotted path of the function that tells which accounts an identifier means."""
         return cast(str, self._read("ACCOUNTS"))
+
+    @property
+    def ACTIVATE_NEW_USERS(self) -> bool:
+        """Whether whoever is created without a password gets a link to choose one, an inactive person when made active;
+        what bulk_create or a fixture makes is not seen."""
+        return cast(bool, self._read("ACTIVATE_NEW_USERS"))
+
+    @property
+    def ACTIVATION_LIFETIME(self) -> timedelta:
+        """Life of a link to the first password from hand-over, up to 7 days. A reset's link has a day at most, as NIST
+        SP 800-63B-4 section 4.2.1.2 says of recovery codes sent by mail; this one recovers nothing: it dies as soon as
+        anybody has a password or has signed in, so it takes no account over."""
+        return cast(timedelta, self._read("ACTIVATION_LIFETIME"))
 
     @property
     def ADDRESS_FREEZE(self) -> timedelta:
@@ -126,6 +146,28 @@ class Conf:
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def LOCKOUT_ALARM(self) -> int:
+        """How many names that are locked within an hour sound the alarm."""
+        return cast(int, self._read("LOCKOUT_ALARM"))
+
+    @property
+    def LOCKOUT_WAITS(self) -> Sequence[timedelta]:
+        """How long sign-in is locked the first time, the second and so on, the last for all further ones; at most 15
+        minutes."""
+        return cast(Sequence[timedelta], self._read("LOCKOUT_WAITS"))
+
+    @property
+    def LOGIN_FAILURE_LIMIT(self) -> Mapping[str, int | None]:
+        """How many failed sign-ins lock an account, a known device (device) and a source; None for the source: it is
+        not counted."""
+        return cast("Mapping[str, int | None]", self._read("LOGIN_FAILURE_LIMIT"))
+
+    @property
+    def LOGIN_FAILURE_WINDOW(self) -> timedelta:
+        """How long a failed sign-in counts."""
+        return cast(timedelta, self._read("LOGIN_FAILURE_WINDOW"))
 
     @property
     def MARKETING_STREAMS(self) -> Sequence[str]:

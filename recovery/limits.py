@@ -6,7 +6,7 @@ asker anything: intake records the outcome and answers alike.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.db import connections, models, router
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 
 from recovery.conf import conf, of_django
@@ -41,6 +42,21 @@ class Taken:
     @property
     def refused(self) -> bool:
         return self.count > self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How often it was tried in the running window, how often is allowed, and when it is free again (now, where no
+    window runs)."""
+
+    count: int
+    limit: int
+    free_again_at: datetime
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the next try would be refused."""
+        return self.count >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,32 @@ def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str
         params += [key, *([bound, limits[bound][0]] if bound not in (None, key) else []), window.total_seconds()]
     bounded = tuple(bound not in (None, key) for key in limits)
     return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
+
+
+def look(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+    """Where these stand, ``("address", "ada@example.org")``, without counting a try; one statement for any number.
+
+    What is read may be old news a moment later: ``take`` alone decides.
+    """
+    keys = {counter_key(*subject): subject for subject in subjects}
+    running = LimitCounter.objects.filter(key__in=list(keys), window_ends_at__gt=Now())
+    found = {key: (tries, ends) for key, tries, ends in running.values_list("key", "count", "window_ends_at")}
+    now = timezone.now()
+    return {
+        subject: Standing(tries, conf.REQUEST_LIMITS[subject[0]][0], ends)
+        for key, subject in keys.items()
+        for tries, ends in [found.get(key, (0, now))]
+    }
+
+
+def tally(name: str, subject: str, *, within: timedelta) -> int:
+    """Count one more for this subject, and return how many there are in its running window, this one included: for a
+    bound that is no setting of the site's. In the caller's transaction, whose end gives the row free."""
+    connection = connections[router.db_for_write(LimitCounter)]
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(connection.vendor, (False,)), [counter_key(name, subject), within.total_seconds()])
+        [(_, count, _, _)] = cursor.fetchall()
+    return int(count)
 
 
 def hold(name: str, subject: str, *, ends: timedelta = timedelta()) -> None:

@@ -19,6 +19,7 @@ from recovery.models import (
     Decision,
     Email,
     EmailEvent,
+    Objection,
     RawEvent,
     ResetRequest,
     ResetToken,
@@ -155,11 +156,12 @@ def _backups_before(moment: datetime) -> int:
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
     """In the order in which they came, which is that of their keys."""
-    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers()).order_by()
+    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers(RawEvent.objects.all())).order_by()
 
 
-def _providers() -> list[str]:
-    return list(RawEvent.objects.order_by("esp").values_list("esp", flat=True).distinct())
+def _providers(rows: "models.QuerySet[Any]") -> list[str]:
+    """Their index is by provider and then by time."""
+    return list(rows.order_by("esp").values_list("esp", flat=True).distinct())
 
 
 def _raw_before(moment: datetime | None) -> int:
@@ -168,7 +170,8 @@ def _raw_before(moment: datetime | None) -> int:
         gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
-        old = EmailEvent.objects.filter(email=None, recorded_at__lt=moment)
+        nobodys = EmailEvent.objects.filter(email=None)
+        old = nobodys.filter(recorded_at__lt=moment, esp__in=_providers(nobodys)).order_by()
         while keys := list(old.values_list("pk", flat=True)[:BATCH]):
             Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
             gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))
@@ -202,6 +205,7 @@ def _emails_before(moment: datetime | None) -> int:
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+            Objection.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Objection))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     return gone

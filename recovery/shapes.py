@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 
-from recovery import tokens, webhooks
+from recovery import lockouts, tokens, webhooks
 from recovery.conf import DEFAULTS, MERGED, conf
-from recovery.reasons import EmailKind
+from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
@@ -34,8 +34,22 @@ def _is_limit(value: Any) -> bool:
     return is_pair and _is(int)(value[0]) and value[0] >= 0 and isinstance(value[1], timedelta)
 
 
+def _is_login_limit(kind: str, most: Any) -> bool:
+    if kind == LockKind.SOURCE:
+        return most is None or (_is(int)(most) and most >= 1)
+    return _is(int)(most) and 1 <= most <= lockouts.MOST_IN_A_ROW
+
+
+def _is_wait(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= lockouts.CAP
+
+
 def _is_life(value: Any) -> bool:
     return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= tokens.CEILING)
+
+
+def _is_first_life(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= tokens.ACTIVATION_CEILING
 
 
 def _is_list_of(each: Is) -> Is:
@@ -79,6 +93,8 @@ _ROUTE: Final = (
 )
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
+    "ACTIVATE_NEW_USERS": _SWITCH,
+    "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
     "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "AUDIENCES": (
@@ -97,6 +113,19 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "HEALTH_TOKEN": (
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
+    ),
+    "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
+    "LOCKOUT_WAITS": (
+        lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
+        "a list of timedeltas, at least one, none longer than 15 minutes",
+    ),
+    "LOGIN_FAILURE_LIMIT": (
+        lambda value: isinstance(value, Mapping) and all(_is_login_limit(kind, most) for kind, most in value.items()),
+        "a dict with a number from 1 to 100 for account, device and source; None for source: it is not counted",
+    ),
+    "LOGIN_FAILURE_WINDOW": (
+        lambda value: isinstance(value, timedelta) and value > timedelta(0),
+        "a timedelta of more than nothing",
     ),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,

@@ -30,8 +30,10 @@ from recovery.models.rows import columns, read, read_pairs
 from recovery.reasons import Action, EmailKind, Refusal, TokenState
 
 PURPOSE: Final = "reset"
+ACTIVATION: Final = "activation"
 _TABLE: Final = ResetToken._meta.db_table
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
+ACTIVATION_CEILING: Final = timedelta(days=7)  # not of a recovery: there is nothing yet that could be taken over
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
 MEASURED: Final = timedelta(days=7)  # how far back deliveries count for a life of "auto"
 MOST_AT_ONCE: Final = 5000  # mails in one statement: SQLite takes 32 766 parameters
@@ -53,7 +55,7 @@ def issue(
         fingerprint=accounts.fingerprint(user, selector),
         request=request,
         email=email,
-        expires_at=email.send_by + lifetime(),
+        expires_at=email.send_by + lifetime(purpose),
     )
     insert(token)
     return token
@@ -136,6 +138,8 @@ def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | 
         return Refusal.EXPIRED
     if user is None or not user.is_active:
         return Refusal.INACTIVE
+    if token.purpose == ACTIVATION and accounts.has_joined(user):
+        return Refusal.JOINED
     if not constant_time_compare(accounts.fingerprint(user, token.selector), token.fingerprint):
         return Refusal.CREDENTIALS_CHANGED
     return None if reaches(token, user) else Refusal.CREDENTIALS_CHANGED
@@ -177,7 +181,8 @@ def handed_over(emails: Sequence[Email]) -> None:
 def _handed_over(keys: Sequence[Any]) -> None:
     table, now = _TABLE, timezone.now()
     listed = ", ".join(["%s"] * len(keys))
-    moment, expiry = (_db_value(models.DateTimeField(), at) for at in (now, now + lifetime()))
+    moments = (now, now + lifetime(ACTIVATION), now + lifetime())
+    moment, first, expiry = (_db_value(models.DateTimeField(), at) for at in moments)
     left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
     newer = (
         f"SELECT 1 FROM {table} AS newer WHERE newer.email_id IN ({listed}) AND newer.state = %s"
@@ -187,12 +192,12 @@ def _handed_over(keys: Sequence[Any]) -> None:
     ended = _update(
         f"SET state = CASE WHEN EXISTS ({newer}) THEN %s ELSE state END,"
         f" ended_at = CASE WHEN EXISTS ({newer}) THEN %s ELSE ended_at END,"
-        f" expires_at = CASE WHEN id IN ({left}) THEN %s ELSE expires_at END"
+        f" expires_at = CASE WHEN id NOT IN ({left}) THEN expires_at WHEN purpose = %s THEN %s ELSE %s END"
         f" WHERE state = %s AND (id IN ({left}) OR EXISTS ({newer}))",
         [
             *keys, TokenState.LIVE, TokenState.REPLACED,
             *keys, TokenState.LIVE, moment,
-            *keys, expiry,
+            *keys, ACTIVATION, first, expiry,
             TokenState.LIVE, *keys, *keys, TokenState.LIVE,
         ],
     )  # fmt: skip
@@ -219,8 +224,8 @@ def _record(action: str, links: Sequence[ResetToken]) -> None:
 
 
 def last_issued(user_key: str) -> ResetToken | None:
-    """The newest live link of an account."""
-    live = ResetToken.objects.filter(user_key=user_key, purpose=PURPOSE, state=TokenState.LIVE)
+    """The newest live link of an account to a password."""
+    live = ResetToken.objects.filter(user_key=user_key, purpose__in=(PURPOSE, ACTIVATION), state=TokenState.LIVE)
     return live.filter(expires_at__gt=Now()).order_by("-issued_at").first()
 
 
@@ -247,9 +252,12 @@ def purge(most: int = 5000) -> int:
     )
 
 
-def lifetime() -> timedelta:
+def lifetime(purpose: str = PURPOSE) -> timedelta:
     """Life of a link from hand-over, at most 24 hours. "auto": four times the slowest usual delivery of the
-    last week on top of fifteen minutes, at most sixty; sixty while fewer than twenty were measured."""
+    last week on top of fifteen minutes, at most sixty; sixty while fewer than twenty were measured. Of a link to
+    the first password it is ``ACTIVATION_LIFETIME``, at most 7 days."""
+    if purpose == ACTIVATION:
+        return min(conf.ACTIVATION_LIFETIME, ACTIVATION_CEILING)
     if isinstance(conf.TOKEN_LIFETIME, timedelta):
         return min(conf.TOKEN_LIFETIME, CEILING)
     recent = Email.objects.filter(kind=EmailKind.RESET, delivered_at__gt=Now() - MEASURED)

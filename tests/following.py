@@ -15,7 +15,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from recovery import outbox, timelines
-from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken
+from recovery.models import AuditEvent, Email, EmailEvent, LoginCounter, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, browser, follow, links, set_password, work
 from tests.factories import PASSWORD
@@ -56,6 +56,9 @@ def let_pass(time: timedelta) -> None:
     for model in apps.get_app_config("recovery").get_models():
         moments = [field.name for field in model._meta.fields if isinstance(field, models.DateTimeField)]
         models.QuerySet(model).update(**{name: F(name) - time for name in moments})
+    for counter in LoginCounter.objects.all():
+        counter.slots = {slot: at - time.total_seconds() for slot, at in counter.slots.items()}
+        counter.save(update_fields=["slots"])
 
 
 @contextmanager

@@ -47,6 +47,8 @@ def let_a_minute_pass() -> None:
         ResetToken.objects.filter(pk=token.pk).update(issued_at=token.issued_at - past)
 
 
+OF_A_RESET = [gate for gate in Gate if gate != Gate.NOT_JOINED]
+OF_AN_ACTIVATION = [gate for gate in Gate if gate != Gate.HAS_PASSWORD]
 CLOSED_BY: dict[Gate, tuple[Callable[[], Any], Outcome]] = {
     Gate.ACTIVE: (lambda: UserFactory.create(is_active=False), Outcome.INACTIVE),
     Gate.HAS_PASSWORD: (lambda: UserFactory.create(password=None), Outcome.NO_PASSWORD),

@@ -8,6 +8,7 @@ from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
+from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
 from recovery.admin.rotation_members import RotationMemberAdmin
@@ -21,6 +22,7 @@ from recovery.models import (
     Bounce,
     Email,
     LevelSwitch,
+    Lockout,
     RawEvent,
     ResetRequest,
     Rotation,
@@ -36,6 +38,7 @@ __all__ = [
     "BounceAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
+    "LockoutAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
     "RotationAdmin",
@@ -51,6 +54,7 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(Lockout, LockoutAdmin)
 admin.site.register(Rotation, RotationAdmin)
 admin.site.register(RotationMember, RotationMemberAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)

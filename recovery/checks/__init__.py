@@ -19,7 +19,7 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, shapes, webhooks
-from recovery.checks import case_targets, ways_out
+from recovery.checks import case_targets, sign_in, ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
@@ -51,6 +51,12 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
         for esp in webhooks.PROVIDERS.keys() & shapes.sound("WEBHOOKS").keys()
         if (missing := webhooks.missing_secret(esp))
     ]
+
+
+@register(Tags.security)
+def check_sign_in(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W020 and W021: what a known device and a second factor need."""
+    return list(sign_in.doubtful())
 
 
 @register(Tags.security)

@@ -27,10 +27,11 @@ logger = logging.getLogger(__name__)
 Stop = tuple[EmailVerb, EmailReason]
 
 ANYWHERE: Final = LINK_KINDS | {
-    EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE, EmailKind.SUPPORT_CASE
+    EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CHANGED, EmailKind.BACKUP_CODE,
+    EmailKind.SUPPORT_CASE
 }  # fmt: skip
-"""Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, a notice of
-a change goes to the old address as well, a stranger's has no account, a code proves a new address."""
+"""Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, notices of a
+changed address go to the one of before as well, a stranger's has no account, a code proves a new address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]
 
 def _facts(emails: Sequence[Email], at: datetime) -> Facts:
     links = defaultdict(list)
-    resets = [email.pk for email in emails if email.kind in LINK_KINDS]
-    if resets:
-        for link in ResetToken.objects.filter(email__in=resets).order_by("issued_at"):
+    with_links = [email.pk for email in emails if email.kind in LINK_KINDS]
+    if with_links:
+        for link in ResetToken.objects.filter(email__in=with_links).order_by("issued_at"):
             links[link.email_id].append(link)
     requests = ResetRequest.objects.in_bulk({email.request_id for email in emails if email.request_id})
     for email in emails:
@@ -121,7 +122,7 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
 
 
 def _of_links(held: Held, facts: Facts) -> Stop | None:
-    """A reset leaves with the links that still work, if there are any."""
+    """It leaves with the links that still work, if there are any."""
     mailed = facts.links.get(held.email.pk, ())
     held.links = [
         link

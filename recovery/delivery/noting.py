@@ -177,7 +177,7 @@ class Notes:
 
 
 def _is_lost(move: Move, email: Email | None, states: Mapping[UUID, str]) -> bool:
-    """Whether this move ended a reset mail for good: the person must hear from us by another way."""
+    """Whether this move ended a mail with links for good: the person must hear from us by another way."""
     state = states.get(move.email_id)
     is_suppressed = state == EmailState.WITHHELD and move.reason == EmailReason.SUPPRESSED
     return email is not None and email.kind in LINK_KINDS and (state in FINAL_FAILURES or is_suppressed)

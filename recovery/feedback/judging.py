@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,9 +29,13 @@ JUDGED: Final = frozenset(EventKind.values) - frozenset(_SAYS_NOTHING)
 
 
 _BOUNCE: Final = (
-    "id", "email", "event", "bounce_class", "rule", "evidence", "status", "recipient_key", "user_key", "esp",
-    "occurred_at", "recorded_at",
+    "id", "email", "event", "bounce_class", "rule", "evidence", "status", "stream", "recipient_key", "user_key",
+    "esp", "occurred_at", "recorded_at",
 )  # fmt: skip
+_OF_ITS_EMAIL: Final = "UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in ("email_id", "user_key", "bounce_class", "rule")
+)
+"""What is known of a bounce once its email is."""
 _columns: Final = attrgetter(*(name if name not in ("email", "event") else f"{name}_id" for name in _BOUNCE))
 
 
@@ -48,22 +51,24 @@ def evidence_of(esp: str, raw_event: Any, *, kind: str, **said: str) -> Evidence
 
 
 def judge(
-    told: Sequence[tuple[Report, Stored]], now: datetime, *, known: Mapping[int | None, Bounce] = MappingProxyType({})
+    told: Sequence[tuple[Report, Stored]], now: datetime, *, known: Mapping[int | None, Bounce] | None = None
 ) -> list[Statement]:
     """Bounces of what failed, and what they and the deliveries make of the list of suppressions.
 
-    ``known``: by event, those that were judged before anybody knew whose mail it was.
+    ``known``: by event, what was found before anybody knew whose mail it was; nothing is judged anew then, since what
+    the provider posted is not at hand any more.
     """
     found, stopping, emails = list[Bounce | NewBounce](), list[Bounce | NewBounce](), dict[UUID, Known]()
     delivered: dict[str, datetime] = {}
     for report, at in told:
         if report.kind in JUDGED:
-            if not (bounce := known.get(at.event_id) or _bounce(report, at, now)):
+            bounce = _bounce(report, at, now) if known is None else known.get(at.event_id)
+            if not bounce:
                 continue
             if at.email:
                 bounce.email_id, bounce.user_key = at.email.id, at.email.user_key
             found.append(bounce)
-            if not (report.evidence and report.evidence.stream in conf.MARKETING_STREAMS):
+            if bounce.stream not in conf.MARKETING_STREAMS:
                 stopping.append(bounce)
         elif report.kind == EventKind.DELIVERED and at.email:
             key, moment = at.email.recipient_key, report.happened_at(now)
@@ -74,8 +79,7 @@ def judge(
             emails[at.email.id] = at.email
     bounces.on_second_sight(found, {each.recipient_key: each.excused_at for each in emails.values() if each.excused_at})
     rows = [_columns(each) for each in found]
-    owner = "UPDATE SET email_id = excluded.email_id, user_key = excluded.user_key"
-    written = [insert_new(Bounce, _BOUNCE, rows, unique="id", then=owner)] if rows else []
+    written = [insert_new(Bounce, _BOUNCE, rows, unique="id", then=_OF_ITS_EMAIL)] if rows else []
     return written + suppressions.statements_of(stopping, emails, delivered=delivered)
 
 
@@ -98,6 +102,7 @@ def _bounce(report: Report, at: Stored, now: datetime) -> NewBounce | None:
         rule=judged.rule[:80],
         evidence=one_line(judged.evidence)[:500],
         status=said.status[:16],
+        stream=one_line(said.stream)[:100],
         recipient_key=normalise(report.recipient)[:254],
         user_key="",
         esp=report.esp,

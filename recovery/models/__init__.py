@@ -10,6 +10,8 @@ from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
+from recovery.models.login_counters import LoginCounter
+from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.rotations import Rotation, RotationMember
@@ -31,7 +33,9 @@ __all__ = [
     "LevelSwitch",
     "LimitCounter",
     "Lockout",
+    "LoginCounter",
     "NewBounce",
+    "Objection",
     "RawEvent",
     "ResetRequest",
     "ResetToken",

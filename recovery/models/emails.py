@@ -1,5 +1,6 @@
 """Emails and the things that happened to them. What moves one stands in ``moves``."""
 
+from datetime import timedelta
 from typing import Final
 
 from django.db import models
@@ -26,16 +27,22 @@ APART: Final = (
 """States in which few mails are, and which somebody looks for; the others would only make the index move."""
 
 
+LOOK_BACK: Final = timedelta(days=7)
+"""How old a mail may be whose failure is followed up: servers try for five days (RFC 5321 section 4.5.4.1)."""
 FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIRED)
 """States in which a mail has failed for good; one that is withheld because its address is suppressed has as well."""
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
+    def failed(self) -> "EmailQuerySet":
+        """Mail that failed for good."""
+        return self.filter(
+            Q(state__in=FINAL_FAILURES) | Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED),
+        )
+
     def lost(self) -> "EmailQuerySet":
-        """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
-        suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
-        failed = Q(state__in=FINAL_FAILURES) | suppressed
-        return self.filter(failed, kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
+        """Mail with links and mail to the support team that failed for good, and nobody has followed that up."""
+        return self.failed().filter(kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.
@@ -188,7 +195,7 @@ class EmailEvent(models.Model):
         ordering = ["occurred_at", "id"]
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
-            models.Index(fields=["recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
+            models.Index(fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
         ]
         constraints = [
             models.UniqueConstraint(

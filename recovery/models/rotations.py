@@ -36,6 +36,7 @@ NOT_MAILED: Final = (
     Outcome.NO_PASSWORD,
     Outcome.NO_ADDRESS,
     Outcome.UNVERIFIED_ADDRESS,
+    Outcome.DISPUTED,
 )
 """Outcomes of a request for which no link is made."""
 NEED_NOBODY: Final = (

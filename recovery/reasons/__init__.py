@@ -10,6 +10,7 @@ from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
+from recovery.reasons.objections import ObjectionEnd
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
@@ -46,6 +47,7 @@ __all__ = [
     "LockKind",
     "LockLift",
     "MailLevel",
+    "ObjectionEnd",
     "Outcome",
     "Part",
     "Refusal",

@@ -16,14 +16,27 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, alarms, audit, backup_addresses, bell, cases, limits, revoking, tokens
+from recovery import (
+    accounts,
+    alarms,
+    audit,
+    backup_addresses,
+    bell,
+    cases,
+    limits,
+    notices,
+    objections,
+    outbox,
+    revoking,
+    tokens,
+)
 from recovery.conf import conf
-from recovery.models import ResetRequest, Rotation, RotationMember, SupportCase
+from recovery.models import Email, ResetRequest, Rotation, RotationMember, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.models.rotations import NEED_NOBODY
-from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationStep
+from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationSource, RotationStep
 from recovery.resets import deciding
 
 logger = logging.getLogger(__name__)
@@ -133,9 +146,19 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
         ended = _ended(user, key) if is_first and user else None
         noted = [audit.event(Action.ACCESS_ENDED, **facts, rotation=str(rotation.pk), **ended)] if ended else []
         insert(request, *noted, asked)
+        if user and ended and ended["password"]:
+            outbox.write(_told(user, rotation))
         if rotation.case_id:
             SupportCase.objects.filter(pk=rotation.case_id, user_key=key, request=None).update(request=request)
     return request
+
+
+def _told(user: AbstractBaseUser, rotation: Rotation) -> list[Email]:
+    """All other addresses hear of it; the one that gets the link is told by the mail with the link."""
+    account = accounts.of_user(user)
+    address = None if objections.is_disputed(account.key) else account.reset_address
+    mailed = [address.text] if address else []
+    return notices.rotation_forced(user, mailed=mailed, by_person=rotation.source == RotationSource.PERSON)
 
 
 def _ended(user: AbstractBaseUser, key: str) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from recovery import accounts, audit, bell, cases, limits
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
-from recovery.models import CaseNote, Rotation, RotationMember, SupportCase
+from recovery.models import CaseNote, ResetToken, Rotation, RotationMember, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import (
@@ -26,6 +26,7 @@ from recovery.reasons import (
     RotationSource,
     RotationStage,
     RotationStep,
+    TokenState,
 )
 from recovery.resets.staff import may_act_on
 
@@ -166,9 +167,13 @@ def _refuse(rotation: Rotation, by: str) -> None:
 def _write(rotation: Rotation, keys: Sequence[str]) -> None:
     insert(rotation)
     for batch in _batches(keys):
-        # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way.
+        # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way, unless there is a new
+        # password by now.
+        got_in = ResetToken.objects.filter(
+            user_key=OuterRef("user_key"), state=TokenState.USED, ended_at__gte=OuterRef("rotated_at")
+        )
         lately = RotationMember.objects.filter(
-            user_key__in=batch, step=RotationStep.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
+            ~Exists(got_in), user_key__in=batch, step=RotationStep.ROTATED, rotated_at__gt=Now() - conf.COOLDOWN
         )
         left_out = set(lately.values_list("user_key", flat=True))
         members = [RotationMember(rotation=rotation, user_key=key) for key in batch if key not in left_out]

@@ -1,6 +1,7 @@
 """anymail's events in our own words, with what was posted about each."""
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +13,9 @@ from django.http import QueryDict
 from recovery import feedback
 from recovery.reasons import EventKind
 from recovery.routes import METADATA_KEY
+from recovery.webhooks.parsing import is_young
+
+logger = logging.getLogger("recovery.webhooks")
 
 STORED: Final = "stored_by_recovery"
 _STRUCTURES: Final = (dict, list)
@@ -22,10 +26,32 @@ _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), defaul
 def tracked(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
     """Receiver of anymail's signal, for a site that keeps anymail's own addresses. Connected when the app is ready.
 
-    What could not be stored raises, and anymail's view lets the provider tell it again.
+    Raises django.db.Error alone, for what could not be stored: anymail's view lets the provider tell it again. Whatever
+    else is wrong with an event costs that event, and no receiver of the site: anymail would not call those after ours.
     """
-    if not getattr(event, STORED, False):
-        feedback.ingest([report(slug_of(esp_name), event)])
+    if getattr(event, STORED, False):
+        return
+    slug, told, unread = slug_of(esp_name), list[feedback.Report](), list[feedback.Unread]()
+    if slug == "mailgun" and _is_old(event.esp_event):
+        logger.warning("signal %s: left out (its signature is too old)", slug)
+        return
+    try:
+        told.append(report(slug, event))
+    except Exception as error:  # noqa: BLE001 - whatever a provider, or the site's own code, put into it
+        logger.warning("signal %s: an event set aside (%s)", slug, type(error).__name__)
+        unread.append(feedback.Unread(slug, dumped(event.esp_event), f"{type(error).__name__}: {error}"))
+    if feedback.ingest(told, unread).swapped:
+        logger.warning("signal %s: left out (its token came with another body)", slug)
+
+
+def _is_old(posted: Any) -> bool:
+    """Of what Mailgun posted, which anymail passes on with the signature that it has checked. What has none was not
+    posted: the site's own code tells it."""
+    signature = posted.get("signature") if isinstance(posted, Mapping) else None
+    try:
+        return bool(signature) and not is_young(signature if isinstance(signature, Mapping) else posted)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return True
 
 
 def slug_of(esp_name: str) -> str:

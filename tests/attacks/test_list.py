@@ -52,9 +52,23 @@ CASES = {
     34: "keeping a victim's link dead",
     35: "what a link holds",
     36: "key rotation and clean-up",
+    42: "silent takeover",
+    37: "automatic sign-in",
+    38: "old access survives",
+    39: "past the second factor",
+    40: "a reset revives a blocked account",
     43: "abuse of an address change",
     44: "a fresh backup address used for a takeover",
     45: "what the backup address leaks",
+    50: "a lock that tells right from wrong",
+    51: "locking out the victim",
+    52: "an endless lock",
+    54: "a forged client address",
+    55: "rotation of IPv6 addresses",
+    57: "spraying",
+    58: "a path without the limiter",
+    63: "abuse of device cookies",
+    64: "alert storm",
     65: "unauthenticated webhook",
     66: "forged signature, change of secrets",
     67: "replays",
@@ -102,8 +116,8 @@ ELSEWHERE = {
     2: "timing is measured in benchmarks/, with its two controls; a test that times fails on a busy machine",
     3: "sign-in is Django's own in this version: nothing of ours runs there",
 }
-"""Cases without a test, and why. The half of 7 that is about sign-in waits for lockouts; 1 has no account with a
-second factor and no suppressed address, since there are neither here; 30 and 33 need a browser as well."""
+"""Cases without a test, and why. 1 has no account with a second factor and no suppressed address, since there are
+neither here; 30 and 33 need a browser as well."""
 
 
 def numbers_in(source: str) -> Iterator[int]:

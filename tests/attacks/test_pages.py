@@ -11,10 +11,13 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from recovery import notices
 from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.reasons import TokenState
 from tests.asking import ask, browser, follow, links, masked, recipients, seen, set_password, work
 from tests.factories import UserFactory
+from tests.joining import invited, mailed_to
+from tests.objecting import THIEF, code_in, link_in, newest_to
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +191,36 @@ def cache_is_empty() -> Iterator[None]:
     cache.clear()
 
 
+def not_me_pages(client: Client, user: Any) -> dict[str, Any]:
+    notices.new_device(user, origin=THIEF)
+    message = newest_to(user.email)
+    redirect = client.get(link_in(message))
+    return {
+        "not me, link": redirect,
+        "not me, mangled": client.get("/recovery/not-me/a/b/"),
+        "not me": client.get(redirect.url),
+        "not me, wrong": client.post(redirect.url, {"code": ""}),
+        "not me, wrong method": client.put(redirect.url),
+        "not me, done": client.post(redirect.url, {"code": code_in(message)}),
+        "not me, dead": client.get(redirect.url),
+        "not me, what followed": client.get("/recovery/not-me/done/"),
+    }
+
+
+def activation_pages(client: Client) -> dict[str, Any]:
+    redirect = client.get(mailed_to(invited()))
+    return {
+        "activation": redirect,
+        "activation, mangled": client.get("/recovery/activate/a/b/c/d/"),
+        "activation, form": client.get(redirect.url),
+        "activation, form, wrong": set_password(client, redirect.url, "short"),
+        "activation, form, wrong method": client.delete(redirect.url),
+        "activation, form, done": set_password(client, redirect.url),
+        "activation, form, dead": client.get(redirect.url),
+        "activation, complete": client.get("/recovery/activate/done/"),
+    }
+
+
 def every_page(client: Client) -> dict[str, Any]:
     user = UserFactory.create()
     sent = ask(client, user.email)
@@ -209,6 +242,8 @@ def every_page(client: Client) -> dict[str, Any]:
         "form, done": set_password(client, redirect.url),
         "form, dead": client.get(redirect.url),
         "complete": client.get("/recovery/reset/done/"),
+        **not_me_pages(client, user),
+        **activation_pages(client),
         "by Django's name": client.get("/accounts/password_reset/"),
         "by Django's name, link": client.get("/accounts/reset/MQ/abc-def/"),
     }
@@ -252,7 +287,8 @@ def test_cookies_are_for_https_and_the_browser_alone_and_for_one_path() -> None:
         for page in pages.values()
         for name, morsel in page.cookies.items()
     }
-    assert found == {("csrftoken", "/"), ("recovery_asked", "sent"), ("recovery_token", "reset")}
+    tokens = {("recovery_token", word) for word in ("reset", "activate")}
+    assert found == {("csrftoken", "/"), ("recovery_asked", "sent"), *tokens, ("recovery_objection_token", "not-me")}
     for page in pages.values():
         for name, morsel in page.cookies.items():
             if name.startswith("recovery"):

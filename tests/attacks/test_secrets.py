@@ -19,12 +19,14 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from recovery import accounts, outbox, retention, sweep, tasks, tokens
+from recovery import accounts, notices, outbox, retention, sweep, tasks, tokens
 from recovery.models import Email, ResetRequest, ResetToken
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import NEW_PASSWORD, ask, asked, browser, follow, links, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, mailed_link, selector_of, verifier_of
+from tests.joining import invited, mailed_to
+from tests.objecting import code_in, link_in, locked, newest_to, says_so, wrong
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -224,21 +226,96 @@ def test_the_secret_is_nowhere_at_rest_at_any_stage_of_its_life(search: Search, 
     assert any(str(email.pk) in text for place, text in search.found.items() if "broker" in place)
 
 
+def a_reset() -> str:
+    return mailed_link(UserFactory.create())
+
+
+def an_activation() -> str:
+    return mailed_to(invited())
+
+
+@pytest.mark.attack(19)
+def test_link_and_code_of_a_notice_are_nowhere_at_rest(search: Search, settings: Any) -> None:
+    user = UserFactory.create()
+    episode = locked(user)
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "echo", "BACKEND": f"{__name__}.Echoing"}]}
+    Echoing.seen.clear()
+    tasks.notify.delay(str(episode.pk))
+    notices.tell_lockout(episode.pk)
+    sweep.sweep()
+    email = Email.objects.get(kind=EmailKind.LOCKED)
+    assert "451 cannot take" in email.events.latest("id").detail
+    leave_unworked_rings()
+    search.keep("failed")
+
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": []}
+    let_pass(timedelta(minutes=6))
+    message = newest_to(user.email)
+    link, code = link_in(message), code_in(message)
+    assert link_in(Echoing.seen[0]) == link
+    client = browser()
+    client.head(link)
+    client.get(client.get(link).url)
+    search.keep("opened")
+    says_so(message, wrong(code))
+    search.keep("refused")
+    assert says_so(message).status_code == 302
+    leave_unworked_rings()
+    search.keep("confirmed")
+
+    verifier = verifier_of(link)
+    shapes = {"verifier": verifier, "half": verifier[:21], "other half": verifier[21:], "code": code}
+    assert search.hits(shapes) == []
+    assert any(str(email.pk) in text for place, text in search.found.items() if "tables" in place)
+
+
+@pytest.mark.attack(19)
+@pytest.mark.parametrize("method", ["get", "head", "post", "put", "patch", "delete", "options", "trace"])
+def test_no_way_to_knock_at_the_link_of_a_notice_writes_it_to_the_log(method: str, log: Log) -> None:
+    user = UserFactory.create()
+    locked(user)
+    link = link_in(newest_to(user.email)).rstrip("/")
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    for end in ("/", "", "/.", "/?utm_source=mail", "/extra/"):
+        getattr(client, method)(link + end)
+    assert [line for line in log.lines if verifier_of(link) in line] == []
+
+
 @pytest.mark.attack(19)
 @pytest.mark.parametrize(
-    ("prefix", "ends"),
+    ("make", "prefix", "ends"),
     [
-        ("/recovery/reset/", ("/", "", "/.", "/?utm_source=mail", "/extra/")),
-        ("/accounts/reset/", ("/", "/?utm_source=mail")),
+        (a_reset, "/recovery/reset/", ("/", "", "/.", "/?utm_source=mail", "/extra/")),
+        (a_reset, "/accounts/reset/", ("/", "/?utm_source=mail")),
+        (an_activation, "/recovery/activate/", ("/", "", "/.", "/?utm_source=mail", "/extra/")),
     ],
 )
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "patch", "delete", "options", "trace"])
 def test_no_way_to_knock_at_a_link_writes_it_to_the_log(
-    prefix: str, ends: tuple[str, ...], method: str, log: Log
+    make: Callable[[], str], prefix: str, ends: tuple[str, ...], method: str, log: Log
 ) -> None:
-    link = mailed_link(UserFactory.create())
+    link = make()
     address = f"{prefix}{selector_of(link)}/{verifier_of(link)}"
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     for end in ends:
         getattr(client, method)(address + end)
     assert [line for line in log.lines if verifier_of(link) in line] == []
+
+
+@pytest.mark.attack(19)
+def test_the_secret_of_a_first_password_is_nowhere_at_rest_either(search: Search) -> None:
+    link = an_activation()
+    leave_unworked_rings()
+    search.keep("sent")
+    client = browser()
+    form = follow(client, link)
+    client.get(form)
+    client.post(form, {"new_password1": "short"})
+    search.keep("opened")
+    set_password(client, form)
+    leave_unworked_rings()
+    client.get(form)
+    search.keep("used")
+    assert search.hits(shapes_of(link)) == []
+    assert search.hits({"new password": NEW_PASSWORD}) == []
+    assert any(selector_of(link) in text for place, text in search.found.items() if "tables" in place)

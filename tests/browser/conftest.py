@@ -98,9 +98,8 @@ class Window:
         """What is wrong with the page as it stands, and with everything that was loaded since the window opened."""
         found = [f"console: {text}" for text in self.complaints]
         found += [f"request to {r.url}" for r in self.requests if not r.url.startswith(f"{self.base}/")]
-        pages = [
-            r for r in self.responses if r.request.resource_type == "document" and f"{self.base}/recovery/" in r.url
-        ]
+        ours = tuple(f"{self.base}{path}" for path in ("/recovery/", "/accounts/login/"))
+        pages = [r for r in self.responses if r.request.resource_type == "document" and r.url.startswith(ours)]
         found += [f"without its policy: {r.url}" for r in pages if r.headers.get("content-security-policy") != POLICY]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found += [f"{wide} px wider than the window"] if wide > 0 else []
@@ -176,7 +175,7 @@ def work() -> None:
 def newest_link() -> str:
     """The link of the newest mail."""
     work()
-    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line]
+    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line or "/activate/" in line]
     return link
 
 

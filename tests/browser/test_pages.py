@@ -9,9 +9,12 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from recovery import resets
 from recovery.models import BackupAddress, ResetToken
 from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
+from tests.factories import UserFactory
 from tests.ladder import fails, newest_reset
+from tests.signing_in import fail
 
 
 def at_forgot(window: Window) -> None:
@@ -103,6 +106,52 @@ def at_forgotten(window: Window) -> None:
     window.page.reload()
 
 
+def invited() -> str:
+    """The link of somebody who has no password yet."""
+    newcomer = UserFactory.create(username="newcomer", password=None)
+    resets.activate(newcomer)
+    return newest_link()
+
+
+def at_first_password(window: Window) -> None:
+    window.open(invited())
+
+
+def at_first_password_with_errors(window: Window) -> None:
+    at_first_password(window)
+    window.page.get_by_label("Password", exact=True).fill("12345")
+    window.press("Save password")
+
+
+def choose_password(window: Window) -> None:
+    for field in window.page.locator("input[type=password]").all():
+        field.fill(NEW_PASSWORD)
+    window.press("Save password")
+    assert window.heading == "Your password is saved"
+
+
+def at_joined(window: Window) -> None:
+    at_first_password(window)
+    choose_password(window)
+
+
+def at_first_password_used(window: Window) -> None:
+    link = invited()
+    window.open(link)
+    choose_password(window)
+    window.open(link)
+
+
+def at_first_password_expired(window: Window) -> None:
+    link = invited()
+    ResetToken.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    window.open(link)
+
+
+def at_first_password_mangled(window: Window) -> None:
+    window.open(invited()[:-5])
+
+
 def signed_in(window: Window, path: str) -> None:
     client = Client()
     client.force_login(get_user_model().objects.get(username="amelie"))
@@ -144,6 +193,37 @@ def at_removal(window: Window) -> None:
     window.press("Remove")
 
 
+def at_sign_in(window: Window) -> None:
+    window.open("/accounts/login/?next=/loans/")
+
+
+def at_sign_in_with_errors(window: Window) -> None:
+    at_sign_in(window)
+    window.press("Sign in")
+
+
+def at_sign_in_with_a_wrong_password(window: Window) -> None:
+    at_sign_in(window)
+    guess(window)
+    assert "Name or password is wrong" in window.page.locator("main").inner_text()
+
+
+def at_sign_in_with_a_wait(window: Window) -> None:
+    fail("amelie", 4)
+    at_sign_in(window)
+    guess(window)
+    assert "There were too many tries" in window.page.locator("[role=alert]").inner_text()
+    [complaint] = window.complaints  # the browser writes down what is answered with 429
+    assert "429" in complaint
+    window.complaints.clear()
+
+
+def guess(window: Window) -> None:
+    window.page.get_by_label("Username").fill("amelie")
+    window.page.locator("input[type=password]").fill("a guess")
+    window.press("Sign in")
+
+
 def set_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
@@ -165,12 +245,22 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "replaced": (at_replaced, "There is a newer link"),
     "expired": (at_expired, "This link has expired"),
     "forgotten": (at_forgotten, "Open the link in your mail once more"),
+    "first password": (at_first_password, "Choose your password"),
+    "first password, errors": (at_first_password_with_errors, "Choose your password"),
+    "joined": (at_joined, "Your password is saved"),
+    "first password, used": (at_first_password_used, "This link was used already"),
+    "first password, expired": (at_first_password_expired, "This link has expired"),
+    "first password, mangled": (at_first_password_mangled, "This link does not work"),
     "mangled": (at_mangled, "This link does not work"),
     "backup addresses": (at_backup_addresses, "Backup addresses"),
     "backup addresses, errors": (at_backup_addresses_with_errors, "Backup addresses"),
     "code": (at_a_code, "Confirm your backup address"),
     "code, wrong": (at_a_wrong_code, "Confirm your backup address"),
     "removal": (at_removal, "Remove a backup address"),
+    "sign in": (at_sign_in, "Sign in"),
+    "sign in, errors": (at_sign_in_with_errors, "Sign in"),
+    "sign in, wrong": (at_sign_in_with_a_wrong_password, "Sign in"),
+    "sign in, wait": (at_sign_in_with_a_wait, "Sign in"),
 }
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recovery import feedback, outbox, resets, suppressions, sweep
+from recovery import feedback, objections, outbox, resets, suppressions, sweep
 from recovery.feedback import Report
 from recovery.models import AuditEvent, Email, ResetRequest, ResetToken, Rotation, RotationMember
 from recovery.models.insertion import insert
@@ -173,6 +173,11 @@ def without_password(settings: Any, user: Any) -> None:
     work()
 
 
+def disputed(settings: Any, user: Any) -> None:
+    objections.dispute(str(user.pk))
+    work()
+
+
 PLACES: list[tuple[Callable[[Any, Any], None], str, str]] = [
     (nothing, STAGES.WAITING, ""),
     (stopped, STAGES.STOPPED, ""),
@@ -197,6 +202,7 @@ PLACES: list[tuple[Callable[[Any, Any], None], str, str]] = [
     (without_password, STAGES.NOT_MAILED, Outcome.NO_PASSWORD),
     (without_address, STAGES.NOT_MAILED, Outcome.NO_ADDRESS),
     (unverified, STAGES.NOT_MAILED, Outcome.UNVERIFIED_ADDRESS),
+    (disputed, STAGES.NOT_MAILED, Outcome.DISPUTED),
 ]
 
 

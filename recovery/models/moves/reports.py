@@ -24,7 +24,8 @@ FACTS: Final = ("state", "reason", "esp", "esp_message_id", "handed_over_at", "d
 """What a report can change of an email."""
 NEWEST: Final = 10  # mails to an address, among which the last that arrived is looked for
 MOST_UNMATCHED: Final = 10_000
-"""Events an hour, and what is left of a batch, that are kept though they are about no mail of ours (yet)."""
+"""Events of one provider an hour, and what is left of a batch, that are kept though they are about no mail of ours
+(yet)."""
 STORED: Final = (
     "kind",
     "occurred_at",
@@ -269,10 +270,14 @@ def _taking_in(alias: str, failed: frozenset[str], matter: frozenset[str], *, is
 
 
 def _kept(table: str) -> str:
-    """What is about mail of ours; of the rest so much an hour: whoever can post must not fill the database."""
-    lately = f"SELECT 1 FROM {table} AS o WHERE o.email_id IS NULL AND o.recorded_at > {sql.later('-3600')}"
-    number = f"SELECT count(*) FROM ({lately} LIMIT {MOST_UNMATCHED}) AS lately"
-    return f"(email_id IS NOT NULL OR ({number}) < {MOST_UNMATCHED})"
+    """What is about mail of ours; of the rest so much an hour of each provider: whoever can post as one must neither
+    fill the database nor use up what others may tell."""
+    of_one = f"o.email_id IS NULL AND o.esp = teller.esp AND o.recorded_at > {sql.later('-3600')}"
+    lately = f"SELECT 1 FROM {table} AS o WHERE {of_one} LIMIT {MOST_UNMATCHED}"
+    number = f"SELECT count(*) FROM ({lately}) AS lately"
+    # Once for each provider of the batch, not for each of its events.
+    used_up = f"SELECT teller.esp FROM (SELECT DISTINCT esp FROM told) AS teller WHERE ({number}) >= {MOST_UNMATCHED}"
+    return f"(email_id IS NOT NULL OR esp NOT IN ({used_up}))"
 
 
 def _among(kinds: frozenset[str], table: str) -> str:
