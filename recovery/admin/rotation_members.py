@@ -36,7 +36,8 @@ class RotationFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         key = request.GET.get(self.parameter_name, "")
-        rotation = Rotation.objects.filter(pk=uuid_in(key)).first() if uuid_in(key) else None
+        own = uuid_in(key)
+        rotation = Rotation.objects.filter(pk=own).first() if own else None
         return [(key, str(rotation or key))] if key else []
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
