@@ -19,7 +19,7 @@ from django.utils import translation
 
 import recovery
 from recovery import outbox, rendering, tokens
-from recovery.models import BackupAddress, ResetRequest, ResetToken
+from recovery.models import BackupAddress, ResetRequest, ResetToken, Rotation, RotationMember
 from recovery.reasons import EmailKind
 from tests.factories import UserFactory
 from tests.mailed import BACKUP, CASES, NOTICE, SITE
@@ -64,6 +64,9 @@ def write(settings: Any) -> Write:
                 requested_at=AT,
                 user_agent=FIREFOX,
             )
+        if case.source:
+            rotation = Rotation.objects.create(source=case.source, reason="x", member_count=1)
+            RotationMember.objects.create(rotation=rotation, user_key="1", request=request)
         may_object = case.context.get("may_object")
         [email] = outbox.queue(
             case.kind,

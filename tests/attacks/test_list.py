@@ -107,6 +107,7 @@ CASES = {
     100: "clock skew",
     101: "clear-text mail",
     102: "soak and reconcile",
+    113: "bulk tools, pressed twice and by two at once",
     115: "headers",
     116: "cookies and caches",
     117: "start-up checks",
