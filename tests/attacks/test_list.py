@@ -60,9 +60,11 @@ CASES = {
     43: "abuse of an address change",
     44: "a fresh backup address used for a takeover",
     45: "what the backup address leaks",
+    49: "a success that wipes a lock",
     50: "a lock that tells right from wrong",
     51: "locking out the victim",
     52: "an endless lock",
+    53: "a lock for everybody",
     54: "a forged client address",
     55: "rotation of IPv6 addresses",
     57: "spraying",
@@ -115,7 +117,6 @@ CASES = {
 
 ELSEWHERE = {
     2: "timing is measured in benchmarks/, with its two controls; a test that times fails on a busy machine",
-    3: "sign-in is Django's own in this version: nothing of ours runs there",
 }
 """Cases without a test, and why. 1 has no account with a second factor and no suppressed address, since there are
 neither here; 30 and 33 need a browser as well."""
