@@ -162,6 +162,12 @@ def told_elsewhere(user: Any) -> Any:
     return newest_to(user.email)
 
 
+def test_whoever_asks_for_a_try_gets_five(user: Any) -> None:
+    told(user)
+    email = Email.objects.get()
+    assert [objections.take_try(email) for _ in range(7)] == [*[True] * 5, False, False]
+
+
 @pytest.mark.parametrize("typed", ["", " ", "1234567", "123456789", "abcdefgh", "x" * 5000, "\x00", "<script>"])
 def test_what_cannot_be_a_code_is_pointed_out_and_costs_no_try(user: Any, typed: str) -> None:
     message = told(user)
