@@ -32,6 +32,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "address": (5, timedelta(hours=1)),
         "backup_address": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
+        "activation_address": (10, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
         "unknown_account_mail": (1, timedelta(hours=24)),
@@ -156,7 +157,8 @@ class Conf:
 
     @property
     def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
-        """How many asks per address, account, source and member of staff, and in which time."""
+        """How many asks per address, account, source and member of staff, how many activations that the site asks for
+        per address, and in which time."""
         return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
 
     @property

@@ -125,7 +125,7 @@ def of_email(email: Email) -> list[Step]:
 
 
 def _requested(request: ResetRequest) -> Step:
-    by = Party.PERSON if request.kind == Kind.FORGOT else Party.STAFF
+    by = Party.STAFF if request.actor_key else Party.PERSON if request.kind == Kind.FORGOT else Party.US
     return Step(request.requested_at, "requested", _("requested"), request.get_kind_display(), by)
 
 
