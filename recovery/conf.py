@@ -38,6 +38,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "backup_address": (10, timedelta(hours=1)),
         "backup_removal": (10, timedelta(hours=1)),
         "account": (5, timedelta(hours=1)),
+        "activation_address": (10, timedelta(hours=1)),
         "source": (20, timedelta(hours=1)),
         "staff": (20, timedelta(hours=1)),
         "rotation": (20, timedelta(hours=1)),
@@ -193,7 +194,7 @@ class Conf:
     @property
     def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
         """How many asks per address, account, source and member of staff, how many starts of a forced rotation per
-        member of staff, and in which time."""
+        member of staff, how many activations that the site asks for per address, and in which time."""
         return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
 
     @property
