@@ -4,8 +4,8 @@ Callers import this package as ``cases``. Rows and what follows share a commit; 
 """
 
 from recovery.cases.opening import close_answered, close_late, open_for
-from recovery.cases.telling import Target, configured, tell, tell_due
-from recovery.cases.working import assign, close, note, open_by_hand
+from recovery.cases.telling import Target, configured, given_up, tell, tell_due
+from recovery.cases.working import assign, close, note, open_by_hand, tell_again
 
 __all__ = [
     "Target",
@@ -14,9 +14,11 @@ __all__ = [
     "close_answered",
     "close_late",
     "configured",
+    "given_up",
     "note",
     "open_by_hand",
     "open_for",
     "tell",
+    "tell_again",
     "tell_due",
 ]
