@@ -12,8 +12,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.models.batches import Statement, insert_new
+from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
+from recovery.models.statements import Statement
 
 _Facts = ParamSpec("_Facts")
 

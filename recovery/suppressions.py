@@ -17,11 +17,12 @@ from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
 from recovery.models import AuditEvent, Bounce, NewBounce, Suppression
-from recovery.models.batches import Statement, insert_new
+from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
 from recovery.models.moves import Ban, Known, sql
 from recovery.models.primary import atomic
 from recovery.models.rows import columns, read
+from recovery.models.statements import Statement
 from recovery.reasons import Action, BounceClass, EmailKind, Lift, SuppressionReason
 
 TERMS: Final[Mapping[str, Sequence[timedelta]]] = {

@@ -11,8 +11,8 @@ from uuid import UUID
 from recovery import bell, tokens
 from recovery.feedback.reports import Report
 from recovery.models import Email, moves
-from recovery.models.batches import Statement
 from recovery.models.moves import Known
+from recovery.models.statements import Statement
 from recovery.reasons import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailState, EventKind
 
 FOLLOWED: Final = LINK_KINDS | {EmailKind.SUPPORT_CASE}

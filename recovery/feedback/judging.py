@@ -13,9 +13,10 @@ from recovery.bounces import Evidence
 from recovery.conf import conf
 from recovery.feedback.reports import Report, one_line
 from recovery.models import Bounce, NewBounce
-from recovery.models.batches import Statement, insert_new
+from recovery.models.batches import insert_new
 from recovery.models.moves import Known, Stored
 from recovery.models.primary import new_key
+from recovery.models.statements import Statement
 from recovery.reasons import EventKind
 
 logger = logging.getLogger(__name__)

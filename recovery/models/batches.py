@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC
 from functools import cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections, router
@@ -29,16 +29,10 @@ from django.db.models import (
 
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.primary import SKEW, key_at
+from recovery.models.statements import Statement, execute
 
 _PLAIN: Final = (BooleanField, CharField, FloatField, IntegerField, TextField)
 """What JSON holds as it is."""
-
-
-class Statement(NamedTuple):
-    """One statement and its parameters, to be run alone or with others."""
-
-    sql: str
-    params: list[Any]
 
 
 def run(model: type[Model], statements: Sequence[Statement]) -> None:
@@ -52,7 +46,7 @@ def run(model: type[Model], statements: Sequence[Statement]) -> None:
         statements = [Statement(f"WITH {named}, part AS ({last.sql}) SELECT 1", params)]
     with connection.cursor() as cursor:
         for each in statements:
-            cursor.execute(each.sql, each.params)
+            execute(cursor, each.sql, each.params)
 
 
 def insert_new(

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import BooleanField, Field, FloatField, IntegerField, TextField, UUIDField
 
-from recovery.models.batches import Statement, fold, unfold
+from recovery.models.batches import fold, unfold
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
+from recovery.models.statements import Statement
 from recovery.reasons import MOVES, STAFF_VERBS, STATE_RANK, EmailState, EmailVerb, EventKind
 
 _WIDTHS: Final[Mapping[str, int]] = {"reason": 32, "detail": 1000, "route": 40, "esp": 40, "esp_message_id": 255}

@@ -13,10 +13,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, TextField, UUIDField
 
 from recovery.models import batches
-from recovery.models.batches import Statement, run, unfold, update_each
+from recovery.models.batches import run, unfold, update_each
 from recovery.models.bounces import Bounce
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
+from recovery.models.statements import Statement, execute
 from recovery.models.suppressions import Suppression
 from recovery.reasons import EXCUSED_RULE, EventKind
 
@@ -156,7 +157,7 @@ def _makers(alias: str) -> list[Any]:
 
 def _rows(connection: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(text, params)
+        execute(cursor, text, params)
         return list(cursor.fetchall())
 
 
