@@ -193,6 +193,9 @@ def _events(alias: str) -> str:
     return f"{told} {_inserted(f'(SELECT {back} FROM told JOIN {sql.table()} AS e USING (id))')}"
 
 
+_NOT_SAID: Final = ("esp", "esp_message_id", "recipient", "reject_reason", "error", "digest", "content")
+
+
 def _inserted(moved: str) -> str:
     """The events of what ``moved``, each with what was told of it."""
     given = {
@@ -202,7 +205,7 @@ def _inserted(moved: str) -> str:
         "recorded_at": sql.now(),
         "claimed_at": "CASE WHEN ends_try THEN claimed_at END",
         "detail": "detail",
-        **dict.fromkeys(("esp", "esp_message_id", "recipient", "reject_reason"), "''"),
+        **dict.fromkeys(_NOT_SAID, "''"),
     }
     table = sql.connection().ops.quote_name(EmailEvent._meta.db_table)
     return f"INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM {moved}"
