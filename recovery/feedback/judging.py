@@ -29,7 +29,7 @@ JUDGED: Final = frozenset(EventKind.values) - frozenset(_SAYS_NOTHING)
 
 
 class Told(NamedTuple):
-    """A report that is new, what it says of a failure or complaint where that is asked, and the event that it became."""
+    """A report that is new, what it says of a failure or complaint, and the event that it became."""
 
     report: Report
     verdict: Classified | None
@@ -89,7 +89,8 @@ def judge(told: Sequence[Told], now: datetime, *, known: Mapping[int | None, Bou
     """
     found, emails, delivered = list[Bounce | NewBounce](), dict[str, Known](), dict[str, datetime]()
     for report, verdict, at in told:
-        email, bounce = at.email, _found(report, verdict, at, now) if known is None else known.get(at.event_id)
+        email = at.email
+        bounce = _bounce(report, verdict, at, now) if verdict else (known or {}).get(at.event_id)
         if bounce:
             if email:
                 bounce.email_id, bounce.user_key = email.key, email.user_key
@@ -111,8 +112,8 @@ def judge(told: Sequence[Told], now: datetime, *, known: Mapping[int | None, Bou
     return written + suppressions.statements_of(stopping, emails, delivered=delivered)
 
 
-def _found(report: Report, verdict: Classified | None, at: Stored, now: datetime) -> NewBounce | None:
-    return verdict and NewBounce(
+def _bounce(report: Report, verdict: Classified, at: Stored, now: datetime) -> NewBounce:
+    return NewBounce(
         id=new_key(),
         email_id=None,
         event_id=at.event_id,

@@ -1,6 +1,5 @@
 """What providers posted, as it was: kept for a while, so that a report can be explained and one that broke be read."""
 
-from datetime import datetime
 from typing import ClassVar, Final
 
 from django.db import models
@@ -38,7 +37,3 @@ class RawEvent(EmailEvent):
 
     def __str__(self) -> str:
         return f"{self.recorded_at:%Y-%m-%d %H:%M:%S} {self.esp}"
-
-    @property
-    def received_at(self) -> datetime:
-        return self.recorded_at

@@ -13,7 +13,7 @@ OF_EMAIL: Final = (
 )  # fmt: skip
 
 
-_NONE: Final = (None, "[]", [])
+_NO_BANS: Final[Sequence[Any]] = (None, "[]", [])
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Stored(NamedTuple):
 
 def known(facts: Sequence[Any]) -> Known:
     """From the columns of ``OF_EMAIL`` as text, and three facts about the address, each None where nobody asked."""
-    of_email: Any = facts[: len(OF_EMAIL)]
-    excused, arrived, bans = facts[len(OF_EMAIL) :]
-    if excused is None and arrived is None and bans in _NONE:
-        return Known(*of_email)
-    listed = json.loads(bans) if isinstance(bans, str) else bans or []
-    return Known(*of_email, moment(excused), moment(arrived), [_ban(*each) for each in listed])
+    email, (excused, arrived, bans) = Known(*facts[:-3]), facts[-3:]
+    if excused or arrived:
+        email.excused_at, email.last_delivered_at = moment(excused), moment(arrived)
+    if bans not in _NO_BANS:
+        email.bans = [_ban(*each) for each in (json.loads(bans) if isinstance(bans, str) else bans)]
+    return email
 
 
 def moment(written: datetime | str | None) -> datetime | None:
