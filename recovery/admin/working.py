@@ -17,10 +17,9 @@ from recovery.admin import colleagues
 from recovery.admin.acts import asking, url_of
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
-from recovery.admin.stated import ReasonForm
+from recovery.admin.stated import ReasonForm, TextField
 from recovery.admin.viewers import Viewer
 from recovery.models import SupportCase
-from recovery.origin import printable
 
 ASSIGN, NOTE, TELL_AGAIN, CLOSE = "assign", "note", "tell-again", "close"
 TITLES: Final = {
@@ -62,19 +61,8 @@ class NoteForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"] = NoteField()
-
-
-class NoteField(forms.CharField):
-    """Some lines of text without control characters."""
-
-    def __init__(self, **options: Any) -> None:
-        area = forms.Textarea(attrs={"rows": 5, "cols": 60, "autofocus": True})
-        text = _("Stands below the case, with your name.")
-        super().__init__(**{"label": _("Note"), "max_length": 2000, "help_text": text, "widget": area, **options})
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(printable(line) for line in str(super().to_python(value) or "").splitlines()).strip()
+        self.fields["reason"] = TextField(label=_("Note"), help_text=_("Stands below the case, with your name."))
+        self.fields["reason"].widget.attrs["autofocus"] = True
 
 
 class AssignForm(ReasonForm):
