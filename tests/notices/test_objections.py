@@ -4,37 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
 
-from recovery import accounts, backup_addresses, codes, notices, objections, rendering, retention, sweep, timelines
-from recovery.models import AuditEvent, BackupAddress, Email, Objection, Rotation, SupportCase
+from recovery import backup_addresses, codes, notices, objections, rendering, retention, sweep, timelines
+from recovery.models import AuditEvent, BackupAddress, Email, Objection, Rotation
 from recovery.origin import Origin
-from recovery.reasons import Action, CaseReason, EmailKind, EmailState, ObjectionEnd, Refusal, Verdict
-from tests.asking import NEW_PASSWORD, browser, follow, links, set_password
-from tests.factories import PASSWORD, UserFactory
-from tests.following import failing, let_pass, mailed_link, make_due, provider, trail, works
+from recovery.reasons import Action, EmailKind, EmailState, Refusal, Verdict
+from tests.asking import browser
+from tests.factories import PASSWORD
+from tests.following import let_pass, mailed_link, make_due, provider, trail, works
 from tests.ladder import with_backup
+from tests.notices.told import SPARE, rotated, says_so_again, told, told_elsewhere
 from tests.objecting import DONE, THIEF, code_in, dead, link_in, newest_to, opened, says_so, wrong
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SPARE = "spare@example.net"
-
-
-@pytest.fixture
-def user() -> Any:
-    return UserFactory.create()
-
-
-def told(user: Any, address: str = "") -> Any:
-    """Somebody signed in from elsewhere; the mail about it."""
-    notices.new_device(user, origin=THIEF)
-    return newest_to(address or user.email)
-
-
-def rotated(user: Any) -> bool:
-    return Rotation.objects.filter(members__user_key=accounts.key_of(user)).exists()
 
 
 def used(user: Any, message: Any) -> None:
@@ -153,16 +136,6 @@ def test_five_tries_are_all_there_are_and_each_is_on_the_trail(user: Any) -> Non
     assert says_so(fresh).url == f"{DONE}rotated"
 
 
-def says_so_again(message: Any) -> Any:
-    client, form = opened(link_in(message))
-    return client.post(form, {"code": code_in(message)})
-
-
-def told_elsewhere(user: Any) -> Any:
-    notices.new_device(user, origin=Origin(ip="198.51.100.9"))
-    return newest_to(user.email)
-
-
 def test_whoever_asks_for_a_try_gets_five(user: Any) -> None:
     told(user)
     email = Email.objects.get()
@@ -179,65 +152,6 @@ def test_what_cannot_be_a_code_is_pointed_out_and_costs_no_try(user: Any, typed:
     assert Objection.objects.get().try_count == 0
     code = code_in(message)
     assert says_so(message, f" {code[:4]}-{code[4:]} ").url == f"{DONE}rotated"
-
-
-def test_a_confirmed_one_is_confirmed_once(user: Any) -> None:
-    message = told(user)
-    client, form = opened(link_in(message))
-    client.get(form)
-    answers = [client.post(form, {"code": code_in(message)}) for _ in range(2)]
-    assert answers[0].url == f"{DONE}rotated"
-    assert client.cookies["recovery_objection_token"].value == ""
-    assert "recovery/not_me_dead.html" in {each.name for each in answers[1].templates}
-    assert Rotation.objects.count() == 1
-    assert len(trail(Action.OBJECTED)) == 1
-
-
-def test_three_passwords_a_day_are_ended_so_and_then_support_decides(user: Any) -> None:
-    for number in range(4):
-        notices.new_device(user, origin=Origin(ip=f"198.51.{number}.9"))
-        answer = says_so(newest_to(user.email))
-        assert answer.url == f"{DONE}{ObjectionEnd.ROTATED if number < 3 else ObjectionEnd.ESCALATED}"
-        if number < 3:
-            client = browser()
-            assert set_password(client, follow(client, links(newest_to(user.email))[0])).status_code == 302
-            newest_to(user.email)
-    assert Rotation.objects.count() == 3
-    case = SupportCase.objects.get(closed_at=None)
-    assert case.reason == CaseReason.COMPROMISED
-    assert "nothing was ended" in browser().get(answer.url).content.decode()
-
-
-def test_over_a_backup_address_one_a_week_is_ended_and_then_support_decides(user: Any) -> None:
-    """Its reader could keep the person out for ever otherwise: each new password is told there, too."""
-    with_backup(user, SPARE)
-    assert says_so(told(user, SPARE)).url == f"{DONE}rotated"
-    client = browser()
-    set_password(client, follow(client, links(newest_to(user.email))[0]))
-    changed = newest_to(SPARE)
-    assert "was changed" in changed.subject
-    assert says_so(changed).url == f"{DONE}escalated"
-    user.refresh_from_db()
-    assert user.check_password(NEW_PASSWORD)
-    assert SupportCase.objects.filter(closed_at=None).exists()
-    let_pass(timedelta(days=7, minutes=1))
-    assert says_so(told(user, SPARE)).url == f"{DONE}rotated"
-
-
-@pytest.mark.parametrize("table", ["recovery_auditevent", "recovery_rotation", "recovery_supportcase"])
-def test_it_holds_whole_or_not_at_all(user: Any, table: str) -> None:
-    message = told(user)
-    client, form = opened(link_in(message))
-    client.get(form)
-    rows = AuditEvent.objects.count()
-    client.raise_request_exception = True
-    with failing(f'INSERT INTO "{table}"') as refused, pytest.raises(OperationalError):
-        client.post(form, {"code": code_in(message)})
-    assert refused
-    assert (Objection.objects.get().try_count, Objection.objects.get().confirmed_at) == (0, None)
-    assert AuditEvent.objects.count() == rows
-    assert not Rotation.objects.exists()
-    assert client.post(form, {"code": code_in(message)}).url == f"{DONE}rotated"
 
 
 def test_openings_are_recorded_with_who_it_probably_was_and_a_hundred_at_most(user: Any) -> None:
