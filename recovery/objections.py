@@ -133,10 +133,10 @@ def _row(email: Email) -> "models.QuerySet[Objection]":
 
 
 def _was_reset_since(email: Email) -> bool:
-    """Whether the person chose a new password over a link after this notice; not over the link that it tells of. A
+    """Whether the person chose a new password over a link after this notice: the link that it tells of ended before. A
     password that was changed otherwise ends no notice: the thief could have changed it."""
-    used = ResetToken.objects.filter(user_key=email.user_key, state=TokenState.USED, ended_at__gte=email.queued_at)
-    return (used.exclude(request=email.request_id) if email.request_id else used).exists()
+    used = ResetToken.objects.filter(user_key=email.user_key, state=TokenState.USED, ended_at__gt=email.queued_at)
+    return used.exists()
 
 
 def _reaches(email: Email, user: AbstractBaseUser) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import EmailKind, Kind, RotationSource
 
 SITE = "https://library.example"
 NOTICE = UUID("019abcde-0000-7000-8000-000000000002")
@@ -24,6 +24,7 @@ class Case:
     context: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     request: str | None = Kind.FORGOT
+    source: str = ""  # of a forced rotation
 
 
 CASES = {
@@ -46,6 +47,13 @@ CASES = {
         EmailKind.NO_PASSWORD, {"sign_in_name": "the city card", "sign_in_url": "https://card.riverside.example/"}
     ),
     "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
+    "forced_reset": Case(EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.STAFF),
+    "forced_reset_by_person": Case(
+        EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.PERSON
+    ),
+    "forced_reset_to_backup": Case(
+        EmailKind.FORCED_RESET, {"to_backup": True}, ("amelie",), request=Kind.FORCED, source=RotationSource.COMMAND
+    ),
     "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True, "ip": ""}, request=None),
     "reset_to_backup": Case(EmailKind.RESET, {"to_backup": True}, names=("amelie",)),
     "backup_code": Case(EmailKind.BACKUP_CODE, {"backup": BACKUP, "code_salt": "salt"}, request=None),
@@ -66,6 +74,19 @@ CASES = {
             "asked_at": None,
             "browser": "",
         },
+    ),
+    "support_case_compromised": Case(
+        EmailKind.SUPPORT_CASE,
+        {
+            "name": "12 people",
+            "is_closed": False,
+            "is_compromised": True,
+            "lines": ["Why: somebody else may have been in the account; a new password was forced."],
+            "case_url": f"{SITE}/admin/recovery/supportcase/1/change/",
+            "asked_at": None,
+            "browser": "",
+        },
+        request=None,
     ),
     "address_changed_new": Case(
         EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False, "may_object": False, "ip": ""}, request=None

@@ -22,12 +22,14 @@ from recovery.reasons import (
     Outcome,
 )
 from recovery.sweep import outlook, sweep
-from tests.asking import asked, recipients, work
+from tests.asking import NEW_PASSWORD, asked, links, recipients, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, provider, trail
 from tests.gates import CLOSED_BY, OF_AN_ACTIVATION, let_a_minute_pass
 from tests.joining import activated, invited, joins, mailed_to
 from tests.ladder import fails
+from tests.people.models import Member, Subscriber, Tenant
+from tests.test_accounts import PEOPLE, live_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,6 +133,36 @@ def test_staff_pass_the_cool_down_and_have_a_cap_and_a_scope(settings: Any) -> N
         resets.activate(user, actor=StaffFactory.create(), reason="on the phone")
     assert trail(Action.STAFF_REFUSED) == [{"by": "staff limit"}, {"by": "MAY_ACT_ON"}]
     assert len(mail.outbox) == 2
+
+
+def test_two_members_of_staff_ask_each_in_their_own_name() -> None:
+    user, staff = UserFactory.create(password=None), StaffFactory.create_batch(2)
+    for actor in staff:
+        resets.activate(user, actor=actor, reason="on the phone")
+    assert [request.actor_key for request in ResetRequest.objects.order_by("pk")] == [str(each.pk) for each in staff]
+
+
+def test_an_account_out_of_scope_is_not_made_active_and_the_refusal_is_on_the_trail(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.never"}
+    user = UserFactory.create(is_active=False)
+    with pytest.raises(NotAllowed):
+        resets.activate_account(user, actor=StaffFactory.create(), reason="on the phone")
+    user.refresh_from_db()
+    assert not user.is_active
+    assert [event.action for event in AuditEvent.objects.all()] == [Action.STAFF_REFUSED]
+
+
+@pytest.mark.parametrize("model", [Member, Tenant, Subscriber])
+def test_any_user_model_gets_its_first_password(settings: Any, model: Any) -> None:
+    live_with(settings, model)
+    settings.RECOVERY = {**settings.RECOVERY, "ACTIVATE_NEW_USERS": True}
+    user = model(**PEOPLE[model])
+    user.set_unusable_password()
+    user.save()
+    assert work() == [Outcome.SENT]
+    _, answer = joins(links(mail.outbox[0])[0])
+    assert answer.status_code == 302
+    assert model.objects.get(pk=user.pk).check_password(NEW_PASSWORD)
 
 
 def never(actor: Any, user: Any) -> bool:

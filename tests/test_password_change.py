@@ -1,4 +1,4 @@
-"""The old password before a new one: counted with sign-in, on the page of the include and in the admin's form."""
+"""The password asked once more, before a new one or another backup address: counted with sign-in."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,12 +11,14 @@ from django.test import Client
 from django.urls import include, path
 
 from recovery import devices, lockouts
-from recovery.models import Lockout, LoginCounter
+from recovery.models import AuditEvent, BackupAddress, Lockout, LoginCounter
 from recovery.password_change import OldPasswordMixin
+from recovery.reasons import Action
 from tests.asking import browser
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import let_pass
 from tests.homes import CURTAIN, at_home, cookie_of, signs_in
+from tests.ladder import BACKUPS, added, with_backup
 from tests.signing_in import counter, fail, locked, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,3 +176,34 @@ def test_a_locked_session_cannot_be_told_from_its_waits(user: Any) -> None:
     locked("mike")
     told = {errors(changes(inside(user), old)) for old in (PASSWORD, "a guess")}
     assert len(told) == 1
+
+
+# Before a backup address changes
+
+
+@pytest.mark.attack(58)
+def test_the_password_before_a_backup_address_is_counted_as_at_sign_in(user: Any) -> None:
+    """Case 58: guesses here and there are one count; while it is full, the right password is as good as a wrong one."""
+    backup, client, home = with_backup(user), inside(user), at_home(user)
+    for _ in range(2):
+        added(client, "thief@example.net", password="a guess")
+    fail(user.username, 3)
+    bodies = [
+        client.post(path, {"address": "thief@example.net", "password": password}).content.decode()
+        for path in (BACKUPS, f"{BACKUPS}{backup.pk}/remove/")
+        for password in (PASSWORD, "a guess")
+    ]
+    assert all("too many tries" in body for body in bodies)
+    assert [row.address for row in BackupAddress.objects.all()] == [backup.address]
+    refused = AuditEvent.objects.filter(action=Action.BACKUP_REFUSED, detail__why="locked")
+    assert refused.count() == 4
+    home.force_login(user)
+    assert added(home, "own@example.net").status_code == 302  # a known device has a count of its own
+
+
+def test_a_lock_is_seen_to_end(user: Any) -> None:
+    client = inside(user)
+    locked(user.username)
+    assert "Wait 1 minute, until " in added(client, "spare@example.net").content.decode()
+    let_pass(timedelta(minutes=2))
+    assert added(client, "spare@example.net").status_code == 302

@@ -128,7 +128,8 @@ class ForcingMixin(_Admin):
     def forcing_tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         """The buttons, where they would do something."""
         if self.has_force_rotation_permission(request):
-            yield {"url": url_of(self, "force_password", quote(user.pk)), "label": ngettext("Force a new password", "Force new passwords", 1)}
+            label = ngettext("Force a new password", "Force new passwords", 1)
+            yield {"url": url_of(self, "force_password", quote(user.pk)), "label": label}
             if accounts.addresses_are_frozen(user):
                 yield {"url": url_of(self, "free_addresses", quote(user.pk)), "label": _("Let addresses be changed")}
 

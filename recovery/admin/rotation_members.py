@@ -15,7 +15,7 @@ from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
-from recovery.models import RotationMember
+from recovery.models import Rotation, RotationMember
 from recovery.reasons import Outcome, RotationSnag, RotationStage
 
 _GOOD: Final = (RotationStage.TOLD, RotationStage.DELIVERED, RotationStage.OPENED, RotationStage.COMPLETED)
@@ -36,7 +36,9 @@ class RotationFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         key = request.GET.get(self.parameter_name, "")
-        return [(key, key)] if key else []
+        own = uuid_in(key)
+        rotation = Rotation.objects.filter(pk=own).first() if own else None
+        return [(key, str(rotation or key))] if key else []
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         if not self.value():
@@ -101,7 +103,7 @@ class RotationMemberAdmin(ExportMixin):
     """List and page of the accounts."""
 
     columns = RotationMemberColumns
-    listed = ("account", "state", "rotated_at", "request_link", "rotation_link")
+    listed = ("state", "account", "rotated_at", "request_link", "rotation_link")
     as_stored = ("attempt_count",)
     list_filter = (PlaceFilter, RotationFilter, AccountFilter)
     list_select_related = ("request", "rotation")

@@ -153,6 +153,7 @@ class RotationAdmin(ExportMixin):
             "count": count,
             "url": self._members_url(row, stage.value, viewer) if count else "",
             "is_step": stage not in (RotationStage.STOPPED, RotationStage.NOT_MAILED),
+            "is_short": stage in (RotationStage.STUCK, RotationStage.NOT_MAILED),
             "whys": [
                 {
                     "label": described(stage, why),

@@ -188,7 +188,11 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             newest = tokens.last_issued(account.key)
             return newest is None or newest.issued_at <= timezone.now() - conf.COOLDOWN
         case Gate.ACCOUNT_LIMIT:
-            return not limits.take({"account": account.key})[0]["account"].refused
+            subjects = {"account": account.key}
+            if request.kind == Kind.ACTIVATION and address:
+                # A sign-up form that anybody may fill in makes many accounts of one address.
+                subjects["activation_address"] = normalise(address.text)
+            return not any(taken.refused for taken in limits.take(subjects)[0].values())
 
 
 def _overall(outcomes: Sequence[str]) -> str:

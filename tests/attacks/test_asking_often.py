@@ -16,7 +16,7 @@ from recovery import floods, resets
 from recovery.models import LimitCounter, ResetRequest
 from recovery.reasons import Outcome
 from tests.asking import FORGOT, ask, asked, asked_for, browser, links, recipients, work
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,11 +27,11 @@ def test_a_limit_is_reached_at_the_same_ask_by_known_and_unknown_and_shows_to_ne
     settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": timedelta(0)}
     outcomes, answers = {}, {}
     for name, identifier in {"known": known, "unknown": "nobody@example.com"}.items():
-        for number in range(12):
+        for number in range(50):
             answers[name, number] = asked_for(browser(REMOTE_ADDR=f"192.0.2.{number}"), identifier)
         requests = ResetRequest.objects.filter(identifier=identifier).order_by("requested_at")
         outcomes[name] = list(requests.values_list("outcome", flat=True))
-    assert outcomes["known"] == outcomes["unknown"] == [Outcome.RECEIVED] * 5 + [Outcome.THROTTLED] * 7
+    assert outcomes["known"] == outcomes["unknown"] == [Outcome.RECEIVED] * 5 + [Outcome.THROTTLED] * 45
     assert len({repr(answer) for answer in answers.values()}) == 1
 
 
@@ -166,6 +166,25 @@ def test_a_thousand_asks_from_two_hundred_places_fill_no_inbox_and_stop_nobody_e
     counted = Counter(of_victim.values_list("outcome", flat=True))
     assert counted[Outcome.THROTTLED] == 990 + (0 if cooldown else 5)
     assert counted.total() == 1000
+
+
+@pytest.mark.attack(14)
+def test_a_sign_up_form_fills_no_inbox_with_activation_mail(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ACTIVATE_NEW_USERS": True}
+    for number in range(30):
+        UserFactory.create(
+            username=f"bot{number}", email=f"{'Victim' if number % 2 else 'victim'}@example.com", password=None
+        )
+    outcomes = Counter(work())
+    assert outcomes == {Outcome.SENT: 10, Outcome.THROTTLED: 20}
+    assert len(mail.outbox) == 10
+    UserFactory.create(password=None)
+    assert work() == [Outcome.SENT]
+    last = UserFactory.create(email="victim@example.com")
+    last.set_unusable_password()
+    last.save()
+    resets.activate(last, actor=StaffFactory.create(), reason="on the phone")
+    assert work() == [Outcome.SENT]
 
 
 @pytest.mark.attack(14)

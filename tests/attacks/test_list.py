@@ -119,6 +119,7 @@ CASES = {
     106: "what was done without its record",
     108: "secrets in logs and error reports",
     110: "what is kept, and for how long",
+    113: "bulk tools, pressed twice and by two at once",
     115: "headers",
     116: "cookies and caches",
     117: "start-up checks",

@@ -1,10 +1,12 @@
 """A Chromium from the system, and windows that write down what a person does not see: requests and complaints."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
+from example_project import servers
 from recovery import resets
 from recovery.models import ResetRequest
 from tests.factories import UserFactory
@@ -149,6 +152,12 @@ def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Where pictures go: a folder of the test, or with ``RECOVERY_SCREENSHOTS=1`` in the environment the README's."""
+    return servers.ROOT / "docs" / "images" if os.environ.get("RECOVERY_SCREENSHOTS") else tmp_path
 
 
 @pytest.fixture

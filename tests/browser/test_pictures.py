@@ -4,13 +4,11 @@ The pictures of the README, taken at each run so that taking them cannot rot.
 They go to a folder of the test. With ``RECOVERY_SCREENSHOTS=1`` in the environment they go to ``docs/images``.
 """
 
-import os
 from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
@@ -24,11 +22,6 @@ from tests.following import provider
 from tests.signing_in import locked
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Path:
-    return ROOT / "docs" / "images" if os.environ.get("RECOVERY_SCREENSHOTS") else tmp_path
 
 
 def test_the_pictures_of_the_readme_can_be_taken(window: OpenWindow, reader: Any, album: Path) -> None:

@@ -138,7 +138,8 @@ def test_a_link_lives_until_the_second_before_its_end(user: Any) -> None:
 
 def test_every_refusal_of_a_notice_is_met_here() -> None:
     met = {*DEATHS.values(), Refusal.REVOKED, Refusal.WRONG_CODE}
-    of_links_alone = {Refusal.MALFORMED, Refusal.UNKNOWN, Refusal.REPLACED}  # no row is written for the first two
+    # For the first two no row is written; the others are about links that set a password.
+    of_links_alone = {Refusal.MALFORMED, Refusal.UNKNOWN, Refusal.REPLACED, Refusal.JOINED}
     assert met | of_links_alone >= set(Refusal)
 
 
@@ -160,6 +161,12 @@ def says_so_again(message: Any) -> Any:
 def told_elsewhere(user: Any) -> Any:
     notices.new_device(user, origin=Origin(ip="198.51.100.9"))
     return newest_to(user.email)
+
+
+def test_whoever_asks_for_a_try_gets_five(user: Any) -> None:
+    told(user)
+    email = Email.objects.get()
+    assert [objections.take_try(email) for _ in range(7)] == [*[True] * 5, False, False]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "1234567", "123456789", "abcdefgh", "x" * 5000, "\x00", "<script>"])

@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail
-from django.db import OperationalError
 from django.db.models import F
 
 from recovery import accounts, resets, sweep
 from recovery.models import AuditEvent, CaseNote, Email, ResetRequest, SupportCase
-from recovery.reasons import Action, Alarm, CaseEnd, CaseReason, EmailKind, Kind, Outcome
-from recovery.signals import alarm_sounded
+from recovery.reasons import Action, CaseEnd, CaseReason, Kind, Outcome
 from tests.asking import ask, browser, links, recipients, statements
 from tests.factories import StaffFactory, UserFactory
-from tests.following import failing, let_pass, provider, trail, works
+from tests.following import let_pass, provider, trail, works
 from tests.rotations.people import WHY, force, funnel, let_pace_pass, readers, said_it_was_not_them, work
 
 pytestmark = pytest.mark.django_db
@@ -190,80 +188,3 @@ def test_who_came_in_by_another_way_meanwhile_keeps_that_password_though_a_fresh
     work()
     user.refresh_from_db()
     assert user.check_password("set by an administrator")
-
-
-WRITES = [
-    'UPDATE "recovery_rotationmember" SET "step"',
-    "UPDATE recovery_resettoken SET state",
-    'UPDATE "auth_user" SET "password"',
-    'UPDATE "recovery_backupaddress"',
-    'INSERT INTO "recovery_accountstate"',
-    'INSERT INTO "recovery_resetrequest"',
-    'INSERT INTO "recovery_auditevent"',
-]
-
-
-@pytest.mark.parametrize("write", WRITES)
-def test_a_write_that_fails_leaves_that_account_as_it_was_and_the_next_try_does_all_of_it(write: str) -> None:
-    people = readers(2)
-    rotation = force(people)
-    before = list(of(people).order_by("pk").values_list("password", flat=True))
-    with failing(write) as refused, pytest.raises(OperationalError):
-        sweep.sweep()
-    assert refused
-    assert list(of(people).order_by("pk").values_list("password", flat=True)) == before
-    assert not ResetRequest.objects.exists()
-    assert not trail(Action.ACCESS_ENDED)
-    assert funnel(rotation) == {"waiting": 2}
-    let_pass(timedelta(seconds=61))
-    work()
-    assert sorted(recipients()) == [user.email for user in people]
-    assert len(trail(Action.ACCESS_ENDED)) == 2
-
-
-def test_an_account_that_fails_again_and_again_is_given_up_and_keeps_no_other_waiting(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
-) -> None:
-    """A user model whose name cannot be told, say."""
-    people = readers(3)
-    doomed = people[1]
-    get_username = type(doomed).get_username
-
-    def name(user: Any) -> str:
-        if user.pk == doomed.pk:
-            raise LookupError("the directory is down")
-        return str(get_username(user))
-
-    heard: list[Any] = []
-
-    def hear(alarm: Alarm, subject: str, **more: Any) -> None:
-        heard.append((alarm, subject))
-
-    rotation = force(people)
-    alarm_sounded.connect(hear)
-    with monkeypatch.context() as patch, django_capture_on_commit_callbacks(execute=True):
-        patch.setattr(type(doomed), "get_username", name)
-        for _ in range(7):
-            sweep.sweep()
-            let_pass(timedelta(seconds=61))
-    alarm_sounded.disconnect(hear)
-    assert funnel(rotation) == {"told": 2, "stuck.error": 1}
-    assert heard == [(Alarm.NOT_ROTATED, str(rotation.pk))]
-    assert trail(Action.ROTATION_FAILED) == [{"rotation": str(rotation.pk), "tries": 5}]
-    doomed.refresh_from_db()
-    assert doomed.has_usable_password()
-    assert resets.renew_links(rotation, actor=StaffFactory.create(), reason="the directory is back") == 1
-    work()
-    assert funnel(rotation) == {"told": 3}
-
-
-def test_a_worker_that_died_between_the_end_of_access_and_the_decision_is_followed_by_another() -> None:
-    people = readers(3)
-    rotation = force(people)
-    with failing('INSERT INTO "recovery_decision"'), pytest.raises(OperationalError):
-        sweep.sweep()
-    assert funnel(rotation) == {"started": 1, "waiting": 2}
-    let_pass(timedelta(seconds=61))
-    work()
-    assert sorted(recipients()) == [user.email for user in people]
-    assert Email.objects.filter(kind=EmailKind.FORCED_RESET).count() == 3
