@@ -27,6 +27,7 @@ WINDOW: Final = timedelta(minutes=10)
 DAYS: Final = 7
 FEWEST: Final = 100
 TIMES: Final = 4
+TICK: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,5 @@ def unusual() -> Flood | None:
 
 
 def _until(moment: datetime) -> "QuerySet[ResetRequest]":
-    keys = {"pk__gte": key_at(moment - WINDOW), "pk__lt": key_at(moment)}
+    keys = {"pk__gte": key_at(moment - WINDOW), "pk__lt": key_at(moment + TICK)}  # a key counts whole milliseconds
     return ResetRequest.objects.filter(**keys, kind=Kind.FORGOT).order_by()

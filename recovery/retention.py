@@ -175,8 +175,7 @@ def _backups_before(moment: datetime) -> int:
 
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
-    """In the order in which they came, which is that of their keys."""
-    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers(RawEvent.objects.all())).order_by()
+    return RawEvent.objects.filter(recorded_at__lt=moment).order_by("recorded_at")
 
 
 def _providers(rows: "models.QuerySet[Any]") -> list[str]:
@@ -185,9 +184,12 @@ def _providers(rows: "models.QuerySet[Any]") -> list[str]:
 
 
 def _raw_before(moment: datetime | None) -> int:
+    """What was posted goes and its event stays; what could not be read is no event, and goes as well."""
     gone = 0
     while moment and (keys := list(_old_raw(moment).values_list("pk", flat=True)[:BATCH])):
-        gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
+        with atomic(EmailEvent):
+            gone += EmailEvent.objects.filter(pk__in=keys).update(content="", digest="")
+            gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
         nobodys = EmailEvent.objects.filter(email=None)

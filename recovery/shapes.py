@@ -8,7 +8,8 @@ from typing import Any, Final
 from django.utils.functional import Promise
 
 from recovery import lockouts, tokens, webhooks
-from recovery.conf import DEFAULTS, MERGED, conf
+from recovery.conf import conf
+from recovery.conf.defaults import DEFAULTS, MERGED
 from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES")

@@ -8,6 +8,9 @@ from recovery.tokens import ACTIVATION
 app_name = "recovery"
 
 urlpatterns = [
+    # First, what is asked for most: each pattern before it costs every one of a provider's posts a look.
+    path("webhooks/<str:esp>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:esp>/tracking/", webhooks.webhook),
     path("forgot/", views.forgot, name="forgot"),
     path("sent/<str:reference>/", views.sent, name="sent"),
     path("reset/done/", views.complete, name="complete"),
@@ -32,6 +35,4 @@ urlpatterns = [
     path("backup-addresses/<uuid:key>/remove/", account_views.remove_backup_address, name="remove_backup_address"),
     path("change-password/", views.change_password, name="change_password"),
     path("health/", monitor_views.health, name="health"),
-    path("webhooks/<str:esp>/", webhooks.webhook, name="webhook"),
-    path("webhooks/<str:esp>/tracking/", webhooks.webhook),
 ]

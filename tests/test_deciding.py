@@ -103,6 +103,7 @@ STORIES: dict[Outcome, Callable[[], None]] = {
     Outcome.JOINED: activation_of_somebody_who_has_joined,
     Outcome.UNVERIFIED_ADDRESS: of(Gate.VERIFIED_ADDRESS),
     Outcome.NO_ADDRESS: of(Gate.HAS_ADDRESS),
+    Outcome.DISPUTED: of(Gate.UNDISPUTED),
     Outcome.COOLDOWN: of(Gate.COOLDOWN),
     Outcome.EXPIRED: too_late,
     Outcome.COMPLETED: to_the_end,

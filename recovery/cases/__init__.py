@@ -4,8 +4,8 @@ Callers import this package as ``cases``. Rows and what follows share a commit; 
 """
 
 from recovery.cases.opening import close_answered, close_late, end, open_for, open_for_many
-from recovery.cases.telling import Target, configured, tell, tell_due
-from recovery.cases.working import assign, close, note, open_by_hand
+from recovery.cases.telling import Target, configured, given_up, tell, tell_due
+from recovery.cases.working import assign, close, note, open_by_hand, tell_again
 
 __all__ = [
     "Target",
@@ -15,10 +15,12 @@ __all__ = [
     "close_late",
     "configured",
     "end",
+    "given_up",
     "note",
     "open_by_hand",
     "open_for",
     "open_for_many",
     "tell",
+    "tell_again",
     "tell_due",
 ]

@@ -55,8 +55,8 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
 
 @register(Tags.security)
 def check_sign_in(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W020 and W021: what a known device and a second factor need."""
-    return list(sign_in.doubtful())
+    """E012 and W020 to W022: what counting sign-ins, a known device and a second factor need."""
+    return [*sign_in.wrong(), *sign_in.doubtful()]
 
 
 @register(Tags.security)

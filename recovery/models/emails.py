@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.primary import PrimaryManager, new_key
+from recovery.models.primary import PrimaryManager, QuickKey, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import LINK_KINDS, EmailKind, EmailReason, EmailState, EventKind
 
@@ -159,15 +159,22 @@ class Email(models.Model):
         return f"{self.get_kind_display()} ({self.get_state_display()})"
 
 
+class EmailEventManager(PrimaryManager["EmailEvent"]):
+    """What happened. What could not be read is in the same table, and ``RawEvent`` shows it."""
+
+    def get_queryset(self) -> "models.QuerySet[EmailEvent]":
+        return super().get_queryset().filter(error="")
+
+
 class EmailEvent(models.Model):
     """One thing that happened to an email, by us or reported by the provider. A report for a mail that is
     not known (yet) has no email and waits for it under the provider's message id.
 
     Neither that it was queued nor that a worker took it is an event of its own: ``Email.queued_at`` says the one, and
-    ``claimed_at`` of what ended the try the other.
+    ``claimed_at`` of what ended the try the other. What a provider posted of it stands beside it, for a while.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    id = QuickKey(primary_key=True)
     email = models.ForeignKey(
         Email, models.CASCADE, null=True, blank=True, related_name="events", verbose_name=_("email")
     )
@@ -185,8 +192,13 @@ class EmailEvent(models.Model):
     dedupe_key = models.CharField(  # noqa: DJ001 - NULL is no duplicate of NULL, and our own events have no key
         max_length=32, null=True, editable=False
     )
+    error = models.CharField(_("error"), max_length=200, blank=True, help_text=_("Why it was set aside."))
+    digest = models.CharField(
+        _("digest"), max_length=64, blank=True, help_text=_("SHA-256 of what was posted, before it was cut.")
+    )
+    content = models.TextField(_("what was posted"), blank=True)
 
-    objects = PrimaryManager["EmailEvent"]()
+    objects = EmailEventManager()
 
     class Meta:
         base_manager_name = "objects"
@@ -195,7 +207,11 @@ class EmailEvent(models.Model):
         ordering = ["occurred_at", "id"]
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
-            models.Index(fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
+            models.Index(
+                fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None, error="")
+            ),
+            models.Index(fields=["recorded_at", "esp"], name="recovery_event_posted", condition=~Q(content="")),
+            models.Index(fields=["-id"], name="recovery_event_aside", condition=~Q(error="")),
         ]
         constraints = [
             models.UniqueConstraint(

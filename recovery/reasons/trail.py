@@ -43,6 +43,7 @@ class Action(TextChoices):
     CASE_OPENED = "case.opened", _("support case was opened")
     CASE_ASSIGNED = "case.assigned", _("support case was assigned")
     CASE_NOTED = "case.noted", _("note was added to a support case")
+    CASE_TOLD_AGAIN = "case.told_again", _("news of a support case was put back by staff")
     CASE_CLOSED = "case.closed", _("support case was closed")
     PROVIDER_LIFT_ASKED = "address.release_asked", _("provider was asked to take an address off its list")
     PROVIDER_LIFTED = "address.release_tried", _("what the provider made of it")

@@ -20,7 +20,9 @@ logger = logging.getLogger("recovery.webhooks")
 STORED: Final = "stored_by_recovery"
 _STRUCTURES: Final = (dict, list)
 _WORDS: Final = frozenset(EventKind.values)
-_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=str, allow_nan=False)
+_SORTING_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
+"""For what is compared with what comes later: the provider may not say it in the same order again."""
 
 
 def tracked(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
@@ -68,6 +70,7 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
     recipient, reject_reason = _text(event.recipient), _text(event.reject_reason)
     detail = f"{said}: {reply}" if said and reply and said != reply else said or reply
     event_id = _text(event.event_id)
+    is_told_once = slug == "mailgun"
     return feedback.Report(
         esp=slug,
         kind=kind,
@@ -78,8 +81,8 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
         message_id=_text(event.message_id),
         email_id=_uuid(metadata.get(METADATA_KEY)) if metadata else None,
         detail=detail,
-        raw="" if raw is None else _ENCODER.encode(raw),
-        told_once=event_id if slug == "mailgun" else "",
+        raw="" if raw is None else (_SORTING_ENCODER if is_told_once else _ENCODER).encode(raw),
+        told_once=event_id if is_told_once else "",
         evidence=feedback.evidence_of(
             slug, raw, kind=kind, recipient=recipient, reject_reason=reject_reason, text=detail
         ),
@@ -89,7 +92,7 @@ def report(slug: str, event: AnymailTrackingEvent) -> feedback.Report:
 def dumped(args: Any) -> str:
     """What could not be read, as far as it can be shown."""
     try:
-        return _ENCODER.encode(_plain(args))
+        return _SORTING_ENCODER.encode(_plain(args))
     except (TypeError, ValueError, RecursionError):
         return repr(type(args))
 

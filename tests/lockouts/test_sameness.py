@@ -54,7 +54,7 @@ def tried(client: Any, password: str) -> dict[str, Any]:
     with statements() as found:
         answer = client.post(SIGN_IN, {"username": "name", "password": password})
     shown = seen(answer)
-    assert answer.status_code == 200
+    assert answer.status_code in (200, 429)
     return {"answer": shown, "statements": found.texts, "hashed": hash_spy.hashed()}
 
 

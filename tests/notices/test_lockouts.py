@@ -114,8 +114,9 @@ def test_one_that_does_not_end_by_itself_is_told_whatever_came_before(user: Any)
     assert "does not end by itself" in newest_to(user.email).body
 
 
-def test_an_episode_is_told_once_however_often_it_is_rung_for_and_swept(user: Any) -> None:
-    episode = locked(user)
+@pytest.mark.parametrize("facts", [{}, {"until": None}], ids=["for a while", "without an end"])
+def test_an_episode_is_told_once_however_often_it_is_rung_for_and_swept(user: Any, facts: dict[str, Any]) -> None:
+    episode = locked(user, **facts)
     for _ in range(3):
         tasks.notify(str(episode.pk), str(episode.pk))
         sweep.sweep()

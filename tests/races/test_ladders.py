@@ -139,3 +139,15 @@ def test_one_piece_of_news_that_many_workers_hear_of_is_told_once(user: Any, set
         [row] = CaseTelling.objects.all()
         assert sorted(at_once(*[partial(cases.tell, row.pk)] * 6)) == [False] * 5 + [True]
         assert len(server.asked) == 2
+
+
+def test_what_many_put_back_at_once_is_put_back_once(user: Any, settings: Any) -> None:
+    staff = StaffFactory.create()
+    with Webhook.running() as (server, url):
+        given = {"TARGET": "recovery.cases.targets.webhook", "URL": f"{url}/hook", "SECRET": SECRET}
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+        server.faults[:] = [422]
+        fails(asks(user))
+        again = partial(cases.tell_again, SupportCase.objects.get(), actor=staff, reason="ticket 4711")
+        assert sorted(at_once(*[again] * 6)) == [[]] * 5 + [["webhook"]]
+        assert AuditEvent.objects.filter(action=Action.CASE_TOLD_AGAIN).count() == 1
