@@ -1,5 +1,5 @@
-"""Trouble on the way of a forced rotation: writes that fail, workers that die or are overtaken, accounts that nobody
-can end. Nobody is skipped, and nobody is mailed twice."""
+"""Trouble on the way of a forced rotation: writes that fail, workers that die or are overtaken, accounts that cannot be
+ended. Nobody is skipped, and nobody is mailed twice."""
 
 from datetime import timedelta
 from functools import partial
