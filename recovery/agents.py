@@ -26,6 +26,9 @@ COUNTED: Final = (
     Action.ADDRESS_CHANGED,
     Action.ACCOUNT_ACTIVATED,
     Action.STAFF_REFUSED,
+    Action.ROTATION_STARTED,
+    Action.ADDRESSES_FREED,
+    Action.DEVICES_FORGOTTEN,
 )
 
 

@@ -57,8 +57,9 @@ class LockoutMixin(_Base):
     """Credentials that may hold the name, in order. Empty: ``username``, the fields of the user model for name and
     e-mail, ``login``."""
     name_fields: tuple[str, ...] = ()
-    """Fields of the user model by which the backend finds an account. Empty: the one for the name. With several, the
-    account is looked up before it is counted, so that all its names share one count."""
+    """Fields of the user model by which the backend finds an account. Empty: the one for the name. With others, the
+    account is looked up before it is counted, so that all its names share one count, and staff who lock it lock them
+    all."""
 
     @sensitive_variables()
     def authenticate(self, request: Any, *args: Any, **credentials: Any) -> Any:
@@ -138,7 +139,8 @@ class LockoutMixin(_Base):
 
     @sensitive_variables()
     def _counters(self, request: Any, name: str) -> tuple[Counters, str]:
-        if len(self.name_fields) > 1 and (user := self.user_called(name)):
+        users: Any = get_user_model()
+        if self.name_fields not in ((), (users.USERNAME_FIELD,)) and (user := self.user_called(name)):
             name = user.get_username()
         if request is None:
             return lockouts.counters(name), ""

@@ -31,7 +31,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, audit
 from recovery.addresses import normalise
-from recovery.conf import secret_keys
+from recovery.conf import of_django, secret_keys
 from recovery.models import AccountState
 from recovery.models.primary import atomic
 from recovery.reasons import Action
@@ -127,7 +127,7 @@ def remember(response: HttpResponseBase, request: HttpRequest, user: AbstractBas
         NAME,
         ".".join(each.written() for each in [entry, *others][:MOST]),
         max_age=LIFE,
-        secure=request.is_secure(),
+        secure=request.is_secure() or bool(of_django("SESSION_COOKIE_SECURE")),
         httponly=True,
         samesite="Lax",
     )

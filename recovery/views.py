@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, intake, rendering, resets, tokens
+from recovery import audiences, cookies, intake, lockouts, rendering, resets, tokens
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
@@ -194,7 +194,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str, purpose: 
         resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
     except LinkRefused as refused:
         return _dead_post(request, token, refused.why, purpose)
-    if conf.POST_RESET_LOGIN:
+    if conf.POST_RESET_LOGIN and not lockouts.standing(user).exists():  # staff locked it; a reset lifts the others
         login(request, cast(Any, user), backend=authentication_backends()[0])
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
     else:

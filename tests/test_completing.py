@@ -12,12 +12,12 @@ from django.db import connection
 from django.db.models.signals import post_save
 from django.test import Client, modify_settings
 
-from recovery import accounts
+from recovery import accounts, lockouts
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest, ResetToken
 from recovery.reasons import Action, EmailKind, Outcome, TokenState
 from recovery.signals import reset_completed
 from tests.asking import FORGOT, NEW_PASSWORD, asked, browser, follow, links, set_password, statements, work
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import dead_page, failing, is_unchanged, mailed_link, opened, row_of, trail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -209,6 +209,16 @@ def test_a_site_may_sign_the_person_in(settings: Any) -> None:
     client, form = opened(mailed_link(user))
     assert set_password(client, form).url == "/"
     assert client.get("/accounts/password_change/").status_code == 200
+
+
+@pytest.mark.attack(40)
+def test_no_link_signs_in_to_an_account_that_staff_locked(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "POST_RESET_LOGIN": True}
+    user = UserFactory.create()
+    client, form = opened(mailed_link(user))
+    lockouts.lock(user, actor=StaffFactory.create(), reason="left the library")
+    assert set_password(client, form).url == "/recovery/reset/done/"
+    assert client.get("/accounts/password_change/").status_code == 302
 
 
 def test_the_secret_leaves_the_browser_with_the_new_password() -> None:

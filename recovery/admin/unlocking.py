@@ -14,12 +14,13 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recovery import accounts, lockouts
+from recovery import accounts, lockouts, resets
 from recovery.admin.acts import asking, url_of
 from recovery.admin.lockouts import MOST_AT_ONCE, RIGHT, ask_to_unlock, lift_each
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
+from recovery.exceptions import NotAllowed
 from recovery.models import Lockout
 from recovery.reasons import LockKind
 
@@ -106,6 +107,11 @@ class UnlockingMixin(_Admin):
                 ],
                 submit=_("Lock sign-in"),
             )
+        try:
+            resets.check_rank(actor_of(request), user, reason=form.cleaned_data["reason"])
+        except NotAllowed as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(back)
         lockouts.lock(user, actor=actor_of(request), reason=form.cleaned_data["reason"])
         self.log_change(request, user, _("Locked sign-in."))
         self.message_user(

@@ -11,7 +11,7 @@ from recovery.models import ResetRequest
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action
-from recovery.resets.staff import check_scope
+from recovery.resets.staff import check_rank, check_scope
 
 
 def address_changed(
@@ -52,10 +52,11 @@ def correct_address(user: Any, address: str, *, actor: Any, reason: str) -> int:
     """Store the right address of an account, and follow that up as ``address_changed`` does; returns how many links
     ended. In one commit.
 
-    Raises NotAllowed out of the actor's scope, for a frozen address unless the actor may force rotations, and where the
-    address was changed meanwhile.
+    Raises NotAllowed out of the actor's scope, for a superuser unless the actor is one, for a frozen address unless the
+    actor may force rotations, and where the address was changed meanwhile.
     """
     check_scope(actor, user, reason=reason)
+    check_rank(actor, user, reason=reason)
     field = accounts.email_field()
     old, actor_key = str(getattr(user, field) or ""), accounts.key_of(actor)
     if accounts.addresses_are_frozen(user) and not actor.has_perm("recovery.force_rotation"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from recovery import accounts, audiences, audit, bell, limits
 from recovery.addresses import normalise
@@ -127,6 +128,14 @@ def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]
             free = held.setdefault(key, {})
             free[name] = max(standing.free_again_at, free.get(name, standing.free_again_at))
     return held
+
+
+def check_rank(actor: Any, user: Any, *, reason: str) -> None:
+    """Raises NotAllowed where only a superuser may act: on a superuser. Else the right to correct an address would be
+    all rights. The refusal is on the trail."""
+    if getattr(user, "is_superuser", False) and not getattr(actor, "is_superuser", False):
+        _refuse(accounts.key_of(actor), accounts.key_of(user), reason, by="rank")
+        raise NotAllowed(_("Only a superuser may do this to a superuser."))
 
 
 def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str) -> None:

@@ -82,3 +82,15 @@ def test_a_frozen_address_is_corrected_only_by_who_may_force_passwords(ada: Any)
 def test_the_present_address_is_masked_for_who_may_not_see_addresses(ada: Any) -> None:
     assert "ada@wrong.example" not in staff(*RIGHTS).get(page(ada)).content.decode()
     assert "ada@wrong.example" in staff(*RIGHTS, "recovery.see_addresses").get(page(ada)).content.decode()
+
+
+def test_the_right_to_correct_addresses_is_no_way_to_a_superusers_account() -> None:
+    boss = UserFactory(username="boss", email="boss@example.org", is_superuser=True)
+    answer = posted(staff(*RIGHTS), page(boss), address=NEW, reason=REASON)
+    assert said(answer) == ["error: Only a superuser may do this to a superuser."]
+    boss.refresh_from_db()
+    assert boss.email == "boss@example.org"
+    assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).detail == {"by": "rank"}
+    posted(staff(is_superuser=True), page(boss), address=NEW, reason=REASON)
+    boss.refresh_from_db()
+    assert boss.email == NEW

@@ -145,6 +145,15 @@ class TestOnThePersonsPage:
         assert said(answer) == ["error: Nothing was done: you would shut yourself out."]
         assert not Lockout.objects.exists()
 
+    def test_who_is_no_superuser_locks_none(self) -> None:
+        boss, client = UserFactory(username="boss", is_superuser=True), staff(*RIGHTS)
+        answer = posted(client, f"{USERS}{boss.pk}/lock/", reason=REASON)
+        assert said(answer) == ["error: Only a superuser may do this to a superuser."]
+        assert not Lockout.objects.exists()
+        assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).detail == {"by": "rank"}
+        posted(superuser(), f"{USERS}{boss.pk}/lock/", reason=REASON)
+        assert Lockout.objects.get().user_key == str(boss.pk)
+
     def test_many_people_are_unlocked_by_the_lists_action(self, row: Lockout, ada: Any) -> None:
         grace = UserFactory(username="grace", password=PASSWORD)
         locked("grace")
