@@ -221,9 +221,9 @@ def _clear() -> None:
     from django.db import connection
 
     from benchmarks.webhook_site.models import MailEvent
-    from recovery.models import AuditEvent, Bounce, EmailEvent, RawEvent, Suppression
+    from recovery.models import AuditEvent, Bounce, EmailEvent, Suppression
 
-    tables: list[str] = [each._meta.db_table for each in (MailEvent, Bounce, Suppression, RawEvent, EmailEvent)]
+    tables: list[str] = [each._meta.db_table for each in (MailEvent, Bounce, Suppression, EmailEvent)]
     tables += [AuditEvent._meta.db_table, "django_ses_blacklistedemail"]
     known = set(connection.introspection.table_names())
     with connection.cursor() as cursor:

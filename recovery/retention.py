@@ -186,10 +186,6 @@ def _providers(rows: "models.QuerySet[Any]") -> list[str]:
 def _raw_before(moment: datetime | None) -> int:
     """What was posted goes and its event stays; what could not be read is no event, and goes as well."""
     gone = 0
-    while moment and (keys := list(_old_raw(moment).values_list("pk", flat=True)[:BATCH])):
-        with atomic(EmailEvent):
-            gone += EmailEvent.objects.filter(pk__in=keys).update(content="", digest="")
-            gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
         nobodys = EmailEvent.objects.filter(email=None)
@@ -197,6 +193,10 @@ def _raw_before(moment: datetime | None) -> int:
         while keys := list(old.values_list("pk", flat=True)[:BATCH]):
             Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
             gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+    while moment and (keys := list(_old_raw(moment).values_list("pk", flat=True)[:BATCH])):
+        with atomic(EmailEvent):
+            gone += EmailEvent.objects.filter(pk__in=keys).update(content="", digest="")
+            gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     return gone
 
 

@@ -53,7 +53,9 @@ def has_no_news(email: Email) -> bool:
 
 def _heard(esp: str) -> Heard:
     # What could not be read tells nothing of the mail, and must not cover that nothing else comes.
-    told = RawEvent.objects.filter(esp=esp, error="").order_by("-recorded_at")
+    # Older mail is not looked at either, and the index is that of all providers, by time.
+    recent = timezone.now() - LOOKED_BACK - SKEW
+    told = RawEvent.objects.filter(esp=esp, error="", recorded_at__gt=recent).order_by("-recorded_at")
     last_at = told.values_list("recorded_at", flat=True).first()
     if last_at and last_at > timezone.now() - conf.WEBHOOK_SILENCE:
         return Heard(esp, last_at, None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.db.models import Prefetch
 from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from recovery import accounts, audiences
 from recovery.addresses import mask
 from recovery.conf import of_django
 from recovery.exceptions import Misconfigured
-from recovery.models import BackupAddress, Bounce, Email, SupportCase
+from recovery.models import BackupAddress, Bounce, Email, EmailEvent, SupportCase
 from recovery.reasons import LINK_KINDS, BackupState, BounceClass, CaseNews, CaseReason, EventKind
 
 MOST_STEPS: Final = 40
@@ -124,8 +125,9 @@ def _timeline(case: SupportCase) -> Iterable[str]:
     if request is None:
         return []
     steps = [(request.requested_at, _("requested"))]
+    told = Prefetch("events", EmailEvent.objects.defer("content", "digest"))  # without what was posted
     mails = Email.objects.filter(request=request, kind__in=LINK_KINDS, tokens__user_key=case.user_key)
-    for email in mails.distinct().order_by("queued_at").prefetch_related("events"):
+    for email in mails.distinct().order_by("queued_at").prefetch_related(told):
         which = _("backup address") if email.context.get("to_backup") else _("main address")
         steps.append((email.queued_at, f"{which}: {EventKind.QUEUED.label}"))
         words = dict(EventKind.choices)

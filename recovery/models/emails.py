@@ -211,7 +211,7 @@ class EmailEvent(models.Model):
                 fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None, error="")
             ),
             models.Index(fields=["recorded_at", "esp"], name="recovery_event_posted", condition=~Q(content="")),
-            models.Index(fields=["-id"], name="recovery_event_aside", condition=~Q(error="")),
+            models.Index(fields=["-recorded_at", "-id"], name="recovery_event_aside", condition=~Q(error="")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -11,8 +11,8 @@ from recovery import retention
 
 class Command(BaseCommand):
     help = (
-        "Turns expired links into tombstones and removes rows older than RECOVERY['RETENTION'], suppressions that are"
-        " long over, and backup addresses that nobody confirmed."
+        "Turns expired links into tombstones and removes or blanks rows older than RECOVERY['RETENTION'], suppressions"
+        " that are long over, and backup addresses that nobody confirmed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
