@@ -52,6 +52,7 @@ CASES = {
     34: "keeping a victim's link dead",
     35: "what a link holds",
     36: "key rotation and clean-up",
+    41: "weaker password rules on a way",
     42: "silent takeover",
     37: "automatic sign-in",
     38: "old access survives",
