@@ -115,8 +115,8 @@ def test_the_last_page_and_the_notice_are_of_the_door_too(way_in: str) -> None:
     sweep.sweep()
     [notice] = mail.outbox[1:]
     assert notice.from_email == DOORS[door]["FROM_EMAIL"]
-    [again] = re.findall(r"https://\S+/forgot/\S*", str(notice.body))
-    assert is_of(door, reader.get(again))
+    [objection] = re.findall(r"https://\S+/not-me/\S*", str(notice.body))
+    assert is_of(door, reader.get(reader.get(objection).url))
 
 
 def test_the_notice_of_a_new_password_leads_to_the_door_by_its_name_where_its_host_does_not_tell_it() -> None:

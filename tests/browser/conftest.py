@@ -84,6 +84,7 @@ class Window:
         for page in filter(None, (self.page, self.judge)):
             page.emulate_media(color_scheme=LOOKS[look]["color_scheme"], reduced_motion="reduce")
             page.set_viewport_size(LOOKS[look]["viewport"])
+            page.evaluate("() => Promise.all(document.getAnimations().map((each) => each.finished))")
 
     def press(self, name: str) -> None:
         """Press the button or follow the link with these words, and wait for the page it leads to."""

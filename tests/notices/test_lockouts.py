@@ -179,11 +179,14 @@ def test_a_lock_by_staff_is_told_as_such_each_time_and_has_nothing_to_object_to(
     locked(user)
     for _ in range(2):
         locked(user, kind=LockKind.STAFF, until=None, actor_key=str(actor.pk), reason="stolen", failure_count=0)
-    newest = newest_to(user.email)
+    sweep.sweep()
     assert len(subjects_to(user.email)) == 3
-    assert "The support team of Riverside Library locked your account" in newest.body
-    for hidden in ("not-me", "/recovery/forgot/", "stolen", actor.username, "203.0.113"):
-        assert hidden not in newest.body
+    by_staff = [message for message in mail.outbox if "was locked" in message.subject]
+    assert len(by_staff) == 2
+    for message in by_staff:
+        assert "The support team of Riverside Library locked your account" in message.body
+        for hidden in ("not-me", "/recovery/forgot/", "stolen", actor.username, "203.0.113"):
+            assert hidden not in message.body
 
 
 @pytest.mark.parametrize(
