@@ -119,7 +119,7 @@ def contention(site: Site, *, writers: int, seconds: float) -> dict[str, Any]:
         "requests": ResetRequest.objects.count(),
         "sent": ResetRequest.objects.filter(outcome=Outcome.SENT).count(),
         "arrived": len(site.provider.ledger.counts()),
-        "locked_in_logs": log.count("locked"),
+        "locked_in_logs": log.count("is locked"),
         "lost": len(judged.lost),
         "doubled": judged.doubled,
         "p50_s": round(times[len(times) // 2], 3),
