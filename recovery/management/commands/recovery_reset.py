@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from recovery import accounts, resets
 from recovery.exceptions import NotAllowed
+from recovery.management.acting import actor_named
 from recovery.origin import Origin, printable
 from recovery.reasons import RotationSource
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         reason = printable(options["reason"]).strip()
         if not reason:
             raise CommandError("Write down why: --reason must not be blank.", returncode=2)
-        actor = self._actor(options["actor"], force=options["force"])
+        actor = actor_named(options["actor"], RIGHTS[options["force"]])
         people, unknown = _meant(_identifiers(options["identifier"], options["file"]))
         told: dict[str, Any] = {"people": len(people), "done": 0, "unknown": unknown}
         if people and not options["dry_run"]:
@@ -47,17 +48,6 @@ class Command(BaseCommand):
         self._tell(told, as_json=options["json"])
         if unknown or not people or "refused" in told:
             sys.exit(1)
-
-    def _actor(self, name: str | None, *, force: bool) -> AbstractBaseUser | None:
-        if not name:
-            return None
-        found = [account.user for account in accounts.of_identifier(name) if account.user.get_username() == name]
-        if len(found) != 1:
-            raise CommandError(f"There is no account {name!r} that could be the --actor.", returncode=2)
-        actor: Any = found[0]
-        if not (actor.is_active and getattr(actor, "is_staff", False) and actor.has_perm(RIGHTS[force])):
-            raise CommandError(f"{name!r} is no member of staff with the right {RIGHTS[force]}.", returncode=2)
-        return actor  # type: ignore[no-any-return]
 
     def _force(
         self, people: Sequence[AbstractBaseUser], actor: AbstractBaseUser | None, reason: str, evidence: str

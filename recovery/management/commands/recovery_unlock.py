@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError
 
 from recovery import accounts, lockouts, resets
+from recovery.management.acting import actor_named
 from recovery.models import Lockout
 from recovery.origin import Origin, printable
 from recovery.reasons import LockKind
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("Write down why: --reason must not be blank.", returncode=2)
         if not (options["identifier"] or options["source"]):
             raise CommandError("Name somebody, or give a --source.", returncode=2)
-        actor = _actor(options["actor"])
+        actor = actor_named(options["actor"], RIGHT)
         rows, unknown = self._meant(options["identifier"], options["source"], actor)
         lifted = 0 if options["dry_run"] else sum(lockouts.lift(row, actor=actor, reason=reason) for row in rows)
         told = {"standing": len(rows), "lifted": lifted, "unknown": unknown}
@@ -62,15 +62,3 @@ class Command(BaseCommand):
             standing = Lockout.objects.filter(kind=LockKind.SOURCE, counter_key=key).standing()
             rows |= {row.pk: row for row in standing}
         return list(rows.values()), unknown
-
-
-def _actor(name: str | None) -> AbstractBaseUser | None:
-    if not name:
-        return None
-    found = [account.user for account in accounts.of_identifier(name) if account.user.get_username() == name]
-    if len(found) != 1:
-        raise CommandError(f"There is no account {name!r} that could be the --actor.", returncode=2)
-    actor: Any = found[0]
-    if not (actor.is_active and getattr(actor, "is_staff", False) and actor.has_perm(RIGHT)):
-        raise CommandError(f"{name!r} is no member of staff with the right {RIGHT}.", returncode=2)
-    return found[0]

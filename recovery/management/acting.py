@@ -1,0 +1,22 @@
+"""The member of staff in whose name a command acts: who they are, and whether they may."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.management.base import CommandError
+
+from recovery import accounts
+
+
+def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
+    """The account with exactly this user name; None for no name. Raises CommandError, exit code 2, for one that is not
+    there, and for one that is no active member of staff with the right."""
+    if not name:
+        return None
+    found = [account.user for account in accounts.of_identifier(name) if account.user.get_username() == name]
+    if len(found) != 1:
+        raise CommandError(f"There is no account {name!r} that could be the --actor.", returncode=2)
+    actor: Any = found[0]
+    if not (actor.is_active and getattr(actor, "is_staff", False) and actor.has_perm(right)):
+        raise CommandError(f"{name!r} is no member of staff with the right {right}.", returncode=2)
+    return found[0]
