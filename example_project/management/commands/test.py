@@ -1,6 +1,8 @@
 """
 ``manage.py test``: every test on SQLite and on PostgreSQL, side by side, in one pytest session.
 
+What asks little of the database runs beside one of the two alone (``ONE_IS_ENOUGH`` in tests/conftest.py).
+
 It starts a broker and PostgreSQL, then becomes pytest: one process a database, one summary, one exit code. Everything
 after ``test`` goes to pytest. URLs in the environment (REDIS_URL, DATABASE_URL_postgresql) are used instead of servers
 of our own. Bare ``pytest`` runs on SQLite alone, where ``--pdb`` works.
