@@ -14,6 +14,8 @@ from django.conf import settings
 DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
+    "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},
+    "ALARM_MAIL_TO": [],
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
@@ -38,6 +40,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "raw_events": timedelta(days=30),
         "emails": timedelta(days=400),
         "requests": timedelta(days=400),
+        "roll_ups": timedelta(days=400),
         "audit": None,
     },
     "RETURN_PATH_DOMAIN": None,
@@ -46,13 +49,14 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "SITE_MAIL": None,
     "SITE_NAME": None,
     "SUPPORT_CONTACT": None,
+    "TARGETS": {"delivered_within": timedelta(seconds=60), "delivered_share": 0.95, "delivery_success": 0.98},
     "TOKEN_LIFETIME": "auto",
     "TRUSTED_PROXIES": 0,
     "UNKNOWN_ACCOUNT_MAIL": False,
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+MERGED: Final = frozenset({"ALARM_LIMITS", "REQUEST_LIMITS", "RETENTION", "TARGETS"})  # a site may give some keys of these
 
 
 class Conf:
@@ -78,9 +82,20 @@ class Conf:
         return cast(str, self._read("ADMIN_BASE"))
 
     @property
+    def ALARM_LIMITS(self) -> Mapping[str, float]:
+        """When figures are an alarm: samples, the fewest mails that a share is judged by; bounces and complaints, the
+        largest share that is none; open_cases, the most that are none."""
+        return cast(Mapping[str, float], self._read("ALARM_LIMITS"))
+
+    @property
+    def ALARM_MAIL_TO(self) -> Sequence[str]:
+        """Addresses that get a mail when an alarm begins and when it ends, beside the log and the signal."""
+        return cast(Sequence[str], self._read("ALARM_MAIL_TO"))
+
+    @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, and the names of its
-        ROUTES in order, if they are not all."""
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TOKEN_LIFETIME, and the
+        names of its ROUTES in order, if they are not all."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
@@ -181,6 +196,12 @@ class Conf:
     def SUPPORT_CONTACT(self) -> str | None:
         """Address or phone number shown to people who cannot get in."""
         return cast("str | None", self._read("SUPPORT_CONTACT"))
+
+    @property
+    def TARGETS(self) -> Mapping[str, Any]:
+        """What recovery should reach: delivered_share of the mail that arrives does so delivered_within the request,
+        and delivery_success is the share that arrives."""
+        return cast(Mapping[str, Any], self._read("TARGETS"))
 
     @property
     def TOKEN_LIFETIME(self) -> timedelta | str:

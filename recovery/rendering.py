@@ -19,7 +19,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences, codes, tokens
+from recovery import audiences, codes, link_lives, tokens
 from recovery.conf import conf
 from recovery.models import BackupAddress, Email, ResetToken
 from recovery.models.requests import shown_reference
@@ -131,7 +131,7 @@ def _context(
         facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
     if email.kind == EmailKind.RESET:
         names = email.context.get("usernames", {})
-        facts["life"] = life_in_words(tokens.lifetime() if life is None else life)
+        facts["life"] = life_in_words(link_lives.lifetime(email.audience) if life is None else life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
         facts["to_backup"] = bool(email.context.get("to_backup"))
         facts["links"] = []

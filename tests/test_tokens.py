@@ -120,15 +120,15 @@ def test_only_selector_and_secret_together_find_a_link(selector: str, verifier: 
     secret = tokens.verifier_of(token)
     asked_for = selector.format(s=token.selector), verifier.format(v=secret)
     assert tokens.find(*asked_for) is None
-    assert tokens.find_and_count(*asked_for) is None
+    assert tokens.find_and_count(*asked_for, by_person=True) is None
     assert tokens.find(token.selector, secret) == token
 
 
 def test_openings_are_counted_and_the_first_is_remembered() -> None:
     token = issued(UserFactory.create())
     secret = tokens.verifier_of(token)
-    first = tokens.find_and_count(token.selector, secret)
-    second = tokens.find_and_count(token.selector, secret)
+    first = tokens.find_and_count(token.selector, secret, by_person=True)
+    second = tokens.find_and_count(token.selector, secret, by_person=True)
     assert first is not None
     assert second is not None
     assert (first.open_count, second.open_count) == (1, 2)

@@ -12,6 +12,7 @@ from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.roll_ups import LinkLife, RollUp, RollUpProgress, StandingAlarm
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -29,12 +30,16 @@ __all__ = [
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "LinkLife",
     "Lockout",
     "NewBounce",
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "RollUp",
+    "RollUpProgress",
     "RouteState",
+    "StandingAlarm",
     "SupportCase",
     "Suppression",
 ]

@@ -8,6 +8,7 @@ from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.requests import Gate, Kind, Outcome
@@ -37,6 +38,7 @@ __all__ = [
     "EmailState",
     "EmailVerb",
     "EventKind",
+    "Figure",
     "Gate",
     "Kind",
     "Lift",
@@ -46,6 +48,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Refusal",
+    "Standing",
     "SuppressionReason",
     "TellingState",
     "TokenState",
