@@ -56,7 +56,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "REQUEST_LIMITS", "RETENTION", "TARGETS"})  # a site may give some keys of these
+MERGED: Final = frozenset(
+    {"ALARM_LIMITS", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+)  # a site may give some keys of these
 
 
 class Conf:

@@ -9,6 +9,8 @@ from recovery.models import LinkLife
 
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
+FEWEST: Final = 200  # deliveries, and openings, below which a 95th percentile says little
+MEASURED: Final = timedelta(days=7)
 
 
 def lifetime(audience: str = "default") -> timedelta:

@@ -22,6 +22,7 @@ from recovery.models import (
     RawEvent,
     ResetRequest,
     ResetToken,
+    RollUp,
     SupportCase,
     Suppression,
 )
@@ -44,6 +45,7 @@ class Purged:
     cases: int
     suppressions: int
     backups: int
+    roll_ups: int
     trail: int
 
     def as_dict(self) -> dict[str, int]:
@@ -62,6 +64,7 @@ def purge() -> Purged:
         cases=_cases_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
+        roll_ups=_roll_ups_before(_before("roll_ups")),
         trail=_trail_before(_before("audit")),
     )
 
@@ -69,6 +72,7 @@ def purge() -> Purged:
 def outlook() -> Purged:
     """What ``purge`` would end now; writes nothing."""
     emails, requests, trail = _before("emails"), _before("requests"), _before("audit")
+    roll_ups = _before("roll_ups")
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
@@ -79,6 +83,7 @@ def outlook() -> Purged:
         cases=_old_cases(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
+        roll_ups=_old_roll_ups(roll_ups).count() if roll_ups else 0,
         trail=_old_trail(trail).count() if trail else 0,
     )
 
@@ -131,6 +136,17 @@ def _backups_before(moment: datetime) -> int:
     for keys in _batches(_old_backups, "added_at", moment):
         # Asked again: a new code may have been sent meanwhile.
         gone += _old_backups(moment).filter(pk__in=keys)._raw_delete(router.db_for_write(BackupAddress))
+    return gone
+
+
+def _old_roll_ups(moment: datetime) -> "models.QuerySet[RollUp]":
+    return RollUp.objects.filter(hour__lt=moment).order_by("hour")
+
+
+def _roll_ups_before(moment: datetime | None) -> int:
+    gone = 0
+    while moment and (keys := list(_old_roll_ups(moment).values_list("pk", flat=True)[:BATCH])):
+        gone += RollUp.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RollUp))
     return gone
 
 

@@ -54,8 +54,8 @@ def _is_bound(value: Any) -> bool:
 
 def _is_dict_with(**shapes: Is) -> Is:
     """Of the keys that are given, each has its shape; others are strange, which is told elsewhere."""
-    return lambda value: isinstance(value, Mapping) and all(
-        is_sound(value[key]) for key, is_sound in shapes.items() if key in value
+    return lambda value: (
+        isinstance(value, Mapping) and all(is_sound(value[key]) for key, is_sound in shapes.items() if key in value)
     )
 
 
@@ -95,6 +95,7 @@ _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
+_LIFE: Final = '"auto" or a timedelta of at most 24 hours'
 _ROUTE: Final = (
     "OPTIONS is a dict, KINDS a list of words of EmailKind, "
     f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
@@ -109,8 +110,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ALARM_MAIL_TO": (_is_list_of(_is(str)), "a list of texts"),
     "AUDIENCES": (
         _dict_of(_is_door),
-        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME as for all, "
-        "the others are texts",
+        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME {_LIFE}, others texts",
     ),
     "BACKUP_WAIT": _DURATION,
     "BASE_URL": _TEXT,
@@ -154,7 +154,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a dict; the shares are numbers from 0 to 1, delivered_within is a timedelta of so many seconds: "
         + ", ".join(map(str, DELIVERY_BOUNDS)),
     ),
-    "TOKEN_LIFETIME": (_is_life, '"auto" or a timedelta of at most 24 hours'),
+    "TOKEN_LIFETIME": (_is_life, _LIFE),
     "TRUSTED_PROXIES": (
         lambda value: _is(int)(value) and value >= 0,
         "the number of proxies in front of the site, 0 or more",

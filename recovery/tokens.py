@@ -96,9 +96,7 @@ def find_with_request(selector: str, verifier: str, *, purpose: str = PURPOSE) -
 
 
 @sensitive_variables("verifier")
-def find_and_count(
-    selector: str, verifier: str, *, by_person: bool, purpose: str = PURPOSE
-) -> ResetToken | None:
+def find_and_count(selector: str, verifier: str, *, by_person: bool, purpose: str = PURPOSE) -> ResetToken | None:
     """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
 
     The secret is compared as its SHA-256, of which a guess controls no part.
@@ -222,7 +220,10 @@ def _expiry(now: datetime) -> tuple[str, list[Any]]:
     audience = f"(SELECT audience FROM {Email._meta.db_table} AS mail WHERE mail.id = {_TABLE}.email_id)"
     others = {name: at for name, at in ends.items() if name != "default"}
     cases = " ".join(["WHEN %s THEN %s"] * len(others))
-    return f"CASE {audience} {cases} ELSE %s END", [*(each for pair in others.items() for each in pair), ends["default"]]
+    return f"CASE {audience} {cases} ELSE %s END", [
+        *(each for pair in others.items() for each in pair),
+        ends["default"],
+    ]
 
 
 def revoke(user_key: str, *, address: str = "") -> int:

@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, heartbeats, intake, link_lives, rendering, resets
+from recovery import audiences, cookies, intake, link_lives, metrics, rendering, resets
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
@@ -150,10 +150,11 @@ def change_password(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """For monitors: 200 while everything that mail needs is alive, else 503. Not there for anybody else."""
+    """For monitors: 200 while everything that mail needs is alive and no alarm about mail stands, else 503. Not there
+    for anybody else."""
     if not (_holds_health_token(request) or _may_see_health(request)):
         raise Http404
-    found = heartbeats.health()
+    found = metrics.health()
     return JsonResponse(found.as_dict(), status=200 if found.healthy else 503)
 
 

@@ -6,6 +6,7 @@ from recovery.admin.audit import AuditEventAdmin
 from recovery.admin.backups import BackupAddressAdmin
 from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
+from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.raw_events import RawEventAdmin
@@ -21,6 +22,7 @@ from recovery.models import (
     LevelSwitch,
     RawEvent,
     ResetRequest,
+    RollUp,
     RouteState,
     SupportCase,
     Suppression,
@@ -34,12 +36,14 @@ __all__ = [
     "LevelSwitchAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
+    "RollUpAdmin",
     "RouteStateAdmin",
     "SupportCaseAdmin",
     "SuppressionAdmin",
     "UserRecoveryMixin",
 ]
 
+admin.site.register(RollUp, RollUpAdmin)
 admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)

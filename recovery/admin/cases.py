@@ -24,6 +24,7 @@ from recovery import accounts, cases, timelines
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
+from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
@@ -157,7 +158,7 @@ class SupportCaseAdmin(ExportMixin):
     listed = ("opened_at", "state", "account", "reason", "request_link", "assignee")
     further = ("closed_at", "closer", "end_reason")
     as_stored = ("failure_count",)
-    list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter)
+    list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter, CountedFilter)
     list_select_related = ("request",)
     ordering = ("-opened_at", "id")
     search_help_text = _("Reference of the request, id of the case, or account key.")

@@ -1,13 +1,14 @@
 """What became of a mail and of its links, as conditions on the row, and how long it took."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, Final
 
 from django.db.models import (
     Case,
+    CharField,
     DurationField,
     Exists,
     Expression,
@@ -15,7 +16,6 @@ from django.db.models import (
     F,
     OuterRef,
     Q,
-    SmallIntegerField,
     Subquery,
     Value,
     When,
@@ -36,7 +36,8 @@ EXPECTED: Final = FATES[:6]
 says nothing of how well mail gets through."""
 
 LINK_FATES: Final = (Figure.COMPLETED, Figure.OPENED, Figure.LIVE, Figure.UNOPENED, Figure.SUPERSEDED)
-"""A mail that left is in the first of these that is true of one of its links."""
+"""A mail that left is in the first of these that is true of one of its links; all but the last had one that a person
+could use."""
 
 _ENDED: Final[Mapping[Figure, EmailState]] = {
     Figure.DELIVERED: EmailState.DELIVERED,
@@ -66,23 +67,22 @@ def is_fate(figure: Figure, now: datetime) -> Q:
     return (Q(state=EmailState.HANDED_OVER) & ~silent) | ((may_have_left | waits) & ~old)
 
 
-def is_link_fate(figure: Figure, now: datetime) -> Q:
-    """Of which mails this is true at ``now``; of ``OPENED`` those as well whose link was used later."""
-    if figure == Figure.USABLE:
-        return reduce(or_, (is_link_fate(each, now) for each in LINK_FATES[:4]))
-    used, in_time = _link(state=TokenState.USED), _link(_in_time())
-    if figure == Figure.COMPLETED:
-        return Q(used)
-    if figure == Figure.OPENED:
-        return Q(used) | Q(in_time)
-    left = Q(handed_over_at__isnull=False) & ~Q(used) & ~Q(in_time)
-    live = _link(state=TokenState.LIVE, expires_at__gt=now)
-    if figure == Figure.LIVE:
-        return left & Q(live)
-    too_old = _link(_not_superseded(), ~Q(state=TokenState.USED))
-    if figure == Figure.UNOPENED:
-        return left & ~Q(live) & Q(too_old)
-    return left & ~Q(live) & ~Q(too_old) & Q(_link())
+def fate(now: datetime) -> Case:
+    """The word among ``FATES`` that is true of a mail."""
+    return Case(*(When(is_fate(each, now), then=Value(each.value)) for each in FATES))
+
+
+def link_fate(now: datetime) -> Case:
+    """The word among ``LINK_FATES`` that is true of a mail's links; NULL where none ever left."""
+    return Case(
+        When(_link(state=TokenState.USED), then=Value(Figure.COMPLETED.value)),
+        When(_link(_in_time()), then=Value(Figure.OPENED.value)),
+        When(handed_over_at=None, then=Value(None)),
+        When(_link(state=TokenState.LIVE, expires_at__gt=now), then=Value(Figure.LIVE.value)),
+        When(_link(_not_superseded()), then=Value(Figure.UNOPENED.value)),
+        When(_link(), then=Value(Figure.SUPERSEDED.value)),
+        output_field=CharField(),
+    )
 
 
 def _link(*conditions: Q, **more: Any) -> Exists:
@@ -113,15 +113,8 @@ def delivery_time() -> Expression:
 def opening_time() -> Expression:
     """From the delivery, or where that is not known from the hand-over, to the first opening by a person, also of a
     link that was too old by then: a life that cuts slow people off must not look long enough."""
-    opened = ResetToken.objects.filter(email=OuterRef("pk"), person_opened_at__isnull=False).order_by("person_opened_at")
+    opened = ResetToken.objects.filter(email=OuterRef("pk"), person_opened_at__isnull=False).order_by(
+        "person_opened_at"
+    )
     left_at = Coalesce("delivered_at", "handed_over_at")
     return ExpressionWrapper(Subquery(opened.values("person_opened_at")[:1]) - left_at, output_field=DurationField())
-
-
-def bucket(duration: str, bounds: tuple[int, ...]) -> Case:
-    """Number of the bucket that the annotation ``duration`` falls into; None where it is not known."""
-    steps = [
-        When(**{f"{duration}__lte": timedelta(seconds=bound)}, then=Value(number)) for number, bound in enumerate(bounds)
-    ]
-    beyond = When(**{f"{duration}__isnull": False}, then=Value(len(bounds)))
-    return Case(*steps, beyond, default=Value(None), output_field=SmallIntegerField())

@@ -44,10 +44,13 @@ class Selection:
         return {name: getattr(self, name) for name in DIMENSIONS if getattr(self, name)}
 
 
-def mails(since: datetime, until: datetime) -> "QuerySet[Email]":
-    """Link mail that was queued in that time; found by its keys, as are requests and acts."""
-    found = Email.objects.filter(**_keys(since, until), queued_at__gte=since, queued_at__lt=until, kind__in=LINK_MAIL)
-    return found.order_by()
+Rows = QuerySet[Any, Any]
+
+
+def mails(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
+    """Link mail that was queued in that time, of all or among some; found by its keys, as are requests and acts."""
+    found = Email.objects.all() if among is None else among
+    return found.filter(**_keys(since, until), queued_at__gte=since, queued_at__lt=until, kind__in=LINK_MAIL).order_by()
 
 
 def of_mails() -> dict[str, Any]:
@@ -55,19 +58,21 @@ def of_mails() -> dict[str, Any]:
     return _named(F("audience"), F("route"), DomainOf("recipient_key"), Coalesce("request__kind", Value("")))
 
 
-def requests(since: datetime, until: datetime) -> "QuerySet[ResetRequest]":
+def requests(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     """Requests of that time that meant an account."""
-    asked = ResetRequest.objects.filter(**_keys(since, until), requested_at__gte=since, requested_at__lt=until)
-    return asked.exclude(outcome__in=OUTSIDE).order_by()
+    asked = ResetRequest.objects.all() if among is None else among
+    found = asked.filter(**_keys(since, until), requested_at__gte=since, requested_at__lt=until)
+    return found.exclude(outcome__in=OUTSIDE).order_by()
 
 
 def of_requests() -> dict[str, Any]:
     return _named(F("audience"), _first("pk", "route"), _first("pk", "domain"), F("kind"))
 
 
-def cases(since: datetime, until: datetime) -> "QuerySet[SupportCase]":
+def cases(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     """Cases that were opened in that time, by the ladder or by staff."""
-    return SupportCase.objects.filter(opened_at__gte=since, opened_at__lt=until).order_by()
+    found = SupportCase.objects.all() if among is None else among
+    return found.filter(opened_at__gte=since, opened_at__lt=until).order_by()
 
 
 def of_cases() -> dict[str, Any]:
@@ -75,14 +80,15 @@ def of_cases() -> dict[str, Any]:
     return _named(audience, _first("request_id", "route"), _first("request_id", "domain"), kind)
 
 
-def acts(since: datetime, until: datetime) -> "QuerySet[AuditEvent]":
+def acts(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     """What staff did in that time so that somebody gets in: a link sent, a mail put back or released, a suppression
     lifted, an address corrected.
 
     A case is counted by itself, and what is done with it is not. Neither is what holds mail back, what is done to the
     site as a whole, and a lift at the provider, which goes with one here or is a try.
     """
-    noted = AuditEvent.objects.filter(**_keys(since, until), occurred_at__gte=since, occurred_at__lt=until)
+    trail = AuditEvent.objects.all() if among is None else among
+    noted = trail.filter(**_keys(since, until), occurred_at__gte=since, occurred_at__lt=until)
     by_hand = ResetRequest.objects.filter(pk=OuterRef("request_id"), kind=Kind.ADMIN)
     counted = Q(action__in=(Action.EMAIL_RETRIED, Action.EMAIL_RELEASED, Action.ADDRESS_CHANGED))
     counted |= Q(action=Action.SUPPRESSION_LIFTED, detail__by=Lift.STAFF.value)

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 Stop = tuple[EmailVerb, EmailReason]
 
 ANYWHERE: Final = frozenset({
-    EmailKind.RESET, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE, EmailKind.SUPPORT_CASE
+    EmailKind.RESET, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE,
+    EmailKind.SUPPORT_CASE, EmailKind.ALARM,
 })  # fmt: skip
 """Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, a notice of
 a change goes to the old address as well, a stranger's has no account, a code proves a new address."""

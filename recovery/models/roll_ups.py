@@ -92,7 +92,9 @@ class RollUpProgress(models.Model):
     filled_until = models.DateTimeField(
         _("filled back until"), help_text=_("Hours from this on were rolled up, those before it not yet.")
     )
-    events_until = models.BigIntegerField(_("events until"), default=0, help_text=_("Those before this were looked at."))
+    events_until = models.BigIntegerField(
+        _("events until"), default=0, help_text=_("Those before this were looked at.")
+    )
     trail_until = models.DateTimeField(_("trail until"), help_text=_("What was noted before this was looked at."))
     rolled_at = models.DateTimeField(_("rolled up"), null=True, blank=True)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
@@ -135,12 +137,13 @@ class LinkLife(models.Model):
 
 
 class StandingAlarm(models.Model):
-    """Something that is wrong now and was told; the row goes when it is over."""
+    """Something that is wrong and was told; the row goes when it has been over for a while."""
 
     id = models.BigAutoField(primary_key=True)
     alarm = models.CharField(_("alarm"), max_length=32)
     subject = models.CharField(_("what it is about"), max_length=160, blank=True)
     since = models.DateTimeField(_("since"), default=timezone.now)
+    seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
 
     objects = PrimaryManager["StandingAlarm"]()
 

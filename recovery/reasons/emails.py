@@ -15,6 +15,7 @@ class EmailKind(TextChoices):
     BACKUP_CODE = "backup_code", _("code that proves a backup address")
     BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
+    ALARM = "alarm", _("alarm, to the operators")
     SITE = "site", _("other mail of the site")
 
 

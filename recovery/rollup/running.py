@@ -60,18 +60,29 @@ def roll_up(*, seconds: float = SECONDS) -> RolledUp | None:
         lives.measure(now)
     except _Lost:
         return None
-    RollUpProgress.objects.filter(lease_owner=owner).update(
-        rolled_at=now, lease_owner=None, lease_until=None
-    )
+    RollUpProgress.objects.filter(lease_owner=owner).update(rolled_at=now, lease_owner=None, lease_until=None)
     return RolledUp(run.hours, run.left)
 
 
-def again(since: datetime) -> int:
-    """Let the hours from that moment on be rolled up anew, by the next runs; returns how many those are. Commits."""
-    first, now = max(beginning(since), _oldest_kept(timezone.now())), timezone.now()
+def again(since: datetime) -> None:
+    """Let the hours from that moment on be counted anew, by the next runs; commits. Hours that have lost rows stay."""
+    first = max(beginning(since), _oldest_kept(timezone.now()))
     RollUpProgress.objects.filter(settled_until__gt=first).update(settled_until=first)
     RollUpProgress.objects.filter(rolled_at__gt=first).update(rolled_at=first)
-    return max(0, (beginning(now) - first) // HOUR + 1)
+
+
+def outlook(since: datetime | None = None) -> int:
+    """How many hours would be rolled up now, of those that nothing touched since, and after ``again``; writes
+    nothing."""
+    now = timezone.now()
+    first = _first_hour(now)
+    progress = RollUpProgress.objects.first() or _beginning(now)
+    if first is None:
+        return 0
+    anew = min([progress.settled_until, *([max(beginning(since), first)] if since else [])])
+    filled = max(progress.filled_until - first, timedelta())
+    recent = beginning(now) + HOUR - max(anew, first)
+    return (filled + max(recent, timedelta())) // HOUR
 
 
 class _Lost(Exception):
@@ -154,24 +165,31 @@ def _hours(first: datetime, last: datetime) -> Iterable[datetime]:
 
 def _unsettled() -> timedelta:
     """How long after its end an hour changes by mere time: mail waits, links live, providers are silent."""
-    longest = max(link_lives.fixed_lifetime(audience) or link_lives.LONGEST for audience in ("default", *conf.AUDIENCES))
+    longest = max(
+        link_lives.fixed_lifetime(audience) or link_lives.LONGEST for audience in ("default", *conf.AUDIENCES)
+    )
     return max(conf.SEND_BY + longest, conf.WEBHOOK_SILENCE) + MARGIN
 
 
 def _claimed(owner: UUID, now: datetime) -> RollUpProgress | None:
     """The progress, held by us; made where there is none."""
-    first = RollUpProgress(
-        settled_until=beginning(now - _unsettled()),
-        filled_until=beginning(now) - HOUR,
-        events_until=touched.newest_event(),
-        trail_until=now - touched.SLACK,
-    )
+    first = _beginning(now)
     with atomic(RollUpProgress):
         RollUpProgress.objects.bulk_create([first], ignore_conflicts=True)
         free = RollUpProgress.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=first.pk)
         if not free.update(lease_owner=owner, lease_until=now + LEASE):
             return None
         return RollUpProgress.objects.get(pk=first.pk)
+
+
+def _beginning(now: datetime) -> RollUpProgress:
+    """Of the roll-up itself: what was before is filled back."""
+    return RollUpProgress(
+        settled_until=beginning(now - _unsettled()),
+        filled_until=beginning(now) - HOUR,
+        events_until=touched.newest_event(),
+        trail_until=now - touched.SLACK,
+    )
 
 
 def _first_hour(now: datetime) -> datetime | None:

@@ -1,0 +1,82 @@
+"""Numbers as the dashboard shows them: in words, each with what it counts and the list that it opens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from recovery import metrics
+from recovery.admin.counted import url_of_rows
+from recovery.admin.viewers import Viewer
+from recovery.metrics import Selection, Share
+from recovery.models.roll_ups import OTHER
+from recovery.reasons import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A number, what it counts, and the list that shows that; no list where the viewer may not open it."""
+
+    text: str
+    what: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction:
+    """So much of so much, each with its rows. ``parts`` are the numerator."""
+
+    percent: str
+    parts: Sequence[Linked]
+    whole: Linked
+
+
+class Links:
+    """Numbers of one selection, for one viewer. ``at``: when they were rolled up."""
+
+    def __init__(self, selection: Selection, viewer: Viewer, site_name: str, at: datetime | None) -> None:
+        self.selection, self.viewer, self.site_name, self.at = selection, viewer, site_name, at
+
+    def narrowed(self, **chosen: Any) -> "Links":
+        return Links(replace(self.selection, **chosen), self.viewer, self.site_name, self.at)
+
+    def of(self, figure: Figure, number: int) -> Linked:
+        """Nothing is behind a nought, and no list can show all the small domains together."""
+        if not number or self.selection.domain == OTHER:
+            return Linked(count(number), str(figure.label))
+        url = url_of_rows(figure, self.selection, self.viewer, self.site_name, at=self.at)
+        return Linked(count(number), str(figure.label), url)
+
+    def fraction(self, share: Share, *numbers: int) -> Fraction:
+        """``numbers``: those that make up the numerator, where it is of several figures."""
+        assert share.base is not None
+        counts = numbers or (share.numerator,)
+        parts = [self.of(figure, number) for figure, number in zip(share.of, counts, strict=True)]
+        return Fraction(percent(share), parts, self.of(share.base, share.denominator))
+
+
+def count(number: int) -> str:
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+def percent(share: Share) -> str:
+    return metrics.percent(share.numerator / share.denominator) if share.denominator else "–"
+
+
+def duration(seconds: float | None) -> str:
+    """Tenths below ten seconds, whole ones below a minute, then minutes and hours."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        tenths = 1 if seconds < 10 and round(seconds, 1) % 1 else 0
+        return _("%(number)s s") % {"number": number_format(round(seconds, tenths), decimal_pos=tenths)}
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        hours, minutes = divmod(minutes, 60)
+        said = _("%(hours)d h %(minutes)d min") if minutes else _("%(hours)d h")
+        return said % {"hours": hours, "minutes": minutes}
+    said = _("%(minutes)d min %(seconds)d s") if rest else _("%(minutes)d min")
+    return said % {"minutes": minutes, "seconds": rest}
