@@ -9,7 +9,14 @@ from typing import Any
 
 DAYS = 30
 EVENTS = 3
-_FATES = ((965, "delivered"), (978, "bounced"), (984, "failed"), (990, "handed_over"), (997, "withheld"), (1000, "expired"))
+_FATES = (
+    (965, "delivered"),
+    (978, "bounced"),
+    (984, "failed"),
+    (990, "handed_over"),
+    (997, "withheld"),
+    (1000, "expired"),
+)
 _TIMES = ((300, 2), (700, 4), (930, 9), (965, 28), (985, 75), (997, 400), (1000, 4000))
 _OPENED = ((400, 40), (700, 110), (900, 340), (970, 900), (1000, 3000))
 _DOMAINS = ((620, 6), (900, 60), (1000, 4000))  # so many thousandths go to so many domains
@@ -34,7 +41,15 @@ class _Month:
         self.spacing = DAYS * 86400 / mails
 
     def statements(self) -> list[str]:
-        return [self._requests(), self._emails(), self._links(), self._events(), self._bounces(), self._cases(), self._acts()]
+        return [
+            self._requests(),
+            self._emails(),
+            self._links(),
+            self._events(),
+            self._bounces(),
+            self._cases(),
+            self._acts(),
+        ]
 
     def _requests(self) -> str:
         return self._insert("recovery_resetrequest", "n.i", {
@@ -52,12 +67,14 @@ class _Month:
         left = f"{fate} NOT IN ('withheld', 'expired')"
         return self._insert("recovery_email", "n.i", {
             "id": self._key("8", "n.i"), "kind": "'reset'", "audience": self._audience(), "recipient": self._address(),
-            "recipient_key": self._address(), "user_key": self._text("n.i % 200000"), "request_id": self._key("a", "n.i"),
-            "language": "'en'", "subject": "''", "context": "'{}'", "priority": "0", "state": fate, "reason": "''",
+            "recipient_key": self._address(), "user_key": self._text("n.i % 200000"),
+            "request_id": self._key("a", "n.i"), "language": "'en'", "subject": "''",
+            "context": "'{}'", "priority": "0", "state": fate, "reason": "''",
             "queued_at": self._at("0.2"), "send_by": self._at("1800"), "next_try_at": "NULL", "attempt_count": "1",
             "strike_count": "0", "doubt_count": "0", "claimed_at": self._at("0.3"), "lease_until": "NULL",
             "lease_owner": "NULL", "route": f"CASE WHEN {left} THEN {self._route()} ELSE '' END", "esp": "'postmark'",
-            "esp_message_id": f"'m' || {self._text('n.i')}", "handed_over_at": f"CASE WHEN {left} THEN {self._at('0.6')} END",
+            "esp_message_id": f"'m' || {self._text('n.i')}",
+            "handed_over_at": f"CASE WHEN {left} THEN {self._at('0.6')} END",
             "delivered_at": f"CASE WHEN {fate} = 'delivered' THEN {self._at(took)} END", "followed_up_at": "NULL",
         })  # fmt: skip
 
@@ -106,18 +123,19 @@ class _Month:
             "id": self._key("b", "n.i"), "occurred_at": self._at("90"),
             "action": "CASE WHEN n.i % 200 = 0 THEN 'email.retried' ELSE 'link.opened' END",
             "actor_key": "CASE WHEN n.i % 200 = 0 THEN '7' ELSE '' END", "user_key": self._text("n.i % 200000"),
-            "request_id": self._key("a", "n.i"), "email_id": "NULL", "reference": "''", "reason": "''", "detail": "'{}'",
+            "request_id": self._key("a", "n.i"), "email_id": "NULL", "reference": "''", "reason": "''",
+            "detail": "'{}'",
         })  # fmt: skip
 
     def _insert(
         self, table: str, number: str, values: dict[str, str], *, rows: int | None = None, where: str = "true"
     ) -> str:
         last = (rows or self.mails) - 1
+        into, selected = f"INSERT INTO {table} ({', '.join(values)})", f"SELECT {', '.join(values.values())}"
         if self.is_postgresql:
-            source = f"generate_series(0, {last}) AS n(i)"
-            return f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {source} WHERE {where}"
-        source = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
-        return f"{source} INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM n WHERE {where}"
+            return f"{into} {selected} FROM generate_series(0::bigint, {last}) AS n(i) WHERE {where}"
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
+        return f"{numbers} {into} {selected} FROM n WHERE {where}"
 
     def _at(self, seconds: str, number: str = "n.i") -> str:
         """So many seconds after the mail of that number was asked for."""

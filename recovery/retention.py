@@ -23,10 +23,12 @@ from recovery.models import (
     ResetRequest,
     ResetToken,
     RollUp,
+    RollUpDay,
     SupportCase,
     Suppression,
 )
 from recovery.models.primary import atomic
+from recovery.models.roll_ups import Counts
 from recovery.reasons import Action, Outcome, TokenState
 
 BATCH: Final = 1000
@@ -83,7 +85,7 @@ def outlook() -> Purged:
         cases=_old_cases(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
-        roll_ups=_old_roll_ups(roll_ups).count() if roll_ups else 0,
+        roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
         trail=_old_trail(trail).count() if trail else 0,
     )
 
@@ -139,14 +141,15 @@ def _backups_before(moment: datetime) -> int:
     return gone
 
 
-def _old_roll_ups(moment: datetime) -> "models.QuerySet[RollUp]":
-    return RollUp.objects.filter(hour__lt=moment).order_by("hour")
+def _old_roll_ups(model: type[Counts], moment: datetime) -> "models.QuerySet[Counts]":
+    return model._default_manager.filter(begins__lt=moment).order_by("begins")
 
 
 def _roll_ups_before(moment: datetime | None) -> int:
     gone = 0
-    while moment and (keys := list(_old_roll_ups(moment).values_list("pk", flat=True)[:BATCH])):
-        gone += RollUp.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RollUp))
+    for model in (RollUp, RollUpDay):
+        while moment and (keys := list(_old_roll_ups(model, moment).values_list("pk", flat=True)[:BATCH])):
+            gone += model.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(model))
     return gone
 
 

@@ -25,22 +25,23 @@ SINCE, UNTIL, AT = "counted_since", "counted_until", "counted_at"
 OF: Final = {name: f"counted_{name}" for name in DIMENSIONS}
 
 
-def url_of_rows(
-    figure: Figure, selection: Selection, viewer: Viewer, site_name: str, *, at: datetime | None = None
-) -> str:
-    """The list that shows the rows counted as ``figure``, as they were ``at`` that moment where time alone changes
-    what they are; "" where the viewer may not open it, or this admin site has none."""
+def url_of_list(figure: Figure, viewer: Viewer, site_name: str) -> str:
+    """The list whose rows ``figure`` counts; "" where the viewer may not open it, or this admin site has none."""
     model = str(counting.model_of(figure)._meta.model_name)
     if not viewer.may_view(model):
         return ""
     try:
-        url = reverse(f"admin:recovery_{model}_changelist", current_app=site_name)
+        return reverse(f"admin:recovery_{model}_changelist", current_app=site_name)
     except NoReverseMatch:
         return ""
+
+
+def query_of(selection: Selection, at: datetime | None) -> str:
+    """What narrows such a list to a selection, but for the figure itself; ``at``: by that moment's judgement, where
+    time alone changes what a row is counted as."""
     moments = {SINCE: selection.since, UNTIL: selection.until, **({AT: at} if at else {})}
     told = {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()}
-    chosen = {OF[name]: value for name, value in selection.chosen.items()}
-    return f"{url}?{urlencode({COUNTED: figure.value, **told, **chosen})}"
+    return urlencode({**told, **{OF[name]: value for name, value in selection.chosen.items()}})
 
 
 class CountedFilter(admin.ListFilter):

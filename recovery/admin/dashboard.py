@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -19,8 +20,7 @@ from django.views.decorators.http import require_safe
 from recovery import link_lives, metrics, routes
 from recovery.addresses import normalise
 from recovery.admin import charts, moments, status, tiles
-from recovery.admin.counted import url_of_rows
-from recovery.admin.figures import Fraction, Linked, Links, count, duration
+from recovery.admin.figures import Fraction, Links, count, duration
 from recovery.admin.readonly import Base, refuse_nul
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
@@ -73,10 +73,10 @@ class Row:
     """How one bar of a chart, one route or one domain did."""
 
     name: Any
-    expected: Linked
+    expected: SafeString
     arrived: Fraction
     failed: int
-    no_news: Linked
+    no_news: SafeString
     p50: str
     p95: str
 
@@ -213,7 +213,7 @@ def _bar(bar: charts.Slot, links: Links) -> Row:
 def _told(trouble: Trouble, links: Links) -> dict[str, Any]:
     url = ""
     if trouble.figure and trouble.selection:
-        url = url_of_rows(trouble.figure, trouble.selection, links.viewer, links.site_name, at=links.at)
+        url = Links(trouble.selection, links.viewer, links.site_name, links.at).url(trouble.figure)
     return {
         "word": trouble.alarm.value,
         "what": trouble.alarm.label,

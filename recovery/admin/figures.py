@@ -1,15 +1,16 @@
 """Numbers as the dashboard shows them: in words, each with what it counts and the list that it opens."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from recovery import metrics
-from recovery.admin.counted import url_of_rows
+from recovery.admin.counted import COUNTED, query_of, url_of_list
 from recovery.admin.viewers import Viewer
 from recovery.metrics import Selection, Share
 from recovery.models.roll_ups import OTHER
@@ -17,45 +18,52 @@ from recovery.reasons import Figure
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
-    """A number, what it counts, and the list that shows that; no list where the viewer may not open it."""
-
-    text: str
-    what: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Fraction:
-    """So much of so much, each with its rows. ``parts`` are the numerator."""
+    """So much of so much, each linked to its rows. ``parts`` are the numerator."""
 
     percent: str
-    parts: Sequence[Linked]
-    whole: Linked
+    parts: SafeString
+    whole: SafeString
 
 
 class Links:
     """Numbers of one selection, for one viewer. ``at``: when they were rolled up."""
 
-    def __init__(self, selection: Selection, viewer: Viewer, site_name: str, at: datetime | None) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        viewer: Viewer,
+        site_name: str,
+        at: datetime | None,
+        lists: dict[Figure, str] | None = None,
+    ) -> None:
         self.selection, self.viewer, self.site_name, self.at = selection, viewer, site_name, at
+        self.lists = {} if lists is None else lists
+        self.query = query_of(selection, at)
 
     def narrowed(self, **chosen: Any) -> "Links":
-        return Links(replace(self.selection, **chosen), self.viewer, self.site_name, self.at)
+        return Links(replace(self.selection, **chosen), self.viewer, self.site_name, self.at, self.lists)
 
-    def of(self, figure: Figure, number: int) -> Linked:
-        """Nothing is behind a nought, and no list can show all the small domains together."""
-        if not number or self.selection.domain == OTHER:
-            return Linked(count(number), str(figure.label))
-        url = url_of_rows(figure, self.selection, self.viewer, self.site_name, at=self.at)
-        return Linked(count(number), str(figure.label), url)
+    def of(self, figure: Figure, number: int) -> SafeString:
+        """The number, which says what it counts, and opens it where there is a list that can show it: not of a nought,
+        nor of all the small domains together."""
+        url = self.url(figure) if number and self.selection.domain != OTHER else ""
+        if not url:
+            return format_html('<span title="{}">{}</span>', figure.label, count(number))
+        return format_html('<a href="{}" title="{}">{}</a>', url, figure.label, count(number))
+
+    def url(self, figure: Figure) -> str:
+        if figure not in self.lists:
+            self.lists[figure] = url_of_list(figure, self.viewer, self.site_name)
+        start = self.lists[figure]
+        return f"{start}?{COUNTED}={figure.value}&{self.query}" if start else ""
 
     def fraction(self, share: Share, *numbers: int) -> Fraction:
         """``numbers``: those that make up the numerator, where it is of several figures."""
         assert share.base is not None
         counts = numbers or (share.numerator,)
-        parts = [self.of(figure, number) for figure, number in zip(share.of, counts, strict=True)]
-        return Fraction(percent(share), parts, self.of(share.base, share.denominator))
+        parts = [(self.of(figure, number),) for figure, number in zip(share.of, counts, strict=True)]
+        return Fraction(percent(share), format_html_join(" + ", "{}", parts), self.of(share.base, share.denominator))
 
 
 def count(number: int) -> str:

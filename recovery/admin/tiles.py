@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import metrics
-from recovery.admin.figures import Fraction, Linked, Links, count, duration, percent
+from recovery.admin.figures import Fraction, Links, count, duration, percent
 from recovery.conf import conf
 from recovery.metrics import Numbers, Target, Trouble
 from recovery.reasons import Figure, Standing
@@ -52,12 +52,11 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a tile says below its number: words, a number, or so much of so much."""
+    """What a tile says below its number: words or a number, or so much of so much."""
 
     label: str
     text: str = ""
     fraction: Fraction | None = None
-    linked: Linked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,6 @@ def tiles(numbers: Numbers, links: Links) -> list[Tile]:
         _delivery(numbers, links, by_name["delivery_success"]),
         _completion(numbers, links),
         _escalation(numbers, links),
-        _no_news(numbers, links),
     ]
 
 
@@ -111,7 +109,7 @@ def others(numbers: Numbers, links: Links) -> list[Line]:
 
 
 def _goal(target: Target) -> Goal:
-    wanted = metrics.percent(target.wanted)
+    wanted = metrics.limit(target.wanted)
     if target.name == "delivered_within":
         time = duration(conf.TARGETS["delivered_within"].total_seconds())
         wanted = _("%(share)s within %(time)s") % {"share": wanted, "time": time}
@@ -143,6 +141,7 @@ def _delivery(numbers: Numbers, links: Links, goal: Goal) -> Tile:
     share, bad = numbers.delivery_success, (Figure.BOUNCED, Figure.FAILED, Figure.EXPIRED, Figure.LATE)
     lines = [Line(_("Arrived"), fraction=links.fraction(share))]
     lines += [_line(figure, numbers, links) for figure in bad if numbers.counts[figure.value]]
+    lines.append(Line(_("No news"), fraction=links.fraction(numbers.no_news)))
     return Tile("delivery_success", _("Delivery"), percent(share), _("of mail due by now has arrived"), lines, goal)
 
 
@@ -162,10 +161,5 @@ def _escalation(numbers: Numbers, links: Links) -> Tile:
     return Tile("escalation", _("Escalation"), percent(share), _("of requests needed somebody's help"), lines)
 
 
-def _no_news(numbers: Numbers, links: Links) -> Tile:
-    lines = [Line(_("Not heard of"), fraction=links.fraction(numbers.no_news))]
-    return Tile("no_news", _("No news"), percent(numbers.no_news), _("of mail due by now nobody has told"), lines)
-
-
 def _line(figure: Figure, numbers: Numbers, links: Links) -> Line:
-    return Line(str(_SHORT[figure]), linked=links.of(figure, numbers.counts[figure.value]))
+    return Line(str(_SHORT[figure]), links.of(figure, numbers.counts[figure.value]))

@@ -1,21 +1,20 @@
 """The numbers of a selection, from the hourly figures alone. What stands in which is written in docs/metrics.md."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Max, QuerySet, Sum
 from django.utils.formats import number_format
 
 from recovery import counting
 from recovery.counting import Selection
-from recovery.models import RollUp, RollUpProgress
-from recovery.models.roll_ups import ALL, COUNTS, DELIVERY, DELIVERY_BOUNDS, OTHER
+from recovery.models import RollUp, RollUpDay, RollUpProgress
+from recovery.models.roll_ups import ALL, COUNTS, DELIVERY, DELIVERY_BOUNDS, OTHER, Counts
+from recovery.models.sums import moment, sums
 from recovery.reasons import Figure
 
 MINUTE: Final = 60
-_SUMS: Final[Mapping[str, Any]] = {f"sum_{name}": Sum(name) for name in (*COUNTS, *DELIVERY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,8 @@ class Numbers:
 
 def by_hour(selection: Selection) -> dict[datetime, Numbers]:
     """Of each hour of which anything was counted. One statement."""
-    return _grouped(_rows(selection), "hour")
+    found = _summed(RollUp, "begins", selection, selection.since, selection.until)
+    return {moment(begins): numbers for begins, numbers in found.items()}
 
 
 def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
@@ -132,12 +132,22 @@ def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
 
 
 def by_dimension(name: str, selection: Selection, *, most: int = 12) -> dict[str, Numbers]:
-    """Of each audience, route, domain or kind, those with the most mail first. One statement.
+    """Of each audience, route, domain or kind, those with the most mail first. Three statements at most: days that are
+    over are read as days, and the hours before and after them as hours.
 
     What belongs to none, such as a request that led to no mail, is left out.
     """
-    rows = _rows(selection, domains=name == "domain")
-    found = _grouped(rows.exclude(**{name: ""}), name)
+    first, last = _midnight(selection.since, is_next=True), _midnight(selection.until)
+    spans: list[tuple[Any, datetime, datetime]]
+    if first < last:
+        spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
+    else:
+        spans = [(RollUp, selection.since, selection.until)]
+    found: dict[str, Numbers] = {}
+    for model, since, until in spans:
+        for value, numbers in (_summed(model, name, selection, since, until) if since < until else {}).items():
+            found[value] = found[value].plus(numbers) if value in found else numbers
+    found.pop("", None)
     ordered = sorted(found.items(), key=lambda each: (-each[1].expected, each[0]))
     return dict(ordered[:most])
 
@@ -146,14 +156,13 @@ def in_other_domains(selection: Selection) -> int:
     """How much of the mail went to domains that had no rows of their own, of which one may be the one asked for."""
     if not selection.domain:
         return 0
-    found = _grouped(_rows(selection, domains=True).filter(domain=OTHER), "domain")
-    return sum(numbers.expected for numbers in found.values())
+    return in_all(by_hour(replace(selection, domain=OTHER))).expected
 
 
 def values(name: str, selection: Selection) -> list[str]:
     """The audiences, routes or kinds of which anything was counted in that time."""
-    span = RollUp.objects.filter(domain=ALL, hour__gte=selection.since, hour__lt=selection.until)
-    return sorted(span.exclude(**{name: ""}).order_by().values_list(name, flat=True).distinct())
+    span = RollUp.objects.filter(domain=ALL, begins__gte=selection.since, begins__lt=selection.until)
+    return sorted({*span.order_by().values_list(name, flat=True).distinct()} - {"", ALL})
 
 
 def percent(share: float) -> str:
@@ -164,26 +173,28 @@ def percent(share: float) -> str:
     return f"{number_format(shown, decimal_pos=0 if shown in (0, 100) else 1)}\u00a0%"
 
 
+def limit(share: float) -> str:
+    """As the settings have it."""
+    return f"{number_format(f'{100 * share:g}')}\u00a0%"
+
+
 def rolled_at() -> datetime | None:
     """When the figures were rolled up last."""
     return RollUpProgress.objects.values_list("rolled_at", flat=True).first()
 
 
-def _rows(selection: Selection, *, domains: bool = False) -> "QuerySet[RollUp]":
-    chosen = selection.chosen
-    if domains:
-        chosen.pop("domain", None)
-        found = RollUp.objects.exclude(domain=ALL)
-    else:
-        found = RollUp.objects.filter(domain=chosen.pop("domain", ALL))
-    return found.filter(hour__gte=selection.since, hour__lt=selection.until, **chosen).order_by()
-
-
-def _grouped(rows: "QuerySet[RollUp]", name: str) -> dict[Any, Numbers]:
-    sums = rows.values_list(name).annotate(**_SUMS, slowest=Max("delivery_slowest"))
+def _summed(
+    model: type[Counts], name: str, selection: Selection, since: datetime, until: datetime
+) -> dict[Any, Numbers]:
+    chosen = selection.chosen if name == "domain" else {"domain": ALL, **selection.chosen}
+    found = sums(model, (name,), since=since, until=until, chosen=chosen)
     return {
-        key: Numbers(
-            dict(zip(COUNTS, values, strict=False)), values[len(COUNTS) : len(COUNTS) + len(DELIVERY)], slowest
-        )
-        for key, *values, slowest in sums
+        value: Numbers(dict(zip(COUNTS, numbers, strict=False)), numbers[len(COUNTS) :], slowest)
+        for value, slowest, *numbers in found
     }
+
+
+def _midnight(at: datetime, *, is_next: bool = False) -> datetime:
+    """Of UTC, the last one, or the next unless it is one."""
+    begun = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return begun + timedelta(days=1) if is_next and begun != at else begun

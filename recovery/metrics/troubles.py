@@ -20,6 +20,7 @@ from recovery.counting import Selection
 from recovery.heartbeats import Health, PartHealth
 from recovery.metrics import windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
+from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
 from recovery.models import RouteState, StandingAlarm, SupportCase
 from recovery.reasons import Alarm, Figure, Part, Standing
@@ -162,5 +163,5 @@ def _facts(found: Share, limit: float) -> dict[str, Any]:
         "numerator": found.numerator,
         "denominator": found.denominator,
         "share": percent(found.share or 0.0),
-        "limit": percent(limit),
+        "limit": as_set(limit),
     }

@@ -12,7 +12,7 @@ from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
-from recovery.models.roll_ups import LinkLife, RollUp, RollUpProgress, StandingAlarm
+from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -37,6 +37,7 @@ __all__ = [
     "ResetRequest",
     "ResetToken",
     "RollUp",
+    "RollUpDay",
     "RollUpProgress",
     "RouteState",
     "StandingAlarm",

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.primary import PrimaryManager
-from recovery.reasons import Kind
 
 ALL: Final = "*"  # no domain begins so
 OTHER: Final = "(other)"
@@ -42,43 +41,67 @@ COUNTS: Final = (
 ``opened`` leaves out the completed."""
 
 
-class RollUp(models.Model):
-    """What was counted of one hour for one audience, route, recipient domain and kind of request.
+class Counts(models.Model):
+    """What was counted of one span of time for one audience, route, recipient domain and kind of request.
 
-    The same is counted twice: once under its recipient domain and once under ``ALL``, so that a window of a month that
-    asks for no domain reads few rows. Only the domains with the most mail of the hour have their own rows, the others
-    are ``OTHER``; a request without mail has none.
+    The same is counted four times: under its recipient domain and under ``ALL`` domains, and of each of the two once
+    more under ``ALL`` audiences, routes and kinds. So whoever asks for no domain, or for nothing but a domain, reads
+    few rows. Only the domains with the most mail of the span have rows of their own, the others are ``OTHER``; a
+    request without mail has none.
     """
 
     id = models.BigAutoField(primary_key=True)
-    hour = models.DateTimeField(_("hour"), help_text=_("Its beginning."))
+    begins = models.DateTimeField(_("begins"))
     audience = models.CharField(_("audience"), max_length=40, blank=True)
     route = models.CharField(_("route"), max_length=40, blank=True)
     domain = models.CharField(_("recipient domain"), max_length=254, blank=True)
-    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, blank=True)
-    rolled_at = models.DateTimeField(_("rolled up"), default=timezone.now)
+    kind = models.CharField(_("kind"), max_length=16, blank=True)
     delivery_slowest = models.FloatField(_("slowest delivery"), default=0, help_text=_("In seconds."))
-    opening_slowest = models.FloatField(_("slowest opening"), default=0, help_text=_("In seconds."))
-
-    objects = PrimaryManager["RollUp"]()
 
     class Meta:
-        base_manager_name = "objects"
-        verbose_name = _("figures of an hour")
-        verbose_name_plural = _("dashboard")
-        ordering = ["-hour", "id"]
-        indexes = [models.Index(fields=["hour"], name="recovery_rollup_hour")]
+        abstract = True
+        ordering = ["-begins", "id"]
+        indexes = [models.Index(fields=["begins", "audience"], name="recovery_%(class)s_begins")]
         constraints = [
             models.UniqueConstraint(
-                fields=["domain", "hour", "audience", "route", "kind"], name="recovery_rollup_once"
+                fields=["domain", "begins", "audience", "route", "kind"], name="recovery_%(class)s_once"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H:00} {self.domain}"
+        return f"{self.begins:%Y-%m-%d %H:%M} {self.domain}"
 
 
-for _name in (*COUNTS, *DELIVERY, *OPENING):
+class RollUp(Counts):
+    """The figures of an hour."""
+
+    rolled_at = models.DateTimeField(_("rolled up"), default=timezone.now)
+    opening_slowest = models.FloatField(_("slowest opening"), default=0, help_text=_("In seconds."))
+
+    objects = PrimaryManager["RollUp"]()
+
+    class Meta(Counts.Meta):
+        base_manager_name = "objects"
+        verbose_name = _("figures of an hour")
+        verbose_name_plural = _("dashboard")
+
+
+class RollUpDay(Counts):
+    """The figures of a day of UTC that is over, from those of its hours."""
+
+    objects = PrimaryManager["RollUpDay"]()
+
+    class Meta(Counts.Meta):
+        base_manager_name = "objects"
+        verbose_name = _("figures of a day")
+        verbose_name_plural = _("figures of days")
+        default_permissions = ()  # read on the dashboard alone
+
+
+for _name in (*COUNTS, *DELIVERY):
+    for _model in (RollUp, RollUpDay):
+        _model.add_to_class(_name, models.PositiveIntegerField(_name.replace("_", " "), default=0))
+for _name in OPENING:
     RollUp.add_to_class(_name, models.PositiveIntegerField(_name.replace("_", " "), default=0))
 
 

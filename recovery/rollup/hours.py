@@ -19,7 +19,7 @@ MOST_DOMAINS: Final = 50  # of an hour that have rows of their own
 _OF: Final = tuple(f"of_{name}" for name in counting.DIMENSIONS)
 _SLOWEST: Final = ("delivery_slowest", "opening_slowest")
 _COUNTED: Final = (*COUNTS, *DELIVERY, *OPENING)
-_COLUMNS: Final = ("hour", "rolled_at", *counting.DIMENSIONS, *_COUNTED, *_SLOWEST)
+_COLUMNS: Final = ("begins", "rolled_at", *counting.DIMENSIONS, *_COUNTED, *_SLOWEST)
 
 Key = tuple[str, str, str, str]  # the values of the dimensions
 
@@ -41,7 +41,7 @@ def count(hour: datetime, now: datetime) -> list[list[Any]]:
 
 def write(hour: datetime, rows: list[list[Any]]) -> None:
     """Put these in the place of what was there of that hour, in the caller's transaction."""
-    RollUp.objects.filter(hour=hour)._raw_delete(router.db_for_write(RollUp))
+    RollUp.objects.filter(begins=hour)._raw_delete(router.db_for_write(RollUp))
     if rows:
         run(RollUp, [insert_new(RollUp, _COLUMNS, rows)])
 
@@ -62,17 +62,27 @@ class _Counts:
         return key
 
     def rows(self, hour: datetime, now: datetime) -> Iterator[list[Any]]:
-        """Each once under its domain, or under ``OTHER``, and once under ``ALL``."""
-        top = {domain for domain, _ in sorted(self.mails.items(), key=lambda each: (-each[1], each[0]))[:MOST_DOMAINS]}
-        merged = _Counts()
-        for (audience, route, domain, kind), own in self.counts.items():
-            shown = domain if not domain or domain in top else OTHER
-            for key in ((audience, route, shown, kind), (audience, route, ALL, kind)):
-                merged.counts[key].update(own)
-                slowest = self.slowest[audience, route, domain, kind]
-                merged.slowest[key] = [*map(max, merged.slowest[key], slowest)]
+        """As ``Counts`` says it, each under four keys."""
+        top, merged = top_domains(self.mails), _Counts()
+        for key, own in self.counts.items():
+            for each in keys_of(key, top):
+                merged.counts[each].update(own)
+                merged.slowest[each] = [*map(max, merged.slowest[each], self.slowest[key])]
         for key, own in merged.counts.items():
             yield [hour, now, *key, *(own[name] for name in _COUNTED), *merged.slowest[key]]
+
+
+def top_domains(mails: Counter[str]) -> set[str]:
+    """Those that have rows of their own; of equals, the first by name."""
+    ordered = sorted(mails.items(), key=lambda each: (-each[1], each[0]))
+    return {domain for domain, _ in ordered[:MOST_DOMAINS]}
+
+
+def keys_of(key: Key, top: set[str]) -> list[Key]:
+    """Under which dimensions the same is counted."""
+    audience, route, domain, kind = key
+    domains = (domain if not domain or domain in top else OTHER, ALL)
+    return [each for shown in domains for each in ((audience, route, shown, kind), (ALL, ALL, shown, ALL))]
 
 
 def _count_mails(found: _Counts, mails: "QuerySet[Email]", now: datetime) -> None:

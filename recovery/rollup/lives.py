@@ -36,7 +36,8 @@ def measure(now: datetime) -> int:
 def _measured(now: datetime) -> list[LinkLife]:
     sums = {f"sum_{name}": Sum(name) for name in (*DELIVERY, *OPENING)}
     slowest = (Max("delivery_slowest"), Max("opening_slowest"))
-    of_week = RollUp.objects.filter(domain=ALL, hour__gt=now - link_lives.MEASURED).exclude(audience="").order_by()
+    of_week = RollUp.objects.filter(domain=ALL, begins__gt=now - link_lives.MEASURED)
+    of_week = of_week.exclude(audience__in=("", ALL)).order_by()
     rows = of_week.values_list("audience").annotate(*slowest, **sums)
     return [
         _life(

@@ -18,7 +18,7 @@ from recovery import link_lives
 from recovery.conf import conf
 from recovery.models import Email, ResetRequest, RollUpProgress
 from recovery.models.primary import atomic
-from recovery.rollup import hours, lives, touched
+from recovery.rollup import days, hours, lives, touched
 from recovery.rollup.hours import HOUR, beginning
 
 LEASE: Final = timedelta(minutes=2)
@@ -93,6 +93,7 @@ class _Run:
     def __init__(self, owner: UUID, now: datetime, until: float) -> None:
         self.owner, self.now, self.until = owner, now, until
         self.hours, self.left = 0, False
+        self.days: set[datetime] = set()  # of which an hour was written since
 
     def recent(self, progress: RollUpProgress) -> None:
         """From the hour before the last run on; what nothing more is expected of is the part of ``settle``."""
@@ -116,7 +117,9 @@ class _Run:
         while hour + HOUR + _unsettled() <= self.now and not self._is_over():
             self._roll(hour)
             hour += HOUR
-            self._note(settled_until=hour)
+            if not hour.hour:  # each of its days is written once
+                self._note(settled_until=hour)
+        self._note(settled_until=hour)
 
     def fill_back(self, progress: RollUpProgress) -> None:
         """From the first run on into the past, the newest first."""
@@ -125,7 +128,9 @@ class _Run:
         while first is not None and hour > first and not self._is_over():
             hour -= HOUR
             self._roll(hour)
-            self._note(filled_until=hour)
+            if not hour.hour:
+                self._note(filled_until=hour)
+        self._note(filled_until=hour)
 
     @property
     def _current(self) -> datetime:
@@ -145,6 +150,17 @@ class _Run:
             self._hold()
             hours.write(hour, rows)
         self.hours += 1
+        self.days.add(days.beginning(hour))
+
+    def _write_days(self) -> None:
+        """Those that are over; of the others, hours are read."""
+        for day in sorted(self.days):
+            if day + days.DAY <= self.now:
+                rows = days.count(day)
+                with atomic(RollUpProgress):
+                    self._hold()
+                    days.write(day, rows)
+        self.days.clear()
 
     def _hold(self) -> None:
         """Prolong the lease, or find that it is gone; its row is locked until the hour is written."""
@@ -153,6 +169,8 @@ class _Run:
             raise _Lost
 
     def _note(self, **until: datetime | int) -> None:
+        """How far the figures are; of days as well as of hours."""
+        self._write_days()
         if not RollUpProgress.objects.filter(lease_owner=self.owner).update(**until):
             raise _Lost
 

@@ -82,7 +82,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:17} {said}")
         for target in targets:
             style = {Standing.MET: self.style.SUCCESS, Standing.MISSED: self.style.ERROR}.get(target.standing, str)
-            said = f"{metrics.percent(target.wanted)}, {target.standing.label}; budget left {target.budget_left}"
+            said = f"{metrics.limit(target.wanted)}, {target.standing.label}; budget left {target.budget_left}"
             self.stdout.write(style(f"target {target.name}: {said} of {target.budget}"))
         if not metrics.rolled_at():
             self.stdout.write("Nothing was rolled up yet: beat does it every minute, recovery_roll_up at once.")
