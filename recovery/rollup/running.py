@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from recovery import link_lives
 from recovery.conf import conf
-from recovery.models import Email, ResetRequest, RollUpProgress
+from recovery.models import AuditEvent, Email, ResetRequest, RollUpProgress
 from recovery.models.primary import atomic
 from recovery.rollup import days, hours, lives, touched
 from recovery.rollup.hours import HOUR, beginning
@@ -215,6 +215,7 @@ def _first_hour(now: datetime) -> datetime | None:
     moments = [
         Email.objects.order_by("pk").values_list("queued_at", flat=True).first(),
         ResetRequest.objects.order_by("pk").values_list("requested_at", flat=True).first(),
+        AuditEvent.objects.order_by("pk").values_list("occurred_at", flat=True).first(),
     ]
     found = [beginning(moment) for moment in moments if moment]
     return max(min(found), _oldest_kept(now)) if found else None
