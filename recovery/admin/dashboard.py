@@ -182,7 +182,7 @@ def _tables(selection: Selection, links: Links) -> list[dict[str, Any]]:
     for name, title in titles.items():
         if name in selection.chosen:
             continue
-        found = metrics.by_dimension(name, selection)
+        found = metrics.by_dimension(name, selection, rolled=links.at)
         rows = [_row(_named(value), numbers, links.narrowed(**{name: value})) for value, numbers in found.items()]
         tables.append({"key": name, "title": title, "rows": rows, "first": firsts[name]})
     return tables

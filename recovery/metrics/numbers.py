@@ -131,13 +131,13 @@ def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
     return whole
 
 
-def by_dimension(name: str, selection: Selection, *, most: int = 12) -> dict[str, Numbers]:
-    """Of each audience, route, domain or kind, those with the most mail first. Three statements at most: days that are
-    over are read as days, and the hours before and after them as hours.
+def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, most: int = 12) -> dict[str, Numbers]:
+    """Of each audience, route, domain or kind, those with the most mail first. Three statements at most: days that were
+    over when the figures were ``rolled`` up are read as days, and the hours before and after them as hours.
 
     What belongs to none, such as a request that led to no mail, is left out.
     """
-    first, last = _midnight(selection.since, is_next=True), _midnight(selection.until)
+    first, last = _midnight(selection.since, is_next=True), _midnight(min(selection.until, rolled or selection.since))
     spans: list[tuple[Any, datetime, datetime]]
     if first < last:
         spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]

@@ -37,8 +37,8 @@ def newest_event() -> int:
 def by_events(progress: RollUpProgress, *, before: datetime, now: datetime) -> Iterator[Batch]:
     """Hours of before that moment whose mails were told of, the oldest events first."""
     newest, first = newest_event(), progress.events_until
-    kept = EmailEvent.objects.filter(pk__gt=first, pk__lte=newest, recorded_at__gte=now - SLACK)
-    settled = (kept.order_by("pk").values_list("pk", flat=True).first() or newest + 1) - 1
+    old = EmailEvent.objects.filter(pk__gt=first, pk__lte=newest, recorded_at__lt=now - SLACK)
+    settled = old.order_by("-pk").values_list("pk", flat=True).first() or first
     while first < newest:
         last = min(first + BATCH, newest)
         told = EmailEvent.objects.filter(pk__gt=first, pk__lte=last, email__queued_at__lt=before)
