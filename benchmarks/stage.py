@@ -98,7 +98,7 @@ def populate(users: int, *, name: str = "") -> None:
         _fill(users)
 
 
-def go_to(users: int) -> None:
+def go_to(users: int | str) -> None:
     """From here on, this process works in the database of that many users."""
     _go_to(_name(users))
 

@@ -121,7 +121,7 @@ class RollUpAdmin(Base):
 
 def _shown(selection: Selection, links: Links) -> dict[str, Any]:
     hours, troubles = metrics.by_hour(selection), metrics.alarms()
-    numbers, bars = metrics.in_all(hours), charts.slots(hours, selection)
+    numbers, bars, links = metrics.in_all(hours), charts.slots(hours, selection), links.over(hours)
     return {
         "rolled_at": moments.shown(links.at),
         "headline": tiles.headline(numbers, troubles, links.at),

@@ -1,5 +1,6 @@
 """Numbers as the dashboard shows them: in words, each with what it counts and the list that it opens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,8 @@ from django.utils.translation import gettext as _
 from recovery import metrics
 from recovery.admin.counted import COUNTED, query_of, url_of_list
 from recovery.admin.viewers import Viewer
-from recovery.metrics import Selection, Share
-from recovery.models.roll_ups import OTHER
+from recovery.metrics import Numbers, Selection, Share
+from recovery.models.roll_ups import COUNTS, OTHER
 from recovery.reasons import Figure
 
 
@@ -26,8 +27,12 @@ class Fraction:
     whole: SafeString
 
 
+Span = tuple[datetime, datetime]
+
+
 class Links:
-    """Numbers of one selection, for one viewer. ``at``: when they were rolled up."""
+    """Numbers of one selection, for one viewer. ``at``: when they were rolled up. ``spans``: where in the selection
+    there is anything of a figure, so that what is rare is not looked for in a whole month."""
 
     def __init__(
         self,
@@ -35,14 +40,25 @@ class Links:
         viewer: Viewer,
         site_name: str,
         at: datetime | None,
+        *,
+        spans: Mapping[str, Span] | None = None,
         lists: dict[Figure, str] | None = None,
     ) -> None:
         self.selection, self.viewer, self.site_name, self.at = selection, viewer, site_name, at
+        self.spans = spans or {}
         self.lists = {} if lists is None else lists
         self.query = query_of(selection, at)
 
     def narrowed(self, **chosen: Any) -> "Links":
-        return Links(replace(self.selection, **chosen), self.viewer, self.site_name, self.at, self.lists)
+        return Links(replace(self.selection, **chosen), self.viewer, self.site_name, self.at, lists=self.lists)
+
+    def over(self, hours: Mapping[datetime, Numbers]) -> "Links":
+        """The same, knowing what was counted in which hour."""
+        spans = {}
+        for name in COUNTS:
+            if found := [hour for hour, numbers in hours.items() if numbers.counts[name]]:
+                spans[name] = min(found), max(found) + metrics.HOUR
+        return Links(self.selection, self.viewer, self.site_name, self.at, spans=spans, lists=self.lists)
 
     def of(self, figure: Figure, number: int) -> SafeString:
         """The number, which says what it counts, and opens it where there is a list that can show it: not of a nought,
@@ -55,8 +71,11 @@ class Links:
     def url(self, figure: Figure) -> str:
         if figure not in self.lists:
             self.lists[figure] = url_of_list(figure, self.viewer, self.site_name)
-        start = self.lists[figure]
-        return f"{start}?{COUNTED}={figure.value}&{self.query}" if start else ""
+        start, query = self.lists[figure], self.query
+        if figure.value in self.spans and figure != Figure.OPENED:  # that holds the completed, too
+            since, until = self.spans[figure.value]
+            query = query_of(replace(self.selection, since=since, until=until), self.at)
+        return f"{start}?{COUNTED}={figure.value}&{query}" if start else ""
 
     def fraction(self, share: Share, *numbers: int) -> Fraction:
         """``numbers``: those that make up the numerator, where it is of several figures."""

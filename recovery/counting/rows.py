@@ -9,8 +9,9 @@ from django.db.models import Model, Q
 from recovery.conf import conf
 from recovery.counting import fates, selecting
 from recovery.counting.selecting import Rows, Selection
-from recovery.models import AuditEvent, Email, ResetRequest, SupportCase
-from recovery.reasons import Figure
+from recovery.models import AuditEvent, Bounce, Email, ResetRequest, SupportCase
+from recovery.models.emails import IsApart
+from recovery.reasons import BounceClass, Figure
 
 MINUTE: Final = timedelta(seconds=60)
 
@@ -42,14 +43,18 @@ def model_of(figure: Figure) -> type[Model]:
 def _of_mails(mails: Rows, figure: Figure, now: datetime) -> Rows:
     if figure in _LINKS:
         return cast(Rows, mails.alias(link=fates.link_fate(now)).filter(link__in=_LINKS[figure]))
-    if figure == Figure.COMPLAINED:
-        return mails.filter(fates.is_complained())
+    if figure == Figure.COMPLAINED:  # the few complaints are read, and not whether each mail has one
+        complaints = Bounce.objects.filter(bounce_class=BounceClass.COMPLAINT, email__isnull=False)
+        return mails.filter(pk__in=complaints.values("email"))
+    if figure in _APART:
+        return mails.filter(IsApart("state"), fates.is_fate(figure, now))
     if figure not in _TIMES:
         return mails.filter(fates.is_fate(figure, now))
     arrived = mails.filter(fates.is_fate(Figure.DELIVERED, now), delivered_at__isnull=False)
     return cast(Rows, arrived.alias(took=fates.delivery_time()).filter(_TIMES[figure]()))
 
 
+_APART: Final = (Figure.BOUNCED, Figure.FAILED, Figure.EXPIRED, Figure.WITHHELD, Figure.CANCELLED)
 _LINKS: Final[Mapping[Figure, Sequence[Figure]]] = {
     **{each: (each,) for each in fates.LINK_FATES},
     Figure.OPENED: (Figure.OPENED, Figure.COMPLETED),

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django.db import models
-from django.db.models import CharField, F, Func, Q
+from django.db.models import BooleanField, CharField, F, Func, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +41,15 @@ class DomainOf(Func):
         return self.as_sql(
             compiler, connection, template="SUBSTR(%(expressions)s, STRPOS(%(expressions)s, '@') + 1)", **more
         )
+
+
+class IsApart(Func):
+    """Whether a state is one of ``APART``, in the words of the index of those: with parameters in their place, SQLite
+    would not find it."""
+
+    template = "%(expressions)s IN ({})".format(", ".join(f"'{state.value}'" for state in APART))
+    arity = 1
+    output_field = BooleanField()
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
