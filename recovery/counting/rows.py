@@ -10,7 +10,7 @@ from recovery.conf import conf
 from recovery.counting import fates, selecting
 from recovery.counting.selecting import Rows, Selection
 from recovery.models import AuditEvent, Bounce, Email, ResetRequest, SupportCase
-from recovery.models.emails import IsApart
+from recovery.models.emails import APART, StateIn
 from recovery.reasons import BounceClass, Figure
 
 MINUTE: Final = timedelta(seconds=60)
@@ -47,7 +47,7 @@ def _of_mails(mails: Rows, figure: Figure, now: datetime) -> Rows:
         complaints = Bounce.objects.filter(bounce_class=BounceClass.COMPLAINT, email__isnull=False)
         return mails.filter(pk__in=complaints.values("email"))
     if figure in _APART:
-        return mails.filter(IsApart("state"), fates.is_fate(figure, now))
+        return mails.filter(StateIn(APART), fates.is_fate(figure, now))
     if figure not in _TIMES:
         return mails.filter(fates.is_fate(figure, now))
     arrived = mails.filter(fates.is_fate(Figure.DELIVERED, now), delivered_at__isnull=False)

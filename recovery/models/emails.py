@@ -1,5 +1,6 @@
 """Emails and the things that happened to them. What moves one stands in ``moves``."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import models
@@ -43,13 +44,16 @@ class DomainOf(Func):
         )
 
 
-class IsApart(Func):
-    """Whether a state is one of ``APART``, in the words of the index of those: with parameters in their place, SQLite
-    would not find it."""
+class StateIn(Func):
+    """Whether the state is one of these, in the very words of a partial index: with parameters in their place, SQLite
+    does not find it and reads all mail."""
 
-    template = "%(expressions)s IN ({})".format(", ".join(f"'{state.value}'" for state in APART))
     arity = 1
     output_field = BooleanField()
+
+    def __init__(self, states: Sequence[EmailState]) -> None:
+        words = ", ".join(f"'{state.value}'" for state in states)
+        super().__init__("state", template=f"%(expressions)s IN ({words})")
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
@@ -64,8 +68,8 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
         A new mail is due whatever the clocks say: the one of whoever queued it may be ahead of the database's.
         """
-        waiting = Q(state__in=WAITING, handed_over_at=None, next_try_at__isnull=False)
-        return self.filter(waiting, Q(state=EmailState.QUEUED) | Q(next_try_at__lte=Now()))
+        waiting = self.filter(StateIn(WAITING), handed_over_at=None, next_try_at__isnull=False)
+        return waiting.filter(Q(state=EmailState.QUEUED) | Q(next_try_at__lte=Now()))
 
     def abandoned(self) -> "EmailQuerySet":
         """Held under a lease that ran out: its worker died. Mail of the site's own has no lease."""
