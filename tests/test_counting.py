@@ -141,9 +141,7 @@ def written(several: list[Mail], dice: Any) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    several=st.lists(mails, max_size=25), of=chosen, dice=st.randoms(use_true_random=False), hours=st.integers(4, 7)
-)
+@given(several=st.lists(mails, max_size=25), of=chosen, dice=st.randoms(use_true_random=False), hours=st.integers(4, 7))
 def test_the_rows_behind_each_number_add_up_to_it_on_random_data(
     several: list[Mail], of: dict[str, str], dice: Any, hours: int
 ) -> None:
