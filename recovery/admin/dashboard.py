@@ -123,6 +123,7 @@ def _shown(selection: Selection, links: Links) -> dict[str, Any]:
     hours, troubles = metrics.by_hour(selection), metrics.alarms()
     numbers, bars, links = metrics.in_all(hours), charts.slots(hours, selection), links.over(hours)
     return {
+        "numbers": numbers,
         "rolled_at": moments.shown(links.at),
         "headline": tiles.headline(numbers, troubles, links.at),
         "troubles": [_told(trouble, links) for trouble in troubles],
