@@ -7,6 +7,13 @@ from recovery.reasons import EmailKind, Kind
 
 SITE = "https://library.example"
 BACKUP = "019abcde-0000-7000-8000-000000000001"
+ALARM = {
+    "alarm": "success_low",
+    "what": "too little mail arrives",
+    "about": "",
+    "detail": "93.5 % arrived (58 of 62); the target is 98 %",
+    "dashboard_url": f"{SITE}/admin/recovery/rollup/",
+}
 CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00"}
 
 
@@ -50,5 +57,7 @@ CASES = {
             "browser": "",
         },
     ),
+    "alarm": Case(EmailKind.ALARM, ALARM | {"is_over": False}, request=None),
+    "alarm_over": Case(EmailKind.ALARM, ALARM | {"is_over": True, "detail": ""}, request=None),
     "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
 }
