@@ -163,8 +163,8 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long what providers posted (raw_events), emails, requests, figures (roll_ups) and the trail are kept; None:
-        for good."""
+        """How long what providers posted (raw_events), emails, requests, figures (roll_ups) and the trail are kept;
+        None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
 
     @property

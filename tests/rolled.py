@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import time_machine
@@ -51,3 +51,9 @@ def rows() -> list[dict[str, Any]]:
     found = [*RollUp.objects.order_by("begins", "id").values(), *RollUpDay.objects.order_by("begins", "id").values()]
     plain = [{name: value for name, value in row.items() if name not in ("id", "rolled_at")} for row in found]
     return sorted(plain, key=lambda row: [str(row[name]) for name in ("begins", "audience", "route", "domain", "kind")])
+
+
+def counted(at: datetime) -> int:
+    """How many mails the figures of that hour have."""
+    found = numbers(metrics.selection(since=at, until=at + timedelta(seconds=1)))
+    return sum(found.counts[fate.value] for fate in counting.FATES)
