@@ -58,13 +58,22 @@ PEOPLE = (
     Person("groucho", "complaint@example.org", "reports mail as spam", "Groucho", "Marx"),
     Person("mary", "slow@example.org", "has a provider that takes its time", "Mary", "Jackson"),
     Person("harpo", "silent@example.org", "has mail swallowed without a word", "Harpo", "Marx"),
+    Person("rosalind", "rosalind@example.org", "has a password that others guess at", "Rosalind", "Franklin"),
+    Person("hedy", "hedy@example.org", "has a password that a thief knows", "Hedy", "Lamarr"),
     Person("admin", "admin@example.org", "staff with all rights", is_staff=True, is_superuser=True),
     Person(
         "agent",
         "agent@example.org",
-        "staff with few rights: reads people, requests and the email log, sends reset links",
+        "staff with few rights: reads people, requests, lockouts and the email log, sends reset links, unlocks",
         is_staff=True,
-        rights=("auth.view_user", "recovery.view_resetrequest", "recovery.view_email", "recovery.send_reset"),
+        rights=(
+            "auth.view_user",
+            "recovery.view_resetrequest",
+            "recovery.view_email",
+            "recovery.view_lockout",
+            "recovery.send_reset",
+            "recovery.unlock",
+        ),
     ),
 )
 

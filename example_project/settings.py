@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "recovery.middleware.RecoveryMiddleware",
 ]
 
 ROOT_URLCONF = "example_project.urls"
@@ -75,13 +76,14 @@ DATABASES: dict[str, dict[str, Any]] = {
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Web and worker write at the same time: without these, SQLite answers "database is locked". 32 MB of pages stay in
     # memory; by itself it keeps 2. A checkpoint waits for the disk twice, while somebody's request waits for it: after
-    # 16 MB of the log instead of 4 there are fewer.
+    # 16 MB of the log instead of 4 there are fewer. What a statement over many rows may have to undo stays in memory:
+    # by itself SQLite writes each page that a provider's batch changes to a file first, in case.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-            "PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=4000;"
+            "PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
         ),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -90,6 +92,7 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 # Sign-in
 
+AUTHENTICATION_BACKENDS = ["recovery.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

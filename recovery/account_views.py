@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from recovery import accounts, audiences
+from recovery import accounts, audiences, devices
 from recovery import backup_addresses as backups
 from recovery.conf import conf
 from recovery.exceptions import BackupRefused
@@ -18,10 +18,15 @@ from recovery.models import BackupAddress
 from recovery.origin import Origin
 from recovery.pages import account_page
 from recovery.reasons import BackupRefusal
+from recovery.sign_in import Wait
 
 SAID: Final = {
     BackupRefusal.WRONG_PASSWORD: _("That is not your password. Type it again."),
     BackupRefusal.TOO_OFTEN: _("That was too often. Try again in an hour."),
+    BackupRefusal.LOCKED: _("There were too many tries to sign in. Wait a quarter of an hour, and try again."),
+    BackupRefusal.FROZEN: _(
+        "A new password was forced a short while ago, so addresses stay as they are for now. Try again in a few days."
+    ),
     BackupRefusal.TOO_MANY: _("You have as many backup addresses as you may have. Remove one first."),
     BackupRefusal.OWN_ADDRESS: _("That is an address of your account already. Type one of another mailbox."),
     BackupRefusal.ALREADY_THERE: _("That is a backup address of yours already."),
@@ -38,7 +43,7 @@ def backup_addresses(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         try:
-            backup = backups.add(user, given["address"], password=given["password"], origin=Origin.of(request))
+            backup = backups.add(user, given["address"], password=given["password"], **_where(request))
         except BackupRefused as refused:
             _tell(form, refused)
         else:
@@ -64,16 +69,16 @@ def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
     asks_again = request.method == "POST" and "again" in request.POST
     form = CodeForm(request.POST if request.method == "POST" and not asks_again else None)
     was_sent, trouble = False, ""
-    if asks_again:
-        try:
+    try:
+        if asks_again:
             backups.send_again(backup, origin=Origin.of(request))
             was_sent = True
-        except BackupRefused as refused:
-            trouble = str(SAID[BackupRefusal(refused.why)])
-    elif form.is_valid():
-        if backups.confirm(backup, form.cleaned_data["code"]):
-            return redirect("recovery:backup_addresses")
-        form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+        elif form.is_valid():
+            if backups.confirm(backup, form.cleaned_data["code"]):
+                return redirect("recovery:backup_addresses")
+            form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
+    except BackupRefused as refused:
+        trouble = str(SAID[BackupRefusal(refused.why)])
     context = {"form": form, "backup": backup, "was_sent": was_sent, "trouble": trouble}
     return render(request, "recovery/confirm_backup_address.html", {**context, **_site(request)})
 
@@ -87,7 +92,7 @@ def remove_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
     if form.is_valid():
         user: Any = request.user
         try:
-            backups.remove(user, backup, password=form.cleaned_data["password"], origin=Origin.of(request))
+            backups.remove(user, backup, password=form.cleaned_data["password"], **_where(request))
         except BackupRefused as refused:
             _tell(form, refused)
         else:
@@ -97,6 +102,12 @@ def remove_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
         "recovery/remove_backup_address.html",
         {"form": form, "backup": backup, "user": request.user, **_site(request)},
     )
+
+
+def _where(request: HttpRequest) -> dict[str, Any]:
+    """From where a password comes, as far as it decides on which counter it counts."""
+    user: Any = request.user
+    return {"origin": Origin.of(request), "device": devices.known(request, user.get_username())}
 
 
 def _own(request: HttpRequest, key: UUID) -> BackupAddress:
@@ -111,7 +122,8 @@ def _own(request: HttpRequest, key: UUID) -> BackupAddress:
 def _tell(form: Form, refused: BackupRefused) -> None:
     why = BackupRefusal(refused.why)
     field = FIELD.get(why, "password")
-    form.add_error(field if field in form.fields else None, str(SAID[why]))
+    said = str(Wait(refused.until)) if refused.until else str(SAID[why])
+    form.add_error(field if field in form.fields else None, said)
     for widget in (each.widget for each in form.fields.values()):
         widget.attrs.pop("autofocus", None)
 

@@ -1,5 +1,5 @@
-"""Registers the tasks, the system checks, and the receivers of anymail's events and of deleted accounts. Web processes
-know the tasks, so eager mode works there too."""
+"""Registers the tasks, the system checks, and the receivers of anymail's events, of sign-ins, of saved and deleted
+accounts and of the end of requests. Web processes know the tasks, so eager mode works there too."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -12,10 +12,16 @@ class RecoveryConfig(AppConfig):
 
     def ready(self) -> None:
         from anymail.signals import tracking
-        from django.contrib.auth import get_user_model
-        from django.db.models.signals import post_delete
+        from django.contrib.auth import get_user_model, user_logged_in
+        from django.core.signals import request_finished, request_started
+        from django.db.models.signals import post_delete, post_save
 
-        from recovery import backup_addresses, checks, tasks, webhooks  # noqa: F401
+        from recovery import backup_addresses, checks, devices, lockouts, middleware, resets, tasks, webhooks  # noqa: F401
 
         tracking.connect(webhooks.tracked, dispatch_uid="recovery")
+        user_logged_in.connect(middleware.signed_in, dispatch_uid="recovery")
+        post_save.connect(resets.user_saved, dispatch_uid="recovery")
         post_delete.connect(backup_addresses.account_deleted, sender=get_user_model(), dispatch_uid="recovery")
+        post_delete.connect(devices.account_deleted, sender=get_user_model(), dispatch_uid="recovery.devices")
+        for moment in (request_started, request_finished):
+            moment.connect(lockouts.close_old, dispatch_uid="recovery")

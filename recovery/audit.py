@@ -4,16 +4,18 @@ No personal data goes in: names, addresses and client addresses stand in the req
 points to, where they can be erased.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 from uuid import UUID
 
 from django.utils import timezone
 
 from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.models.batches import Statement, insert_new
+from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
+from recovery.models.primary import new_key
+from recovery.models.statements import Statement
 
 _Facts = ParamSpec("_Facts")
 
@@ -70,7 +72,27 @@ def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> Non
         insert(*events)
 
 
-def statement_of(events: Sequence[AuditEvent]) -> Statement:
-    """Any number of rows that ``event`` made, to be written together with what they record."""
-    names = [field.name for field in AuditEvent._meta.concrete_fields]
-    return insert_new(AuditEvent, names, [[getattr(event, name) for name in names] for event in events])
+class Noted(NamedTuple):
+    """A row that is not written yet, of one of many things that happened by themselves at once: an instance of the
+    model costs more than the row."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    detail: Mapping[str, Any]
+    actor_key: str = ""
+    user_key: str = ""
+    request_id: UUID | None = None
+    email_id: UUID | None = None
+    reference: str = ""
+    reason: str = ""
+
+
+def noted(action: str, *, at: datetime, **detail: Any) -> Noted:
+    """As ``event``, of what nobody did, to be written by ``statement_of``."""
+    return Noted(new_key(), at, action, detail)
+
+
+def statement_of(rows: Sequence[Noted]) -> Statement:
+    """Any number of rows that ``noted`` made, to be written together with what they record."""
+    return insert_new(AuditEvent, Noted._fields, rows)

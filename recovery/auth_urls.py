@@ -1,18 +1,22 @@
 """For a site that has ``include("django.contrib.auth.urls")``: swap that one include for this one.
 
 Django's four names of the reset lead to our pages, its other names (login, logout, password change) stay as
-they are. ``recovery.urls`` is needed beside it: the links in mails and the webhooks are there.
+they are, with the site's own templates; ``login`` explains a wait there, ``password_change`` counts the old password.
+``recovery.urls`` is needed beside it: the links in mails and the webhooks are there.
 """
 
 from typing import Any
 
 from django.contrib.auth import urls as django_urls
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import views
 from recovery.pages import link_page
+from recovery.password_change import PasswordChangeView
+from recovery.sign_in import SignInMixin
 
 
 @link_page
@@ -22,7 +26,13 @@ def confirm(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     return views.reset(request, selector=uidb64, verifier=token)
 
 
+class Login(SignInMixin, LoginView):
+    """Django's own. A site that wants our page puts ``SignInView`` above this include, under the same name."""
+
+
 _ours: list[Any] = [
+    path("login/", Login.as_view(), name="login"),
+    path("password_change/", PasswordChangeView.as_view(), name="password_change"),
     path("password_reset/", views.forgot, name="password_reset"),
     path("password_reset/done/", views.sent, name="password_reset_done"),
     path("reset/<slug:uidb64>/<recovery_secret:token>/", confirm, name="password_reset_confirm"),

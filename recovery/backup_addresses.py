@@ -11,18 +11,22 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, codes, limits, notices, outbox, suppressions, tokens
+from recovery import accounts, audit, codes, limits, lockouts, notices, outbox, suppressions, tokens
 from recovery.addresses import normalise
-from recovery.exceptions import BackupRefused
-from recovery.models import BackupAddress, Email
+from recovery.conf import conf
+from recovery.exceptions import BackupRefused, SignInRefused
+from recovery.models import AccountState, BackupAddress, Email
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, BackupRefusal, BackupState
 
+ADDING, REMOVING = "backup_address", "backup_removal"
+"""Limits. Whoever used up the one, a thief with a stolen session too, keeps nobody from removing what was added."""
 MOST: Final = 5  # of one account
 MOST_TRIES: Final = 5  # at one code
 UNCONFIRMED: Final = timedelta(days=30)  # after the end of its newest code, one that nobody confirmed goes
@@ -39,19 +43,22 @@ def failing(backups: Sequence[BackupAddress]) -> list[str]:
 
 
 @sensitive_variables("password")
-def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) -> BackupAddress:
-    """Write down an address and mail it a code; the main address is told. One commit, then a ring.
+def add(
+    user: AbstractBaseUser, address: str, *, password: str, origin: Origin, device: str | None = None
+) -> BackupAddress:
+    """Write down an address and mail it a code; the addresses that the account has are told. One commit, then a ring.
 
-    Adding one that was never confirmed again sends a new code. Raises BackupRefused for a wrong password, too many
-    tries within the hour, too many addresses, or an address that the account has already.
+    Adding one that was never confirmed again sends a new code. ``device``: the browser as a known device of ``user``
+    (``devices.known``). Raises BackupRefused for a wrong password, while sign-in is refused, for too many tries within
+    the hour, too many addresses, an address that the account has already, or while addresses are frozen.
     """
     key = accounts.key_of(user)
-    _prove(user, password)
+    _prove(user, password, limit=ADDING, origin=origin, device=device)
     account, wanted = accounts.of_user(user), normalise(address)[:254]
     if wanted in {normalise(own.text)[:254] for own in account.addresses}:
         raise BackupRefused(BackupRefusal.OWN_ADDRESS)
     with atomic(BackupAddress):
-        limits.hold("backup_address", key)  # two tabs of one person go one after the other
+        _hold(key)  # two tabs of one person go one after the other
         known = {each.address_key: each for each in BackupAddress.objects.filter(user_key=key)}
         if wanted in known and known[wanted].state != BackupState.UNCONFIRMED:
             raise BackupRefused(BackupRefusal.ALREADY_THERE)
@@ -61,7 +68,7 @@ def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) 
         if backup is None:
             backup = BackupAddress(user_key=key, address=address, address_key=wanted, code_until=timezone.now())
             insert(backup)
-            emails = notices.backup_changed(user, removed=False, origin=origin)
+            emails = notices.backup_changed(user, origin=origin)
             audit.record(Action.BACKUP_ADDED, user_key=key, backup=str(backup.pk), told=len(emails))
         else:
             emails = []
@@ -71,11 +78,13 @@ def add(user: AbstractBaseUser, address: str, *, password: str, origin: Origin) 
 
 
 def send_again(backup: BackupAddress, *, origin: Origin) -> None:
-    """Mail a new code to an address that is not confirmed; the old one dies. Raises BackupRefused past the limit."""
+    """Mail a new code to an address that is not confirmed; the old one dies. Raises BackupRefused past the limit, or
+    while addresses are frozen."""
     if backup.confirmed_at is not None:
         return
-    _take(backup.user_key)
+    _take(ADDING, backup.user_key)
     with atomic(BackupAddress):
+        _hold(backup.user_key)
         emails = _mail_code(backup, origin=origin)
     outbox.ring(emails)
 
@@ -83,8 +92,9 @@ def send_again(backup: BackupAddress, *, origin: Origin) -> None:
 @sensitive_variables("code")
 def confirm(backup: BackupAddress, code: str) -> bool:
     """Count a try, and confirm the address if the code is right; commits. Its waiting time begins. False: it is wrong,
-    too old, or was tried too often, which all ask for a new one."""
+    too old, or was tried too often, which all ask for a new one. Raises BackupRefused while addresses are frozen."""
     with atomic(BackupAddress):
+        _hold(backup.user_key)
         waiting = BackupAddress.objects.filter(
             pk=backup.pk, confirmed_at=None, code_salt=backup.code_salt, try_count__lt=MOST_TRIES,
             code_until__gt=timezone.now(),
@@ -101,18 +111,23 @@ def confirm(backup: BackupAddress, code: str) -> bool:
 
 
 @sensitive_variables("password")
-def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, origin: Origin) -> None:
-    """Remove it: links that went there die, and the main address is told. One commit, then a ring.
+def remove(
+    user: AbstractBaseUser, backup: BackupAddress, *, password: str, origin: Origin, device: str | None = None
+) -> None:
+    """Remove it: links that went there die, and all addresses are told, this one, too, if it was usable. One commit,
+    then a ring.
 
-    Raises BackupRefused for a wrong password, or after too many tries within the hour.
+    Raises BackupRefused for a wrong password, while sign-in is refused, after too many tries within the hour, or while
+    addresses are frozen.
     """
-    _prove(user, password)
+    _prove(user, password, limit=REMOVING, origin=origin, device=device)
     emails: Sequence[Email] = ()
     with atomic(BackupAddress):
+        _hold(backup.user_key)
         gone, _ = BackupAddress.objects.filter(pk=backup.pk).delete()
         if gone:
             ended = tokens.revoke(backup.user_key, address=backup.address)
-            emails = notices.backup_changed(user, removed=True, origin=origin)
+            emails = notices.backup_changed(user, removed=backup, origin=origin)
             audit.record(
                 Action.BACKUP_REMOVED,
                 user_key=backup.user_key,
@@ -121,6 +136,15 @@ def remove(user: AbstractBaseUser, backup: BackupAddress, *, password: str, orig
                 told=len(emails),
             )
     outbox.ring(emails)
+
+
+def wait_anew(user_key: str) -> int:
+    """Of the addresses that still wait, let the waiting time begin anew, in the caller's transaction: a thief may have
+    added one, and it must not become usable before the owner can remove it. Holds what adding, confirming and removing
+    hold; returns how many."""
+    limits.hold("backup_address", user_key)
+    waiting = BackupAddress.objects.filter(user_key=user_key, confirmed_at__gt=Now() - conf.BACKUP_WAIT)
+    return waiting.update(confirmed_at=Now())
 
 
 def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:
@@ -138,17 +162,30 @@ def next_for(user_key: str, *, not_in: Sequence[str]) -> BackupAddress | None:
     return next((each for each in usable if each.address_key not in blocked), None)
 
 
-def _prove(user: AbstractBaseUser, password: str) -> None:
-    """The password again, at most so often an hour: a session that somebody left open is no proof."""
-    key = accounts.key_of(user)
-    _take(key)
-    if not user.check_password(password):
-        audit.record(Action.BACKUP_REFUSED, user_key=key, why=BackupRefusal.WRONG_PASSWORD)
-        raise BackupRefused(BackupRefusal.WRONG_PASSWORD)
+@sensitive_variables("password")
+def _prove(user: AbstractBaseUser, password: str, *, limit: str, origin: Origin, device: str | None) -> None:
+    """The password again, counted like a sign-in, and at most so often an hour: a session that somebody left open is
+    no proof."""
+    key, refusal = accounts.key_of(user), BackupRefused(BackupRefusal.WRONG_PASSWORD)
+    _take(limit, key)
+    try:
+        if lockouts.check_password(user, password, origin=origin, device=device):
+            return
+    except SignInRefused as refused:
+        refusal = BackupRefused(BackupRefusal.LOCKED, until=refused.until)
+    audit.record(Action.BACKUP_REFUSED, user_key=key, why=refusal.why)
+    raise refusal
 
 
-def _take(user_key: str) -> None:
-    if limits.take({"backup_address": user_key})[0]["backup_address"].refused:
+def _hold(user_key: str) -> None:
+    """Nothing else changes about the account's addresses meanwhile. Raises BackupRefused while they are frozen."""
+    limits.hold(ADDING, user_key)
+    if AccountState.objects.filter(user_key=user_key).frozen().exists():
+        raise BackupRefused(BackupRefusal.FROZEN)
+
+
+def _take(limit: str, user_key: str) -> None:
+    if limits.take({limit: user_key})[0][limit].refused:
         raise BackupRefused(BackupRefusal.TOO_OFTEN)
 
 

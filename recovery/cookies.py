@@ -6,6 +6,7 @@ None costs a session row. The secret rests in the person's browser alone, for th
 import time
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ VERIFIER: Final = "recovery_token"  # Django's error reports hide cookies; other
 SALT: Final = "recovery.asked"
 VERIFIER_SECONDS: Final = 30 * 60
 ASKED_SECONDS: Final = 60 * 60
+OBJECTION: Final = "recovery_objection_token"
 UNREACHED: Final = "recovery_unreached"
 UNREACHED_SECONDS: Final = 10 * 60
 
@@ -51,17 +53,31 @@ def read_asked(request: HttpRequest, reference: str) -> Asked | None:
 
 
 @sensitive_variables("verifier")
-def keep_verifier(response: HttpResponse, selector: str, verifier: str, *, secure: bool) -> None:
-    """Move the link's secret into the browser, for the path of this link alone."""
-    _set(response, VERIFIER, verifier, _path(selector), VERIFIER_SECONDS, secure=secure)
+def keep_verifier(response: HttpResponse, verifier: str, *, path: str, secure: bool) -> None:
+    """Move the link's secret into the browser, for the path of this link's form alone."""
+    _set(response, VERIFIER, verifier, path, VERIFIER_SECONDS, secure=secure)
 
 
 def read_verifier(request: HttpRequest) -> str:
     return request.COOKIES.get(VERIFIER, "")
 
 
-def drop_verifier(response: HttpResponse, selector: str) -> None:
-    response.delete_cookie(VERIFIER, path=_path(selector), samesite="Lax")
+def drop_verifier(response: HttpResponse, *, path: str) -> None:
+    response.delete_cookie(VERIFIER, path=path, samesite="Lax")
+
+
+@sensitive_variables("verifier")
+def keep_objection(response: HttpResponse, key: UUID, verifier: str, *, secure: bool) -> None:
+    """As ``keep_verifier``, for the link of a notice."""
+    _set(response, OBJECTION, verifier, _objection_path(key), VERIFIER_SECONDS, secure=secure)
+
+
+def read_objection(request: HttpRequest) -> str:
+    return request.COOKIES.get(OBJECTION, "")
+
+
+def drop_objection(response: HttpResponse, key: UUID) -> None:
+    response.delete_cookie(OBJECTION, path=_objection_path(key), samesite="Lax")
 
 
 def keep_unreached(response: HttpResponse, *, path: str, secure: bool) -> None:
@@ -77,8 +93,8 @@ def read_unreached(request: HttpRequest) -> bool:
     return True
 
 
-def _path(selector: str) -> str:
-    return reverse("recovery:reset_form", kwargs={"selector": selector})
+def _objection_path(key: UUID) -> str:
+    return reverse("recovery:not_me_form", kwargs={"key": key})
 
 
 def _set(response: HttpResponse, name: str, value: str, path: str, seconds: int, *, secure: bool) -> None:

@@ -1,5 +1,7 @@
 """What callers must not ignore. The message stands in the docstring, as in the standard library."""
 
+from datetime import datetime
+
 
 class RecoveryError(Exception):
     """Something in account recovery went wrong."""
@@ -21,11 +23,21 @@ class LinkRefused(RecoveryError):
 
 
 class BackupRefused(RecoveryError):
-    """The backup address was not changed; ``why`` is a word of ``reasons.BackupRefusal``."""
+    """The backup address was not changed; ``why`` is a word of ``reasons.BackupRefusal``, ``until`` when that ends, if
+    it is known."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, until: datetime | None = None) -> None:
         super().__init__(f"backup address refused: {why}")
         self.why = why
+        self.until = until
+
+
+class SignInRefused(RecoveryError):
+    """There were too many tries: no password is looked at before ``until``."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("sign-in refused: too many tries")
+        self.until = until
 
 
 class SecretLost(RecoveryError):

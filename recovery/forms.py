@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from recovery.addresses import MAX_LENGTH
+from recovery.codes import DIGITS, digits_of
 from recovery.origin import printable
 
 LONGEST_PASSWORD = 4096  # far above NIST's 64; keeps validators and hashers off megabytes
@@ -180,6 +181,24 @@ class BackupAddressForm(CurrentPasswordForm):
         ),
     )  # fmt: skip
     field_order = ("address", "password")
+
+
+class NoticeCodeForm(OneFocusForm):
+    """The code of a notice. What cannot be one is pointed out and costs no try: a robot that fills in forms must not
+    use up what the person has."""
+
+    code = TypedField(
+        label=_("Code"),
+        max_length=32,
+        error_messages={"required": _("Type the code of the mail."), "max_length": _("The code has eight digits.")},
+        widget=TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
+
+    def clean_code(self) -> str:
+        digits = digits_of(str(self.cleaned_data["code"]))
+        if len(digits) != DIGITS:
+            raise ValidationError(_("The code has eight digits. Look for them in the mail."), code="digits")
+        return digits
 
 
 class CodeForm(OneFocusForm):

@@ -6,18 +6,23 @@ asker anything: intake records the outcome and answers alike.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 from django.db import connections, models, router
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 
 from recovery.conf import conf, of_django
 from recovery.models import LimitCounter
+from recovery.models.primary import atomic
+
+SAVED_UP: Final = timedelta(seconds=20)
+"""Of a steady pace, what was not used for so long may go at once: a sweep comes every fifteen seconds."""
 
 _NOW: Final = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
 _LATER: Final = {
@@ -37,6 +42,21 @@ class Taken:
     @property
     def refused(self) -> bool:
         return self.count > self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How often it was tried in the running window, how often is allowed, and when it is free again (now, where no
+    window runs)."""
+
+    count: int
+    limit: int
+    free_again_at: datetime
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the next try would be refused."""
+        return self.count >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +100,67 @@ def count(subjects: Mapping[str, str], *, within: str | None = None, vendor: str
     return Counting(_upsert(vendor, bounded), params, {key: most for key, (most, _) in limits.items()})
 
 
-def hold(name: str, subject: str) -> None:
-    """Lock the limit's row until the caller's transaction ends and count nothing: two workers that decide
-    for the same subject go one after the other."""
+def look(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+    """Where these stand, ``("address", "ada@example.org")``, without counting a try; one statement for any number.
+
+    What is read may be old news a moment later: ``take`` alone decides.
+    """
+    keys = {counter_key(*subject): subject for subject in subjects}
+    running = LimitCounter.objects.filter(key__in=list(keys), window_ends_at__gt=Now())
+    found = {key: (tries, ends) for key, tries, ends in running.values_list("key", "count", "window_ends_at")}
+    now = timezone.now()
+    return {
+        subject: Standing(tries, conf.REQUEST_LIMITS[subject[0]][0], ends)
+        for key, subject in keys.items()
+        for tries, ends in [found.get(key, (0, now))]
+    }
+
+
+def tally(name: str, subject: str, *, within: timedelta) -> int:
+    """Count one more for this subject, and return how many there are in its running window, this one included: for a
+    bound that is no setting of the site's. In the caller's transaction, whose end gives the row free."""
     connection = connections[router.db_for_write(LimitCounter)]
-    now, table = _NOW[connection.vendor], LimitCounter._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(connection.vendor, (False,)), [counter_key(name, subject), within.total_seconds()])
+        [(_, count, _, _)] = cursor.fetchall()
+    return int(count)
+
+
+def hold(name: str, subject: str, *, ends: timedelta = timedelta()) -> None:
+    """Lock the limit's row until the caller's transaction ends and count nothing: two workers that decide
+    for the same subject go one after the other. ``ends``: when the window of a new row does, from now."""
+    connection = connections[router.db_for_write(LimitCounter)]
+    later, table = _LATER[connection.vendor], LimitCounter._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (key, count, window_ends_at) VALUES (%s, 0, {now})"
+            f"INSERT INTO {table} (key, count, window_ends_at) VALUES (%s, 0, {later})"
             f" ON CONFLICT (key) DO UPDATE SET key = excluded.key",
-            [counter_key(name, subject)],
+            [counter_key(name, subject), ends.total_seconds()],
         )
 
 
+def grant(name: str, *, wanted: int, a_minute: int) -> int:
+    """How many of ``wanted`` may go now, at a steady pace for all callers together; commits.
+
+    The row says until when the pace is used up (the generic cell rate algorithm of ITU-T I.371): however often and
+    by however many it is asked, no more than ``a_minute`` go in the long run, and after a standstill as many at once
+    as ``SAVED_UP`` is worth.
+    """
+    each = 60 / a_minute  # seconds
+    saved_up = max(SAVED_UP, timedelta(seconds=each))
+    key, counters = counter_key(name, "pace"), LimitCounter.objects
+    with atomic(LimitCounter):
+        hold(name, "pace", ends=-saved_up)
+        used_until, now = counters.filter(pk=key).values_list("window_ends_at", Now()).get()
+        used_until = max(used_until, now - saved_up)
+        granted = max(0, min(wanted, int((now - used_until).total_seconds() / each)))
+        counters.filter(pk=key).update(window_ends_at=used_until + timedelta(seconds=granted * each))
+    return granted
+
+
 def purgeable() -> "models.QuerySet[LimitCounter]":
-    """Counters whose window has ended; they would start anew anyway."""
-    return LimitCounter.objects.filter(window_ends_at__lt=Now())
+    """Counters whose window ended a minute ago: they would start anew anyway, and a pace that is in use would not."""
+    return LimitCounter.objects.filter(window_ends_at__lt=Now() - timedelta(minutes=1))
 
 
 def purge() -> int:

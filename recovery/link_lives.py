@@ -8,6 +8,7 @@ from recovery.conf import conf
 from recovery.models import LinkLife
 
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
+ACTIVATION_CEILING: Final = timedelta(days=7)  # not of a recovery: there is nothing yet that could be taken over
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
 FEWEST: Final = 200  # deliveries, and openings, below which a 95th percentile says little
 MEASURED: Final = timedelta(days=7)
@@ -33,3 +34,8 @@ def fixed_lifetime(audience: str = "default") -> timedelta | None:
     """What the site says, at most 24 hours; None where the life follows what is measured. Reads no row."""
     given = conf.AUDIENCES.get(audience, {}).get("TOKEN_LIFETIME", conf.TOKEN_LIFETIME)
     return min(given, CEILING) if isinstance(given, timedelta) else None
+
+
+def first_lifetime() -> timedelta:
+    """Life of a link to the first password, at most 7 days."""
+    return min(conf.ACTIVATION_LIFETIME, ACTIVATION_CEILING)

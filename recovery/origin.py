@@ -71,6 +71,15 @@ def _address(text: str) -> str:
     return str(mapped or found)
 
 
+def shortened(ip: str) -> str:
+    """A client address without what tells one household from another: ``192.0.2.•``, of IPv6 the first 48 bits."""
+    if not ip:
+        return ""
+    if ":" not in ip:
+        return f"{ip.rpartition('.')[0]}.•"
+    return f"{ipaddress.ip_network(f'{ip}/48', strict=False).network_address}•"
+
+
 def describe_browser(user_agent: str) -> str:
     """Browser and system in two words for a mail, "" when it does not look like a browser."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")

@@ -4,20 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import audit, bell
+from recovery import audit, bell, limits
 from recovery.accounts import key_of
 from recovery.addresses import normalise
-from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken, moves
+from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken, SupportCase, moves
+from recovery.models.emails import LOOK_BACK
 from recovery.models.insertion import insert
 from recovery.models.moves import Move
 from recovery.models.primary import atomic
-from recovery.reasons import STAFF_VERBS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
+from recovery.reasons import LINK_KINDS, STAFF_VERBS, Action, EmailKind, EmailReason, EmailState, EmailVerb, TokenState
 
 NOTICE_SEND_BY: Final = timedelta(hours=24)  # a notice of a change is still news the next day
 PRIORITY: Final[Mapping[str, int]] = {
@@ -38,6 +40,7 @@ _ACTIONS: Final = {
     EmailVerb.STOP: Action.EMAIL_STOPPED,
 }
 _REASONS: Final = {EmailVerb.SET_ASIDE: EmailReason.SET_ASIDE, EmailVerb.STOP: EmailReason.STAFF}
+_TAKES_AWAY: Final = frozenset({EmailVerb.SET_ASIDE, EmailVerb.STOP})
 _STARTS_ANEW: Final = frozenset({EmailVerb.RETRY, EmailVerb.RELEASE})
 _BY_LEVEL: Final = (EmailReason.LEVEL_NONE, EmailReason.LEVEL_SYSTEM)
 
@@ -151,12 +154,14 @@ def verbs_for(email: Email) -> list[EmailVerb]:
 def steer(email: Email, verb: EmailVerb, *, actor: AbstractBaseUser, reason: str) -> bool:
     """Do what staff decided, with its line in the trail, commit and ring. False: the email had moved on meanwhile.
 
-    Put back or released, it starts anew: tries and strikes count from none, and the second check decides again.
+    Put back or released, it starts anew: tries and strikes count from none, and the second check decides again. Where a
+    reset mail is taken away, failures of earlier ones are followed up that were left alone for its sake.
     """
     if verb not in verbs_for(email):
         return False
     move = Move(email_id=email.pk, verb=verb, reason=_REASONS.get(verb, ""), anew=verb in _STARTS_ANEW)
     with atomic(Email):
+        people = _held_people(email) if verb in _TAKES_AWAY and email.kind in LINK_KINDS else []
         moved = moves.move([move])
         if moved:
             audit.record(
@@ -167,9 +172,32 @@ def steer(email: Email, verb: EmailVerb, *, actor: AbstractBaseUser, reason: str
                 email=email,
                 reason=reason,
             )
+            _follow_up_anew(people)
     if moved.get(email.pk) == EmailState.QUEUED:
         bell.ring("recovery.send_email", email.pk)
     return bool(moved)
+
+
+def _held_people(email: Email) -> list[str]:
+    """The accounts whose links this mail carried, held: the ladder may be deciding at this moment whether to wait."""
+    links = ResetToken.objects.filter(email=email).order_by("user_key")
+    people = list(links.values_list("user_key", flat=True))
+    for user_key in people:
+        limits.hold("account", user_key)
+    return people
+
+
+def _follow_up_anew(people: Sequence[str]) -> None:
+    """Let the ladder look once more at failures of people whose newer link comes no more. Not where a case has told the
+    support team since; to whom nothing is owed, the ladder does nothing."""
+    keys = set[UUID]()
+    for user_key in people:
+        told = SupportCase.objects.filter(user_key=user_key, opened_at__gte=OuterRef("queued_at"))
+        links = ResetToken.objects.filter(user_key=user_key)
+        failed = Email.objects.failed().filter(pk__in=links.values("email"), queued_at__gt=Now() - LOOK_BACK)
+        keys |= set(failed.exclude(Exists(told)).values_list("pk", flat=True))
+    Email.objects.filter(pk__in=keys).update(followed_up_at=None)
+    bell.ring_each("recovery.follow_up", sorted(keys))
 
 
 def would_help(email: Email) -> bool:
@@ -204,4 +232,4 @@ def release_held(*, actor: AbstractBaseUser, reason: str) -> int:
 def _useful(emails: "QuerySet[Email]") -> "QuerySet[Email]":
     live = ResetToken.objects.filter(email=OuterRef("pk"), state=TokenState.LIVE, expires_at__gt=Now())
     in_time = emails.filter(send_by__gt=Now()).exclude(kind=EmailKind.SITE)
-    return in_time.filter(~Q(kind=EmailKind.RESET) | Exists(live))
+    return in_time.filter(~Q(kind__in=LINK_KINDS) | Exists(live))

@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from recovery.conf import of_django
+from recovery.masked import Secret
 
 View = Callable[..., HttpResponse]
 
@@ -29,17 +30,24 @@ HEADERS: Final = {
 }
 """ASVS 5.0, 3.4.3 to 3.4.8 and 14.3.2; the policy for content is ``policy``'s."""
 
+FORMS: Final = {"selector": "{}_form", "key": "not_me_form"}
+"""What names a link without opening it, and the page to which it leads."""
+
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 @cache
-def policy(static_url: str) -> str:
-    """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one."""
+def policy(static_url: str, leads_to: tuple[str, ...] = ()) -> str:
+    """The Content-Security-Policy: this site alone, and the host of its static files where STATIC_URL names one.
+
+    ``leads_to``: other hosts to which the answer to a form may lead.
+    """
+    allowed = POLICY.replace("form-action 'self'", " ".join(["form-action 'self'", *leads_to]))
     static = urlsplit(static_url)
     if not static.netloc:
-        return POLICY
+        return allowed
     host = f"{static.scheme}://{static.netloc}" if static.scheme else static.netloc
-    return POLICY + "".join(f"; {kind}-src 'self' {host}" for kind in ("style", "script", "img", "font"))
+    return allowed + "".join(f"; {kind}-src 'self' {host}" for kind in ("style", "script", "img", "font"))
 
 
 def page(view: View) -> View:
@@ -52,7 +60,7 @@ def page(view: View) -> View:
         response = guarded(request, *args, **kwargs)
         for name, value in HEADERS.items():
             response.headers[name] = value
-        response.headers["Content-Security-Policy"] = policy(str(of_django("STATIC_URL") or ""))
+        response.headers.setdefault("Content-Security-Policy", policy(str(of_django("STATIC_URL") or "")))
         return response
 
     return login_not_required(transaction.non_atomic_requests(with_headers))
@@ -61,16 +69,6 @@ def page(view: View) -> View:
 def account_page(view: View) -> View:
     """As ``page``, for somebody who is signed in; everybody else is led to the site's sign-in and back."""
     return page(login_required(view))
-
-
-class Secret(str):
-    """What a path holds of a link. Its repr is masked: error reports print the arguments of Django's own frames,
-    where no ``sensitive_variables`` reaches."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'[secret]'"
 
 
 class SecretSegment(converters.SlugConverter):
@@ -92,7 +90,7 @@ register_converter(SecretRest, "recovery_secret_rest")
 
 
 def link_page(view: View) -> View:
-    """As ``page``, for a path that holds a link's secret; a ``selector`` among its arguments stays.
+    """As ``page``, for a path that holds a link's secret; what names the link among its arguments stays.
 
     Django logs the path of a refused method and of a failed CSRF check, and its error reports hold it. So the path
     goes first, and the middleware, which would judge even earlier, leaves the CSRF check to ``page``.
@@ -101,15 +99,17 @@ def link_page(view: View) -> View:
 
     @wraps(guarded)
     def without_path(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _forget_path(request, str(kwargs.get("selector", "")))
+        named = {name: kwargs[name] for name in FORMS if name in kwargs}
+        _forget_path(request, named, str(kwargs.get("purpose", "reset")))
         return guarded(request, *args, **kwargs)
 
     return csrf_exempt(without_path)
 
 
-def _forget_path(request: HttpRequest, selector: str) -> None:
+def _forget_path(request: HttpRequest, named: dict[str, Any], purpose: str) -> None:
     """Take the secret out of the request, so that no error report or log line made from here on has it."""
-    plain = reverse("recovery:reset_form", kwargs={"selector": selector}) if selector else "/"
+    forms = ((f"recovery:{FORMS[name].format(purpose)}", {name: value}) for name, value in named.items())
+    plain = next((reverse(form, kwargs=own) for form, own in forms), "/")
     request.path = request.path_info = plain
     for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
         if name in request.META:

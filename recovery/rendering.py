@@ -19,13 +19,23 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences, codes, link_lives, tokens
+from recovery import audiences, codes, link_lives, objections, tokens
 from recovery.conf import conf
-from recovery.models import BackupAddress, Email, ResetToken
+from recovery.masked import Secret
+from recovery.models import BackupAddress, Email, ResetToken, RotationMember
 from recovery.models.requests import shown_reference
 from recovery.origin import describe_browser
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import LINK_KINDS, EmailKind, Kind, RotationSource
 
+BLANK: Final = dict.fromkeys(
+    (
+        "username", "ip", "detail", "changed_at", "happened_at", "until", "old", "other", "removed", "was_this",
+        "of_device", "to_backup", "by_staff", "is_first", "by_person", "is_disputed", "is_locked", "not_me_url",
+        "not_me_code",
+    )
+)  # fmt: skip
+"""What the templates of notices may ask for and only some are told."""
+MOMENTS: Final = frozenset({"changed_at", "happened_at", "until"})  # of a context, which is JSON
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
 
@@ -112,7 +122,7 @@ def _template_names(kind: str, audience: str, part: str) -> list[str]:
     return [f"recovery/{audience}/mail/{kind}.{part}", f"recovery/mail/{kind}.{part}"]
 
 
-@sensitive_variables("verifier")
+@sensitive_variables()
 def _context(
     email: Email, audience: audiences.Audience, links: Sequence[ResetToken], life: timedelta | None
 ) -> dict[str, Any]:
@@ -125,26 +135,40 @@ def _context(
         "asked_at": _local(request.requested_at) if request else None,
         "browser": describe_browser(request.user_agent) if request else "",
         "forgot_url": SimpleLazyObject(lambda: audience.forgot_url),
+        **BLANK,
         **email.context,
     }
-    if "changed_at" in facts:
-        facts["changed_at"] = _local(parse_datetime(facts["changed_at"]) or timezone.now())
-    if email.kind == EmailKind.RESET:
-        names = email.context.get("usernames", {})
-        facts["life"] = life_in_words(link_lives.lifetime(email.audience) if life is None else life)
+    for name in MOMENTS & facts.keys():
+        facts[name] = _local(parse_datetime(facts[name]) or timezone.now()) if facts[name] else None
+    if objections.is_offered(email):
+        url = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
+        facts["not_me_url"], facts["not_me_code"] = Secret(url), Secret(objections.code_of(email))
+        facts["not_me_life"] = life_in_words(objections.LIFE)
+    if email.kind in LINK_KINDS:
+        names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
+        own_life = link_lives.first_lifetime() if is_first else life
+        facts["life"] = life_in_words(link_lives.lifetime(email.audience) if own_life is None else own_life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
+        asked_by_person = bool(request and request.kind == Kind.FORGOT)
+        facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person
         facts["to_backup"] = bool(email.context.get("to_backup"))
         facts["links"] = []
         for link in links:
             verifier = tokens.verifier_of(link)
-            url = audience.link("reset", selector=link.selector, verifier=verifier)
-            facts["links"].append({"url": url, "username": names.get(link.user_key, "")})
+            url = audience.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
+            facts["links"].append({"url": Secret(url), "username": names.get(link.user_key, "")})
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")
     if email.kind == EmailKind.BACKUP_CODE:
-        facts["code"] = code_of(email)
+        facts["code"] = Secret(code_of(email))
         facts["life"] = life_in_words(codes.LIFE)
     return facts
+
+
+def _said_by_person(email: Email) -> bool:
+    """Whether the person started it themselves, by saying that something was not them."""
+    members = RotationMember.objects.filter(request=email.request_id, rotation__source=RotationSource.PERSON)
+    return email.request_id is not None and members.exists()
 
 
 @sensitive_variables()

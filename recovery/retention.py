@@ -10,7 +10,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
     AuditEvent,
@@ -19,11 +19,15 @@ from recovery.models import (
     Decision,
     Email,
     EmailEvent,
+    Lockout,
+    Objection,
     RawEvent,
     ResetRequest,
     ResetToken,
     RollUp,
     RollUpDay,
+    Rotation,
+    RotationMember,
     SupportCase,
     Suppression,
 )
@@ -40,11 +44,14 @@ class Purged:
 
     links: int
     counters: int
+    login_counters: int
+    lockouts: int
     heartbeats: int
     raw_events: int
     emails: int
     requests: int
     cases: int
+    rotations: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -59,11 +66,14 @@ def purge() -> Purged:
     return Purged(
         links=tokens.purge(),
         counters=limits.purge(),
+        login_counters=lockouts.purge(),
+        lockouts=_lockouts_before(_before("requests")),
         heartbeats=heartbeats.purge(),
         raw_events=_raw_before(_before("raw_events")),
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
+        rotations=_rotations_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -78,11 +88,14 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
+        login_counters=lockouts.purgeable().count(),
+        lockouts=_old_lockouts(requests).count() if requests else 0,
         heartbeats=heartbeats.purgeable().count(),
         raw_events=_old_raw(_before("raw_events")).count() if _before("raw_events") else 0,
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
+        rotations=_old_rotations(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
@@ -114,6 +127,33 @@ def _old_cases(moment: datetime) -> "models.QuerySet[SupportCase]":
 
 def _cases_before(moment: datetime | None) -> int:
     return _old_cases(moment).delete()[1].get("recovery.SupportCase", 0) if moment else 0
+
+
+def _old_lockouts(moment: datetime) -> "models.QuerySet[Lockout]":
+    """Those that began before ``moment`` and are over."""
+    over = Q(lifted_at__isnull=False) | Q(until__lt=timezone.now())
+    return Lockout.objects.filter(over, since__lt=moment).order_by()
+
+
+def _lockouts_before(moment: datetime | None) -> int:
+    gone = 0
+    for keys in _batches(_old_lockouts, "since", moment):
+        gone += Lockout.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Lockout))
+    return gone
+
+
+def _old_rotations(moment: datetime) -> "models.QuerySet[Rotation]":
+    """Forced rotations that were finished before ``moment``."""
+    return Rotation.objects.filter(finished_at__lt=moment)
+
+
+def _rotations_before(moment: datetime | None) -> int:
+    gone = 0
+    for rotation in _old_rotations(moment) if moment else ():
+        with atomic(Rotation):
+            RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
+            gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
+    return gone
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
@@ -154,21 +194,25 @@ def _roll_ups_before(moment: datetime | None) -> int:
 
 
 def _old_raw(moment: datetime | None) -> "models.QuerySet[RawEvent]":
-    """In the order in which they came, which is that of their keys."""
-    return RawEvent.objects.filter(received_at__lt=moment, esp__in=_providers()).order_by()
+    return RawEvent.objects.filter(recorded_at__lt=moment).order_by("recorded_at")
 
 
-def _providers() -> list[str]:
-    return list(RawEvent.objects.order_by("esp").values_list("esp", flat=True).distinct())
+def _providers(rows: "models.QuerySet[Any]") -> list[str]:
+    """Their index is by provider and then by time."""
+    return list(rows.order_by("esp").values_list("esp", flat=True).distinct())
 
 
 def _raw_before(moment: datetime | None) -> int:
+    """What was posted goes and its event stays; what could not be read is no event, and goes as well."""
     gone = 0
     while moment and (keys := list(_old_raw(moment).values_list("pk", flat=True)[:BATCH])):
-        gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
+        with atomic(EmailEvent):
+            gone += EmailEvent.objects.filter(pk__in=keys).update(content="", digest="")
+            gone += RawEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(RawEvent))
     if moment:
         # What was told of nobody's mail, for as long as what was posted: whoever can post can fill this table.
-        old = EmailEvent.objects.filter(email=None, recorded_at__lt=moment)
+        nobodys = EmailEvent.objects.filter(email=None)
+        old = nobodys.filter(recorded_at__lt=moment, esp__in=_providers(nobodys)).order_by()
         while keys := list(old.values_list("pk", flat=True)[:BATCH]):
             Bounce.objects.filter(event__in=keys)._raw_delete(router.db_for_write(Bounce))
             gone += EmailEvent.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(EmailEvent))
@@ -202,6 +246,7 @@ def _emails_before(moment: datetime | None) -> int:
         with atomic(Email):
             Bounce.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Bounce))
             EmailEvent.objects.filter(email__in=keys)._raw_delete(router.db_for_write(EmailEvent))
+            Objection.objects.filter(email__in=keys)._raw_delete(router.db_for_write(Objection))
             ResetToken.objects.filter(email__in=keys).update(email=None)
             gone += Email.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(Email))
     return gone
@@ -215,6 +260,7 @@ def _requests_before(moment: datetime | None) -> int:
             ResetToken.objects.filter(request__in=keys)._raw_delete(router.db_for_write(ResetToken))
             Email.objects.filter(request__in=keys).update(request=None)
             SupportCase.objects.filter(request__in=keys).update(request=None)
+            RotationMember.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

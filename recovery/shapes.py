@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 
-from recovery import link_lives, webhooks
-from recovery.conf import DEFAULTS, MERGED, conf
+from recovery import link_lives, lockouts, webhooks
+from recovery.conf import conf
+from recovery.conf.defaults import DEFAULTS, MERGED
 from recovery.models.roll_ups import DELIVERY_BOUNDS
-from recovery.reasons import EmailKind
+from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
@@ -35,6 +36,16 @@ def _is_limit(value: Any) -> bool:
     return is_pair and _is(int)(value[0]) and value[0] >= 0 and isinstance(value[1], timedelta)
 
 
+def _is_login_limit(kind: str, most: Any) -> bool:
+    if kind == LockKind.SOURCE:
+        return most is None or (_is(int)(most) and most >= 1)
+    return _is(int)(most) and 1 <= most <= lockouts.MOST_IN_A_ROW
+
+
+def _is_wait(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= lockouts.CAP
+
+
 def _is_life(value: Any) -> bool:
     return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING)
 
@@ -57,6 +68,10 @@ def _is_dict_with(**shapes: Is) -> Is:
     return lambda value: (
         isinstance(value, Mapping) and all(is_sound(value[key]) for key, is_sound in shapes.items() if key in value)
     )
+
+
+def _is_first_life(value: Any) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= link_lives.ACTIVATION_CEILING
 
 
 def _is_list_of(each: Is) -> Is:
@@ -102,6 +117,9 @@ _ROUTE: Final = (
 )
 SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
+    "ACTIVATE_NEW_USERS": _SWITCH,
+    "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
+    "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "ALARM_LIMITS": (
         _is_dict_with(samples=_is_count, bounces=_is_share, complaints=_is_share, open_cases=_is_count),
@@ -125,6 +143,19 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
         f"a text of at least {SHORTEST_TOKEN} characters, or None",
     ),
+    "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
+    "LOCKOUT_WAITS": (
+        lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
+        "a list of timedeltas, at least one, none longer than 15 minutes",
+    ),
+    "LOGIN_FAILURE_LIMIT": (
+        lambda value: isinstance(value, Mapping) and all(_is_login_limit(kind, most) for kind, most in value.items()),
+        "a dict with a number from 1 to 100 for account, device and source; None for source: it is not counted",
+    ),
+    "LOGIN_FAILURE_WINDOW": (
+        lambda value: isinstance(value, timedelta) and value > timedelta(0),
+        "a timedelta of more than nothing",
+    ),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
@@ -138,6 +169,8 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
         "the name of a domain, without @, or None",
     ),
+    "REVOKERS": (_is_list_of(_is(str)), "a list of dotted paths"),
+    "ROTATION_PACE": (lambda value: _is(int)(value) and value >= 1, "a number of 1 or more"),
     "ROUTES": (
         _is_list_of(_is_route),
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",

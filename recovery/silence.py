@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from recovery.conf import conf
@@ -53,7 +53,8 @@ def has_no_news(email: Email) -> bool:
 
 def _heard(esp: str) -> Heard:
     # What could not be read tells nothing of the mail, and must not cover that nothing else comes.
-    last_at = RawEvent.objects.filter(esp=esp, error="").aggregate(last=Max("received_at"))["last"]
+    told = RawEvent.objects.filter(esp=esp, error="").order_by("-recorded_at")
+    last_at = told.values_list("recorded_at", flat=True).first()
     if last_at and last_at > timezone.now() - conf.WEBHOOK_SILENCE:
         return Heard(esp, last_at, None)
     since = without_news(esp).filter(**({"handed_over_at__gt": last_at} if last_at else {}))

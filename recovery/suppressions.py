@@ -6,7 +6,8 @@ which is our fault, and a marketing opt-out never do.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Q
@@ -17,11 +18,12 @@ from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
 from recovery.models import AuditEvent, Bounce, NewBounce, Suppression
-from recovery.models.batches import Statement, insert_new
+from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
 from recovery.models.moves import Ban, Known, sql
-from recovery.models.primary import atomic
+from recovery.models.primary import atomic, new_key
 from recovery.models.rows import columns, read
+from recovery.models.statements import Statement
 from recovery.reasons import Action, BounceClass, EmailKind, Lift, SuppressionReason
 
 TERMS: Final[Mapping[str, Sequence[timedelta]]] = {
@@ -32,10 +34,11 @@ TERMS: Final[Mapping[str, Sequence[timedelta]]] = {
 silence a person for ever."""
 MEMORY: Final = timedelta(days=730)  # after which an earlier one counts no more; so long after its end it is purged
 
-_REASONS: Final = {
+_REASONS: Final[Mapping[str, SuppressionReason]] = {
     BounceClass.HARD: SuppressionReason.BOUNCED,
     BounceClass.COMPLAINT: SuppressionReason.COMPLAINED,
 }
+STOPPING: Final = frozenset(_REASONS)
 
 
 def of(address_keys: Iterable[str], *, kind: str = EmailKind.RESET) -> dict[str, str]:
@@ -103,6 +106,23 @@ def address_changed(address: str, *, actor_key: str = "") -> int:
     return lifted
 
 
+class _Row(NamedTuple):
+    """A suppression that is not written yet, or one that is there as a delivery leaves it."""
+
+    id: UUID
+    address_key: str
+    kind: str
+    reason: str
+    source: str
+    bounce_key: UUID | None
+    since: datetime
+    until: datetime | None
+    lifted_at: datetime | None = None
+    lift: str = ""
+    lifted_by: str = ""
+    lift_reason: str = ""
+
+
 def statements_of(
     bounces: Sequence[Bounce | NewBounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, datetime]
 ) -> list[Statement]:
@@ -111,26 +131,35 @@ def statements_of(
     Told in any order they come to one end: a bounce older than the last delivery to its address stops nothing, and a
     delivery younger than it lifts it.
     """
+    now, rows, noted = timezone.now(), list[_Row](), list[audit.Noted]()
     bans = {email.recipient_key: email.bans for email in emails.values()}
-    rows, noted = [], []
     for bounce in bounces:
         email = emails.get(bounce.email_id)
         if email and (row := _imposed(bounce, email, bans[email.recipient_key], delivered)):
-            bans[email.recipient_key] = [*bans[email.recipient_key], _as_ban(row)]
+            ban = Ban(row.id, row.reason, row.kind, row.since, row.until)
+            bans[email.recipient_key] = [*bans[email.recipient_key], ban]
             rows.append(row)
-            noted.append(_noted(row))
+            noted.append(audit.noted(Action.SUPPRESSED, at=now, **_facts(row)))
+    imposed = {row.id for row in rows}
     for key, moment in delivered.items():
         for ban in bans.get(key, ()):
-            if ban.reason == SuppressionReason.BOUNCED and ban.since < moment and ban.id not in {r.pk for r in rows}:
-                rows.append(_lifted(key, ban))
-                noted.append(audit.event(Action.SUPPRESSION_LIFTED, suppression=str(ban.id), by=Lift.DELIVERY.value))
-    return [_written(rows), audit.statement_of(noted)] if rows else []
+            if ban.reason == SuppressionReason.BOUNCED and ban.since < moment and ban.id not in imposed:
+                # Of a row that is there, only the lift is written.
+                facts = ban.id, key, ban.kind, ban.reason, "", None, ban.since, ban.until
+                rows.append(_Row(*facts, lifted_at=now, lift=Lift.DELIVERY))
+                by = Lift.DELIVERY.value
+                noted.append(audit.noted(Action.SUPPRESSION_LIFTED, at=now, suppression=str(ban.id), by=by))
+    if not rows:
+        return []
+    lifting = "UPDATE SET lifted_at = excluded.lifted_at, lift = excluded.lift"
+    written = insert_new(Suppression, _Row._fields, rows, unique="id", then=lifting)
+    return [written, audit.statement_of(noted)]
 
 
 def _imposed(
     bounce: Bounce | NewBounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, datetime]
-) -> Suppression | None:
-    reason, at = _REASONS.get(BounceClass(bounce.bounce_class)), bounce.occurred_at
+) -> _Row | None:
+    reason, at = _REASONS.get(bounce.bounce_class), bounce.occurred_at
     if reason is None:
         return None
     arrived = max(filter(None, [email.last_delivered_at, delivered.get(email.recipient_key)]), default=None)
@@ -145,40 +174,7 @@ def _imposed(
     terms = TERMS[reason]
     count = sum(1 for ban in same if at - MEMORY < ban.since < at)
     until = at + terms[min(count, len(terms) - 1)]
-    return Suppression(
-        address_key=email.recipient_key,
-        kind=kind,
-        reason=reason,
-        source=bounce.esp or "mail",
-        bounce_key=bounce.id,
-        since=at,
-        until=until,
-    )
-
-
-def _as_ban(row: Suppression) -> Ban:
-    return Ban(row.pk, row.reason, row.kind, row.since, row.until)
-
-
-def _lifted(key: str, ban: Ban) -> Suppression:
-    """The row as the delivery leaves it; of one that is there, only the lift is written."""
-    return Suppression(
-        id=ban.id,
-        address_key=key,
-        kind=ban.kind,
-        reason=ban.reason,
-        since=ban.since,
-        until=ban.until,
-        lifted_at=timezone.now(),
-        lift=Lift.DELIVERY,
-    )
-
-
-def _written(rows: Sequence[Suppression]) -> Statement:
-    names = [each.name for each in Suppression._meta.concrete_fields]
-    values = [[getattr(row, name) for name in names] for row in rows]
-    lifting = "UPDATE SET lifted_at = excluded.lifted_at, lift = excluded.lift"
-    return insert_new(Suppression, names, values, unique="id", then=lifting)
+    return _Row(new_key(), email.recipient_key, kind, reason, bounce.esp or "mail", bounce.id, at, until)
 
 
 def _stopped(kind: str) -> Collection[str]:
@@ -186,7 +182,12 @@ def _stopped(kind: str) -> Collection[str]:
 
 
 def _noted(row: Suppression) -> AuditEvent:
-    return audit.event(Action.SUPPRESSED, suppression=str(row.pk), why=str(row.reason), source=row.source)
+    return audit.event(Action.SUPPRESSED, **_facts(row))
+
+
+def _facts(row: Suppression | _Row) -> dict[str, Any]:
+    """What the trail says of it."""
+    return {"suppression": str(row.id), "why": str(row.reason), "source": row.source}
 
 
 def _record_lifted(key: Any, by: Lift, *, actor_key: str = "", reason: str = "") -> None:

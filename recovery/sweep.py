@@ -6,7 +6,7 @@ other.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from threading import Event
 from typing import Final
 from uuid import UUID
@@ -15,9 +15,21 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from recovery import cases, delivery, feedback, heartbeats, news, resets, routes, site_mail
-from recovery.conf import conf
-from recovery.models import CaseTelling, Email, ResetRequest, moves
+from recovery import (
+    agents,
+    cases,
+    delivery,
+    feedback,
+    floods,
+    heartbeats,
+    news,
+    notices,
+    proxies,
+    resets,
+    routes,
+    site_mail,
+)
+from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -31,7 +43,8 @@ SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweep
 class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
-    there were at telling a case. ``left``: mail that is due waits for the next sweep."""
+    there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
+    decided who is told. ``left``: mail that is due waits for the next sweep."""
 
     decided: int
     expired: int
@@ -41,13 +54,12 @@ class Swept:
     matched: int
     followed_up: int
     told: int
+    rotated: int = 0
+    locked: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
-        return {
-            name: getattr(self, name)
-            for name in ("decided", "expired", "freed", "late", "tried", "matched", "followed_up", "told")
-        }
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
 
 def sweep(stop: Event | None = None) -> Swept:
@@ -60,10 +72,17 @@ def sweep(stop: Event | None = None) -> Swept:
     site_mail.rest_lost()
     decided = _decide_due(BATCH)
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
+    rotated = 0 if stop and stop.is_set() else resets.rotate_due()
+    locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
+    notices.watch()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
+    proxies.look()
+    floods.look()
+    agents.look()
     cases.close_late()
+    resets.close_rotated()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
@@ -75,6 +94,8 @@ def sweep(stop: Event | None = None) -> Swept:
         matched=matched,
         followed_up=followed_up,
         told=told,
+        rotated=rotated,
+        locked=locked,
         left=drained.left,
     )
 
@@ -103,8 +124,7 @@ def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
 
 def outlook() -> Swept:
     """What ``sweep`` would take on now, as far as routes are open; writes nothing."""
-    undecided = ResetRequest.objects.undecided()
-    late_requests = undecided.filter(requested_at__lt=Now() - conf.SEND_BY)
+    undecided, late_requests = ResetRequest.objects.undecided(), resets.late()
     late, abandoned = _late(), Email.objects.abandoned().filter(handed_over_at=None)
     due = Email.objects.due().exclude(pk__in=late.values("pk"))
     freed = abandoned.count()
@@ -117,6 +137,8 @@ def outlook() -> Swept:
         matched=feedback.waiting(),
         followed_up=len(resets.lost()),
         told=CaseTelling.objects.due().count(),
+        rotated=resets.rotations_due(),
+        locked=Lockout.objects.filter(told_at=None).count(),
     )
 
 

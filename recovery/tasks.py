@@ -23,7 +23,7 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, resets, retention, rollup, watch
+from recovery import bell, cases, delivery, heartbeats, notices, resets, retention, rollup, watch
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -104,11 +104,25 @@ def follow_up(*email_ids: str) -> None:
     _each(resets.follow_up, email_ids)
 
 
+@shared_task(name="recovery.rotate", ignore_result=True)
+@_connected
+def rotate(*rotation_ids: str) -> None:
+    """Work on forced rotations, as far as their pace allows; the sweep goes on with them."""
+    _each(resets.rotate, rotation_ids)
+
+
 @shared_task(name="recovery.tell_case", ignore_result=True)
 @_connected
 def tell_case() -> None:
     """Tell the targets what is due about support cases."""
     cases.tell_due()
+
+
+@shared_task(name="recovery.notify", ignore_result=True)
+@_connected
+def notify(*lockout_ids: str) -> None:
+    """Decide whether the owners of these lockouts get a mail, and queue it."""
+    _each(notices.tell_lockout, lockout_ids)
 
 
 @shared_task(name="recovery.sweep", ignore_result=True)

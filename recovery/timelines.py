@@ -22,6 +22,7 @@ from recovery.reasons import (
     EmailReason,
     EventKind,
     Kind,
+    ObjectionEnd,
     Outcome,
     Refusal,
     Verdict,
@@ -74,6 +75,11 @@ _ACTIONS: Final = {
     Action.CASE_OPENED: "case_opened",
     Action.CASE_CLOSED: "case_closed",
 }
+_ANSWERED: Final = {
+    Action.OBJECTION_OPENED: "objection_opened",
+    Action.OBJECTION_REFUSED: "objection_refused",
+    Action.OBJECTED: "objected",
+}
 _BY_ITSELF: Final = frozenset(
     {Action.LINK_REPLACED, Action.LINK_REVOKED, Action.BACKUP_MAILED, Action.CASE_OPENED, Action.CASE_CLOSED}
 )
@@ -120,12 +126,14 @@ def of_email(email: Email) -> list[Step]:
     """Everything that happened to one email. Two statements."""
     # The trail has no index by email: it is found by the request or the account that the line names as well.
     whose = {"request_id": email.request_id} if email.request_id else {"user_key": email.user_key}
-    trail = AuditEvent.objects.filter(**whose, email_id=email.pk, action__in=_STEERED) if any(whose.values()) else []
-    return _in_order(_mailed(email, trail, not_before=email.queued_at, say_which=False))
+    about = AuditEvent.objects.filter(**whose, email_id=email.pk, action__in=[*_STEERED, *_ANSWERED])
+    trail = list(about.order_by("occurred_at", "id")) if any(whose.values()) else []
+    placed = _mailed(email, trail, not_before=email.queued_at, say_which=False)
+    return _in_order([*placed, *((line.occurred_at, _noted(line)) for line in trail if line.action in _ANSWERED)])
 
 
 def _requested(request: ResetRequest) -> Step:
-    by = Party.PERSON if request.kind == Kind.FORGOT else Party.STAFF
+    by = Party.PERSON if request.kind == Kind.FORGOT else Party.STAFF if request.actor_key else Party.US
     return Step(request.requested_at, "requested", _("requested"), request.get_kind_display(), by)
 
 
@@ -226,7 +234,10 @@ def _place(event: AuditEvent, request: ResetRequest) -> datetime:
 
 def _noted(event: AuditEvent) -> Step:
     facts = event.detail
-    if event.action == Action.LINK_OPENED and facts.get("verdict") == Verdict.PROBABLE_SCANNER:
+    if (
+        event.action in (Action.LINK_OPENED, Action.OBJECTION_OPENED)
+        and facts.get("verdict") == Verdict.PROBABLE_SCANNER
+    ):
         by = Party.SCANNER
     elif event.action in _BY_ITSELF:
         by = Party.STAFF if event.actor_key else Party.US
@@ -234,9 +245,11 @@ def _noted(event: AuditEvent) -> Step:
         by = Party.PERSON
     refusal = dict(Refusal.choices).get(facts.get("refusal", ""), "")
     why = dict(CaseReason.choices + CaseEnd.choices).get(facts.get("why", ""), "")
-    said = [event.reason, facts.get("browser", ""), refusal, why, ", ".join(facts.get("codes", []))]
+    end = dict(ObjectionEnd.choices).get(facts.get("end", ""), "")
+    said = [event.reason, facts.get("browser", ""), refusal, why, end, ", ".join(facts.get("codes", []))]
     detail = " · ".join(str(text) for text in said if text)
-    return Step(event.occurred_at, _ACTIONS[Action(event.action)], event.get_action_display(), detail, by)
+    what = {**_ACTIONS, **_ANSWERED}[Action(event.action)]
+    return Step(event.occurred_at, what, event.get_action_display(), detail, by)
 
 
 def _in_order(placed: Iterable[_Placed]) -> list[Step]:

@@ -23,13 +23,14 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
-from recovery.link_lives import lifetime, lifetimes
+from recovery.link_lives import first_lifetime, lifetime, lifetimes
 from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.rows import columns, read, read_pairs
 from recovery.reasons import Action, Refusal, TokenState
 
 PURPOSE: Final = "reset"
+ACTIVATION: Final = "activation"
 _TABLE: Final = ResetToken._meta.db_table
 MOST_AT_ONCE: Final = 5000  # mails in one statement: SQLite takes 32 766 parameters
 MOST_OPENINGS: Final = 100  # past this a scanner's openings are no longer written down
@@ -49,7 +50,7 @@ def issue(
         fingerprint=accounts.fingerprint(user, selector),
         request=request,
         email=email,
-        expires_at=email.send_by + lifetime(email.audience),
+        expires_at=email.send_by + (first_lifetime() if purpose == ACTIVATION else lifetime(email.audience)),
     )
     insert(token)
     return token
@@ -141,6 +142,8 @@ def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | 
         return Refusal.EXPIRED
     if user is None or not user.is_active:
         return Refusal.INACTIVE
+    if token.purpose == ACTIVATION and accounts.has_joined(user):
+        return Refusal.JOINED
     if not constant_time_compare(accounts.fingerprint(user, token.selector), token.fingerprint):
         return Refusal.CREDENTIALS_CHANGED
     return None if reaches(token, user) else Refusal.CREDENTIALS_CHANGED
@@ -189,6 +192,7 @@ def _handed_over(keys: Sequence[Any]) -> None:
     table, now = _TABLE, timezone.now()
     listed = ", ".join(["%s"] * len(keys))
     moment = _db_value(models.DateTimeField(), now)
+    first = _db_value(models.DateTimeField(), now + first_lifetime())
     expiry, expiries = _expiry(now)
     left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
     newer = (
@@ -199,12 +203,12 @@ def _handed_over(keys: Sequence[Any]) -> None:
     ended = _update(
         f"SET state = CASE WHEN EXISTS ({newer}) THEN %s ELSE state END,"
         f" ended_at = CASE WHEN EXISTS ({newer}) THEN %s ELSE ended_at END,"
-        f" expires_at = CASE WHEN id IN ({left}) THEN {expiry} ELSE expires_at END"
+        f" expires_at = CASE WHEN id NOT IN ({left}) THEN expires_at WHEN purpose = %s THEN %s ELSE {expiry} END"
         f" WHERE state = %s AND (id IN ({left}) OR EXISTS ({newer}))",
         [
             *keys, TokenState.LIVE, TokenState.REPLACED,
             *keys, TokenState.LIVE, moment,
-            *keys, *expiries,
+            *keys, ACTIVATION, first, *expiries,
             TokenState.LIVE, *keys, *keys, TokenState.LIVE,
         ],
     )  # fmt: skip
@@ -246,8 +250,8 @@ def _record(action: str, links: Sequence[ResetToken]) -> None:
 
 
 def last_issued(user_key: str) -> ResetToken | None:
-    """The newest live link of an account."""
-    live = ResetToken.objects.filter(user_key=user_key, purpose=PURPOSE, state=TokenState.LIVE)
+    """The newest live link of an account to a password."""
+    live = ResetToken.objects.filter(user_key=user_key, purpose__in=(PURPOSE, ACTIVATION), state=TokenState.LIVE)
     return live.filter(expires_at__gt=Now()).order_by("-issued_at").first()
 
 

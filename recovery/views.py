@@ -10,26 +10,25 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
-from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, intake, link_lives, metrics, rendering, resets
+from recovery import audiences, cookies, intake, link_lives, rendering, resets
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
 from recovery.forms import ForgotForm, NewPasswordForm
+from recovery.masked import Secret
 from recovery.models import ResetRequest, ResetToken
 from recovery.models.requests import parse_reference, shown_reference
 from recovery.origin import Origin, is_navigation, verdict_on
-from recovery.pages import Secret, link_page, page
+from recovery.pages import link_page, page
 from recovery.reasons import SHOWN_REFUSALS, EmailKind, Refusal
+from recovery.tokens import ACTIVATION, PURPOSE
 
 USUAL_MINUTES = 2
 FORGOTTEN = "forgotten"  # the cookie is gone: no word for a link, which nobody looked up, but for the browser
@@ -84,55 +83,59 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpR
 
 @link_page
 @sensitive_variables("verifier")
-def reset(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
+def reset(request: HttpRequest, selector: str, verifier: str, purpose: str = PURPOSE) -> HttpResponse:
     """The link of the mail: puts the secret into a cookie of its own path and leads to a path without it.
 
     Reads and writes no row for a browser, whose opening the form's page records; anything else that fetches
     the link is recorded here, since it seldom goes on.
     """
     if not is_navigation(request):
-        resets.see_link(selector, verifier, origin=Origin.of(request))
-    response = HttpResponseRedirect(reverse("recovery:reset_form", kwargs={"selector": selector}))
-    cookies.keep_verifier(response, selector, verifier, secure=_door(request).is_https)
+        resets.see_link(selector, verifier, purpose=purpose, origin=Origin.of(request))
+    form = reverse(f"recovery:{purpose}_form", kwargs={"selector": selector})
+    response = HttpResponseRedirect(form)
+    cookies.keep_verifier(response, verifier, path=form, secure=_door(request).is_https)
     return response
 
 
 @link_page
 @sensitive_variables("rest", "link")
-def mangled(request: HttpRequest, rest: str = "") -> HttpResponse:
+def mangled(request: HttpRequest, rest: str = "", purpose: str = PURPOSE) -> HttpResponse:
     """Anything else below the links' path. A link that only gained punctuation or lost its slash still works.
 
     Never a 404: its log line would hold the path, and with it perhaps most of a good link.
     """
     if link := re.match(r"([\w-]{22})/([\w-]{43})\W*$", rest):
-        return reset(request, selector=link[1], verifier=Secret(link[2]))
-    return _dead(request, Refusal.MALFORMED)
+        return reset(request, selector=link[1], verifier=Secret(link[2]), purpose=purpose)
+    return _dead(request, Refusal.MALFORMED, purpose)
 
 
 @sensitive_post_parameters()
 @page
 @sensitive_variables("verifier")
-def reset_form(request: HttpRequest, selector: str) -> HttpResponse:
-    """The new password. The link is read again at every step and used up by a good password alone."""
+def reset_form(request: HttpRequest, selector: str, purpose: str = PURPOSE) -> HttpResponse:
+    """The new password, or the first. The link is read again at every step and used up by a good password alone."""
     verifier = cookies.read_verifier(request)
     if request.method == "POST" and "again" in request.POST:
-        return _ask_again(request, selector, verifier)
+        return _ask_again(request, selector, verifier, purpose)
     if not verifier:
-        return _dead(request, FORGOTTEN)
+        return _dead(request, FORGOTTEN, purpose)
     if request.method == "POST":
-        return _take_password(request, selector, verifier)
-    opening = resets.open_link(selector, verifier, verdict=verdict_on(request), origin=Origin.of(request))
+        return _take_password(request, selector, verifier, purpose)
+    opening = resets.open_link(
+        selector, verifier, purpose=purpose, verdict=verdict_on(request), origin=Origin.of(request)
+    )
     if opening.refusal or opening.user is None:
-        return _dead(request, opening.refusal, token=opening.token)
+        return _dead(request, opening.refusal, purpose, token=opening.token)
     return _password_page(request, NewPasswordForm(opening.user), opening.token)
 
 
 @page
-def complete(request: HttpRequest) -> HttpResponse:
+def complete(request: HttpRequest, purpose: str = PURPOSE) -> HttpResponse:
     """Done; on to the site's own sign-in."""
     context = {
         "sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))),
         "main_address_failed": cookies.read_unreached(request),
+        "is_first": purpose == ACTIVATION,
         **_site(_door(request)),
     }
     return render(request, "recovery/complete.html", context)
@@ -143,29 +146,6 @@ def complete(request: HttpRequest) -> HttpResponse:
 def change_password(request: HttpRequest) -> HttpResponse:
     """For ``/.well-known/change-password`` (W3C): to the form for changing a known password, not to reset."""
     return redirect(resolve_url(conf.CHANGE_PASSWORD_URL))
-
-
-@login_not_required
-@transaction.non_atomic_requests
-@never_cache
-@require_safe
-def health(request: HttpRequest) -> HttpResponse:
-    """For monitors: 200 while everything that mail needs is alive and no alarm about mail stands, else 503. Not there
-    for anybody else."""
-    if not (_holds_health_token(request) or _may_see_health(request)):
-        raise Http404
-    found = metrics.health()
-    return JsonResponse(found.as_dict(), status=200 if found.healthy else 503)
-
-
-def _holds_health_token(request: HttpRequest) -> bool:
-    given = request.headers.get("Authorization", "")
-    return bool(conf.HEALTH_TOKEN) and constant_time_compare(given, f"Bearer {conf.HEALTH_TOKEN}")
-
-
-def _may_see_health(request: HttpRequest) -> bool:
-    user = getattr(request, "user", None)
-    return bool(user and user.is_active and user.is_staff and user.has_perm("recovery.view_heartbeat"))
 
 
 def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> HttpResponse:
@@ -189,9 +169,9 @@ def _sent_page_of(
 
 
 @sensitive_variables("verifier")
-def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
+def _ask_again(request: HttpRequest, selector: str, verifier: str, purpose: str) -> HttpResponse:
     """One click on a dead link's page: the same person asks anew, without typing or seeing the address."""
-    token = resets.stand(selector, verifier).token
+    token = resets.stand(selector, verifier, purpose=purpose).token
     if token is None:
         return redirect(_path(request, _door(request), "forgot"))
     before = token.request
@@ -200,11 +180,11 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str) -> HttpRespon
 
 
 @sensitive_variables()  # validators and hashers are the site's and name their variables as they like
-def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpResponse:
-    standing = resets.stand(selector, verifier)
+def _take_password(request: HttpRequest, selector: str, verifier: str, purpose: str) -> HttpResponse:
+    standing = resets.stand(selector, verifier, purpose=purpose)
     token, user = standing.token, standing.user
     if token is None or user is None or standing.refusal:
-        return _dead_post(request, token, standing.refusal)
+        return _dead_post(request, token, standing.refusal, purpose)
     form = NewPasswordForm(user, request.POST)
     if not form.is_valid():
         resets.refuse_password(token, codes=form.error_codes)
@@ -212,7 +192,7 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
     try:
         resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
     except LinkRefused as refused:
-        return _dead_post(request, token, refused.why)
+        return _dead_post(request, token, refused.why, purpose)
     if conf.POST_RESET_LOGIN:
         login(request, cast(Any, user), backend=authentication_backends()[0])
         response: HttpResponse = redirect(token.request.next_url or resolve_url(login_redirect_url()))
@@ -221,21 +201,22 @@ def _take_password(request: HttpRequest, selector: str, verifier: str) -> HttpRe
         if resets.came_by_backup(token, user):
             path = urlsplit(response.headers["Location"]).path
             cookies.keep_unreached(response, path=path, secure=_door(request).is_https)
-    cookies.drop_verifier(response, selector)
+    cookies.drop_verifier(response, path=reverse(f"recovery:{purpose}_form", kwargs={"selector": selector}))
     return response
 
 
 def _complete_url(request: HttpRequest, token: ResetToken) -> str:
-    url = _path(request, _door_of(request, token), "complete")
+    name = "activation_complete" if token.purpose == ACTIVATION else "complete"
+    url = _path(request, _door_of(request, token), name)
     if not token.request.next_url:
         return url
     return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': token.request.next_url})}"
 
 
-def _dead_post(request: HttpRequest, token: ResetToken | None, refusal: str | None) -> HttpResponse:
+def _dead_post(request: HttpRequest, token: ResetToken | None, refusal: str | None, purpose: str) -> HttpResponse:
     if token is not None and refusal is not None:
         resets.refuse_link(token, why=refusal)
-    return _dead(request, refusal, token=token)
+    return _dead(request, refusal, purpose, token=token)
 
 
 def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToken | None) -> HttpResponse:
@@ -243,18 +224,20 @@ def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToke
         "form": form,
         "username": form.user.get_username(),
         "password_rules": password_validation.password_validators_help_texts(),
+        "is_first": token is not None and token.purpose == ACTIVATION,
         **_site(_door_of(request, token)),
     }
     return render(request, "recovery/set_password.html", context)
 
 
-def _dead(request: HttpRequest, refusal: str | None, *, token: ResetToken | None = None) -> HttpResponse:
+def _dead(request: HttpRequest, refusal: str | None, purpose: str, *, token: ResetToken | None = None) -> HttpResponse:
     """The same status for every dead link; only the right secret earns a reason, and only three of them."""
     is_shown = refusal in SHOWN_REFUSALS
     door = _door_of(request, token if is_shown else None)
     context = {
         "reason": refusal if is_shown or refusal == FORGOTTEN else "invalid",
         "can_ask_again": token is not None and is_shown,
+        "is_first": purpose == ACTIVATION,
         "forgot_url": _path(request, door, "forgot"),
         **_site(door),
     }

@@ -54,7 +54,7 @@ def work() -> list[str | None]:
 
 def links(message: Any) -> list[str]:
     """The paths of the links in a mail."""
-    return re.findall(rf"{SITE}(/recovery/reset/\S+)", str(message.body))
+    return re.findall(rf"{SITE}(/recovery/(?:reset|activate)/\S+)", str(message.body))
 
 
 def recipients() -> list[str]:

@@ -14,6 +14,17 @@ from tests import databases
 NEEDED = frozenset({"broker", "browser", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
 
+ONE_IS_ENOUGH = {
+    "tests/bounces/": "sqlite",
+    "tests/browser/": "postgresql",
+    "tests/guards/": "sqlite",
+    "tests/provider/": "sqlite",
+    "tests/test_demo.py::test_without_webhooks": "sqlite",
+    "tests/test_project.py": "sqlite",
+}
+"""What asks little of the database: where both are tested side by side, one of them runs it, and the other meanwhile
+something else."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without", metavar="GUARD", help="leave out one guard of the engine: its test must turn red")
@@ -30,15 +41,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is meant for the other database: nothing is wrong with it, so it is not a skip."""
-    other = "sqlite" if "postgresql" in settings.DATABASES["default"]["ENGINE"] else "postgresql"
+    """Leave out what the other database's process runs: nothing is wrong with it, so it is not a skip."""
+    own, other = ("sqlite", "postgresql")
+    if "postgresql" in settings.DATABASES["default"]["ENGINE"]:
+        own, other = other, own
+    elsewhere = tuple(folder for folder, database in ONE_IS_ENOUGH.items() if database != own)
+    if not databases.is_one_of_a_pair():
+        elsewhere = ()
     chosen, left_out = [], []
     for item in items:
         if "broker_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
         if item.nodeid.startswith("tests/browser/"):
             item.add_marker(pytest.mark.browser)
-        (left_out if item.get_closest_marker(other) else chosen).append(item)
+        is_elsewhere = bool(item.get_closest_marker(other)) or item.nodeid.startswith(elsewhere)
+        (left_out if is_elsewhere else chosen).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen

@@ -6,10 +6,13 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 
+from recovery import resets
 from recovery.models import ResetRequest, ResetToken
+from recovery.origin import Origin
 from recovery.reasons import Gate, Outcome
 from tests.asking import ask, browser, work
 from tests.factories import UserFactory
+from tests.objecting import newest_to, says_so
 
 
 def asks(user: Any) -> None:
@@ -23,6 +26,17 @@ def asks(user: Any) -> None:
 def unverified() -> Any:
     user = UserFactory.create()
     EmailAddress.objects.create(user=user, email=user.email, verified=False, primary=True)
+    return user
+
+
+def disputed() -> Any:
+    """Somebody whose address was changed; whoever has the former one says that it was not them."""
+    user = UserFactory.create()
+    old, user.email = user.email, f"new.{user.email}"
+    user.save()
+    resets.address_changed(user, old=old, new=user.email, origin=Origin())
+    says_so(newest_to(old))
+    user.refresh_from_db()
     return user
 
 
@@ -47,11 +61,14 @@ def let_a_minute_pass() -> None:
         ResetToken.objects.filter(pk=token.pk).update(issued_at=token.issued_at - past)
 
 
+OF_A_RESET = [gate for gate in Gate if gate != Gate.NOT_JOINED]
+OF_AN_ACTIVATION = [gate for gate in Gate if gate != Gate.HAS_PASSWORD]
 CLOSED_BY: dict[Gate, tuple[Callable[[], Any], Outcome]] = {
     Gate.ACTIVE: (lambda: UserFactory.create(is_active=False), Outcome.INACTIVE),
     Gate.HAS_PASSWORD: (lambda: UserFactory.create(password=None), Outcome.NO_PASSWORD),
     Gate.HAS_ADDRESS: (lambda: UserFactory.create(email=""), Outcome.NO_ADDRESS),
     Gate.VERIFIED_ADDRESS: (unverified, Outcome.UNVERIFIED_ADDRESS),
+    Gate.UNDISPUTED: (disputed, Outcome.DISPUTED),
     Gate.COOLDOWN: (mailed_before, Outcome.COOLDOWN),
     Gate.ACCOUNT_LIMIT: (mailed_often, Outcome.THROTTLED),
 }

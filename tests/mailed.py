@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-from recovery.reasons import EmailKind, Kind
+from recovery.reasons import EmailKind, Kind, RotationSource
 
 SITE = "https://library.example"
+NOTICE = UUID("019abcde-0000-7000-8000-000000000002")
 BACKUP = "019abcde-0000-7000-8000-000000000001"
 ALARM = {
     "alarm": "success_low",
@@ -14,7 +16,11 @@ ALARM = {
     "detail": "93.5 % arrived (58 of 62); the target is 98 %",
     "dashboard_url": f"{SITE}/admin/recovery/rollup/",
 }
-CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00"}
+FROM = {"browser": "Safari (iPhone)", "ip": "192.0.2.77"}
+CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00", "may_object": True, **FROM}
+HAPPENED = {"happened_at": "2026-11-21T09:41:00+00:00", "may_object": True, "username": "amelie", **FROM}
+TO_BACKUP = {"to_backup": True, "username": "amelie", "ip": "192.0.2.•"}
+LOCKED = HAPPENED | {"browser": "", "until": "2026-11-21T09:46:00+00:00"}
 
 
 @dataclass(frozen=True)
@@ -25,27 +31,46 @@ class Case:
     context: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     request: str | None = Kind.FORGOT
+    source: str = ""  # of a forced rotation
 
 
 CASES = {
     "reset": Case(EmailKind.RESET, names=("amelie",)),
     "reset_several_accounts": Case(EmailKind.RESET, names=("amelie", "amelie.work")),
     "reset_by_staff": Case(EmailKind.RESET, names=("amelie",), request=Kind.ADMIN),
+    "activation": Case(EmailKind.ACTIVATION, names=("amelie",), request=Kind.ACTIVATION),
+    "activation_asked_for": Case(EmailKind.ACTIVATION, names=("amelie",)),
+    "activation_several_accounts": Case(EmailKind.ACTIVATION, names=("amelie", "amelie.work")),
+    "first_password_chosen": Case(
+        EmailKind.PASSWORD_CHANGED,
+        CHANGED | {"username": "amelie", "browser": "Safari (iPhone)", "asked_at": None, "is_first": True},
+    ),
     "password_changed": Case(
         EmailKind.PASSWORD_CHANGED,
-        CHANGED | {"username": "amelie", "browser": "Safari (iPhone)", "asked_at": None},
+        CHANGED | {"username": "amelie", "asked_at": None},
     ),
+    "password_changed_to_backup": Case(EmailKind.PASSWORD_CHANGED, CHANGED | TO_BACKUP | {"asked_at": None}),
     "no_password": Case(
         EmailKind.NO_PASSWORD, {"sign_in_name": "the city card", "sign_in_url": "https://card.riverside.example/"}
     ),
     "unknown_account": Case(EmailKind.UNKNOWN_ACCOUNT),
-    "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True}, request=None),
+    "forced_reset": Case(EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.STAFF),
+    "forced_reset_by_person": Case(
+        EmailKind.FORCED_RESET, names=("amelie",), request=Kind.FORCED, source=RotationSource.PERSON
+    ),
+    "forced_reset_to_backup": Case(
+        EmailKind.FORCED_RESET, {"to_backup": True}, ("amelie",), request=Kind.FORCED, source=RotationSource.COMMAND
+    ),
+    "address_changed_old": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": True, "ip": ""}, request=None),
     "reset_to_backup": Case(EmailKind.RESET, {"to_backup": True}, names=("amelie",)),
     "backup_code": Case(EmailKind.BACKUP_CODE, {"backup": BACKUP, "code_salt": "salt"}, request=None),
-    "backup_added": Case(
-        EmailKind.BACKUP_CHANGED, CHANGED | {"removed": False, "browser": "Safari (iPhone)"}, request=None
-    ),
+    "backup_added": Case(EmailKind.BACKUP_CHANGED, CHANGED | {"removed": False}, request=None),
     "backup_removed": Case(EmailKind.BACKUP_CHANGED, CHANGED | {"removed": True, "browser": ""}, request=None),
+    "backup_removed_itself": Case(
+        EmailKind.BACKUP_CHANGED,
+        CHANGED | {"removed": True, "was_this": True, "may_object": False, "ip": "192.0.2.•"},
+        request=None,
+    ),
     "support_case": Case(
         EmailKind.SUPPORT_CASE,
         {
@@ -59,5 +84,51 @@ CASES = {
     ),
     "alarm": Case(EmailKind.ALARM, ALARM | {"is_over": False}, request=None),
     "alarm_over": Case(EmailKind.ALARM, ALARM | {"is_over": True, "detail": ""}, request=None),
-    "address_changed_new": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False}, request=None),
+    "support_case_compromised": Case(
+        EmailKind.SUPPORT_CASE,
+        {
+            "name": "12 people",
+            "is_closed": False,
+            "is_compromised": True,
+            "lines": ["Why: somebody else may have been in the account; a new password was forced."],
+            "case_url": f"{SITE}/admin/recovery/supportcase/1/change/",
+            "asked_at": None,
+            "browser": "",
+        },
+        request=None,
+    ),
+    "address_changed_new": Case(
+        EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False, "may_object": False, "ip": ""}, request=None
+    ),
+    "address_changed_others": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"other": True}, request=None),
+    "locked": Case(EmailKind.LOCKED, LOCKED, request=None),
+    "locked_for_good": Case(EmailKind.LOCKED, LOCKED | {"until": None}, request=None),
+    "locked_of_device": Case(EmailKind.LOCKED, LOCKED | {"of_device": True}, request=None),
+    "locked_to_backup": Case(EmailKind.LOCKED, LOCKED | TO_BACKUP, request=None),
+    "locked_by_staff": Case(
+        EmailKind.LOCKED, LOCKED | {"by_staff": True, "may_object": False, "until": None, "ip": ""}, request=None
+    ),
+    "new_device": Case(EmailKind.NEW_DEVICE, HAPPENED, request=None),
+    "new_device_to_backup": Case(EmailKind.NEW_DEVICE, HAPPENED | TO_BACKUP | {"username": ""}, request=None),
+    "suspicious_sign_in": Case(
+        EmailKind.SUSPICIOUS_SIGN_IN,
+        HAPPENED | {"detail": "Lima and Berlin within an hour."},
+        request=None,
+    ),
+    "rotation_forced_by_staff": Case(
+        EmailKind.ROTATION_FORCED,
+        CHANGED | {"by_person": False, "may_object": False, "username": "amelie", "browser": "", "ip": ""},
+        request=None,
+    ),
+    "rotation_forced_disputed": Case(
+        EmailKind.ROTATION_FORCED,
+        CHANGED
+        | {"by_person": True, "may_object": False, "is_disputed": True, "username": "amelie", "browser": "", "ip": ""},
+        request=None,
+    ),
+    "rotation_forced_by_person": Case(
+        EmailKind.ROTATION_FORCED,
+        CHANGED | {"by_person": True, "may_object": False, "username": "", "browser": "", "ip": ""},
+        request=None,
+    ),
 }

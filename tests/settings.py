@@ -31,8 +31,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 # Where the rows of recovery are for tests of a site that routes them away from its own.
 DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
-# Its verified addresses are one of the sources that recovery reads. People are user models of other hosts.
-INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account", "tests.people"]
+# allauth's verified addresses are one of the sources that recovery reads. People are user models of other hosts. The
+# others are kinds of tokens that end with the password.
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "allauth",
+    "allauth.account",
+    "tests.people",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "knox",
+]
 MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

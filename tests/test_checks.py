@@ -98,6 +98,7 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "ROUTES": [{"BACKEND": POSTMARK}], "WEBHOOKS": {"brevo": {}}}, "recovery.W018"),
         ({**SOUND, "ROUTES": [{"BACKEND": f"{__name__}.OfOurOwn"}]}, "recovery.W018"),
         ({**SOUND, "ROUTES": [{"BACKEND": "anymail.backends.amazon_ses.EmailBackend"}]}, "recovery.W018"),
+        ({**SOUND, "ROUTES": [{"BACKEND": SMTP}], "SITE_MAIL": {"BACKEND": POSTMARK}}, "recovery.W018"),
         ({**SOUND, "MARKETING_STREAMS": "newsletter"}, "recovery.E006"),
     ],
 )
@@ -187,6 +188,8 @@ def test_what_is_right_inside_a_setting_is_not(settings: Settings, sound: dict[s
     [
         {"ROUTES": [{"BACKEND": POSTMARK}], "WEBHOOKS": {"postmark": {}}},
         {"ROUTES": [{"BACKEND": SMTP}]},
+        {"ROUTES": [{"BACKEND": SMTP}], "SITE_MAIL": {"BACKEND": POSTMARK}, "WEBHOOKS": {"postmark": {}}},
+        {"ROUTES": [{"BACKEND": SMTP}], "SITE_MAIL": {"BACKEND": SMTP}},
         {"ROUTES": [{"BACKEND": "anymail.backends.test.EmailBackend"}]},
         {"ROUTES": [{"BACKEND": "library.mail.EmailBackend"}]},
         {"ROUTES": [{}]},

@@ -31,6 +31,9 @@ WRITES = [
 ]
 
 
+TOKENS = ["rest_framework.authtoken", "rest_framework_simplejwt.token_blacklist", "knox"]
+
+
 def rows() -> list[Any]:
     """Everything that completing may change."""
     models = (User, ResetRequest, Decision, ResetToken, Email, EmailEvent, AuditEvent)
@@ -89,11 +92,11 @@ def test_from_link_to_password_are_eleven_statements_and_two_commits(
     is_atomic: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", is_atomic)
-    allauth = {
-        "INSTALLED_APPS": ["allauth", "allauth.account"],
+    others = {
+        "INSTALLED_APPS": ["allauth", "allauth.account", *TOKENS],
         "MIDDLEWARE": ["allauth.account.middleware.AccountMiddleware"],
     }
-    with modify_settings(**{name: {"remove": words} for name, words in allauth.items()}):
+    with modify_settings(**{name: {"remove": words} for name, words in others.items()}):
         link = mailed_link(UserFactory.create())
         client = browser()
         with statements() as found:
@@ -162,7 +165,9 @@ def test_the_request_and_the_link_are_done_and_the_trail_says_so() -> None:
     assert row_of(link).state == TokenState.USED
     [event] = AuditEvent.objects.filter(action=Action.COMPLETED)
     assert (event.user_key, event.request_id, event.reference) == (accounts.key_of(user), request.pk, request.reference)
+    revoked = event.detail.pop("revoked")
     assert event.detail == {"notices": 1, "browser": "Firefox (Linux)"}
+    assert revoked == {"authtoken": 0, "simplejwt": 0, "knox": 0}
 
 
 def test_every_session_of_the_account_ends_and_no_other() -> None:

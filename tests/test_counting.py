@@ -208,12 +208,13 @@ def test_a_robots_opening_is_no_persons() -> None:
 def test_strangers_who_try_names_make_no_share_look_small(outcome: str) -> None:
     Mail(outcome=outcome).write()
     with rolled_up():
-        left_out = {Outcome.RECEIVED, Outcome.THROTTLED, Outcome.NO_ACCOUNT, Outcome.COOLDOWN}
+        left_out = {Outcome.RECEIVED, Outcome.THROTTLED, Outcome.NO_ACCOUNT, Outcome.COOLDOWN, Outcome.JOINED}
         assert numbers().escalation.denominator == (outcome not in left_out)
 
 
 ACTS = {
     Action.EMAIL_RETRIED, Action.EMAIL_RELEASED, Action.ADDRESS_CHANGED, Action.SUPPRESSION_LIFTED, Action.REQUESTED,
+    Action.ACCOUNT_ACTIVATED, Action.UNLOCKED,
 }  # fmt: skip
 
 

@@ -13,13 +13,13 @@ from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, follow, links, recipients, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass
-from tests.gates import CLOSED_BY, asks, let_a_minute_pass, mailed_before, mailed_often, unknown
+from tests.gates import CLOSED_BY, OF_A_RESET, asks, let_a_minute_pass, mailed_before, mailed_often, unknown
 from tests.ladder import fails
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("gate", Gate)
+@pytest.mark.parametrize("gate", OF_A_RESET)
 def test_a_closed_gate_ends_the_walk_and_is_written_down(gate: Gate) -> None:
     make, outcome = CLOSED_BY[gate]
     user = make()
@@ -28,7 +28,7 @@ def test_a_closed_gate_ends_the_walk_and_is_written_down(gate: Gate) -> None:
     decision = asked().decisions.get()
     assert (decision.outcome, asked().outcome) == (outcome, outcome)
     assert decision.user_key == str(user.pk)
-    walked = list(Gate)[: list(Gate).index(gate) + 1]
+    walked = OF_A_RESET[: OF_A_RESET.index(gate) + 1]
     assert [step["gate"] for step in decision.gates] == [word.value for word in walked]
     assert [step["open"] for step in decision.gates] == [True] * (len(walked) - 1) + [False]
     assert ResetToken.objects.count() == links_before
@@ -39,7 +39,7 @@ def test_with_all_gates_open_there_is_a_link_and_a_mail() -> None:
     user = UserFactory.create()
     asks(user)
     decision = asked().decisions.get()
-    assert [step["gate"] for step in decision.gates] == [gate.value for gate in Gate]
+    assert [step["gate"] for step in decision.gates] == [gate.value for gate in OF_A_RESET]
     assert all(step["open"] for step in decision.gates)
     assert decision.address == user.email
     token = ResetToken.objects.get()
@@ -83,6 +83,11 @@ def to_support() -> None:
     assert AuditEvent.objects.filter(request_id=asked().pk, action=Action.CASE_OPENED).count() == 1
 
 
+def activation_of_somebody_who_has_joined() -> None:
+    resets.activate(UserFactory.create())
+    work()
+
+
 def of(gate: Gate) -> Callable[[], None]:
     return lambda: asks(CLOSED_BY[gate][0]())
 
@@ -95,8 +100,10 @@ STORIES: dict[Outcome, Callable[[], None]] = {
     Outcome.NO_ACCOUNT: unknown,
     Outcome.INACTIVE: of(Gate.ACTIVE),
     Outcome.NO_PASSWORD: of(Gate.HAS_PASSWORD),
+    Outcome.JOINED: activation_of_somebody_who_has_joined,
     Outcome.UNVERIFIED_ADDRESS: of(Gate.VERIFIED_ADDRESS),
     Outcome.NO_ADDRESS: of(Gate.HAS_ADDRESS),
+    Outcome.DISPUTED: of(Gate.UNDISPUTED),
     Outcome.COOLDOWN: of(Gate.COOLDOWN),
     Outcome.EXPIRED: too_late,
     Outcome.COMPLETED: to_the_end,

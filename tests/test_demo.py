@@ -31,6 +31,8 @@ TITLES = (
     "A failure that passes",
     "A complaint",
     "Opted out of marketing, and in again",
+    "Guessing, a lockout, and its end by staff",
+    "A stolen password, and a new one for its owner",
 )
 has_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="Reads other processes from /proc.")
 pytestmark = [
@@ -79,6 +81,8 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
         [*SENDING, "deferred", "delivered"],
         [*SENDING, "delivered", "complained"],
         [*SENDING, "delivered", "opened", "completed"],
+        ["locked", "told", "unlocked", "signed in"],
+        ["started", "ended", "handed_over", "delivered", "opened", "completed"],
     ], printed
     assert code == 0, printed
     seconds = [float(value) for _, value in MOMENT.findall(printed)]
@@ -89,7 +93,13 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
 
 def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_database: dict[str, str]) -> None:
     code, printed, timelines = once(given_database, "--without-webhooks")
-    assert timelines == [[*SENDING, "opened", "completed"], *[SENDING] * 4, [*SENDING, "opened", "completed"]], printed
+    assert timelines == [
+        [*SENDING, "opened", "completed"],
+        *[SENDING] * 4,
+        [*SENDING, "opened", "completed"],
+        ["locked", "told", "unlocked", "signed in"],
+        ["started", "ended", "handed_over", "opened", "completed"],
+    ], printed
     assert code == 1
     assert "delivered" in printed.splitlines()[-1]
 

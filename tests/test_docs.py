@@ -76,7 +76,7 @@ def test_the_three_things_to_try_are_those_that_the_demo_prints() -> None:
     demo.welcome(Plan("", SITE_PORT, 0, 8025, 0, None, True))
     printed = demo.stdout._out.getvalue()  # type: ignore[attr-defined]
     things = printed.split("Three things to try\n")[1].split("\nCtrl-C")[0].strip("\n")
-    assert things.count("\n") == 4
+    assert things.count("\n") == 5
     assert things in README
 
 

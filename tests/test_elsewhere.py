@@ -8,11 +8,12 @@ from django.db import router
 
 from recovery import resets
 from recovery.accounts import find
-from recovery.models import Decision, Email, ResetRequest, ResetToken
+from recovery.models import AccountState, Decision, Email, ResetRequest, ResetToken
 from recovery.reasons import Outcome
 from tests.asking import ask, browser
 from tests.factories import UserFactory
 from tests.following import mailed_link, works
+from tests.homes import at_home, signs_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
 
@@ -45,6 +46,17 @@ def test_a_reset_goes_its_whole_way_and_leaves_nothing_at_home() -> None:
     assert works(mailed_link(user), user)
     assert ResetRequest.objects.get().outcome == Outcome.COMPLETED
     assert rows() == [0, 0, 0, 0]
+
+
+def test_devices_are_remembered_there() -> None:
+    user = UserFactory.create(username="mike")
+    home = at_home(user)
+    for number in range(5):
+        signs_in(browser(REMOTE_ADDR=f"192.0.2.{number}"), user, "a guess")
+    assert signs_in(browser(), user).status_code == 429
+    assert signs_in(home, user).status_code == 302
+    assert AccountState.objects.using("elsewhere").count() == 1
+    assert AccountState.objects.using("default").count() == 0
 
 
 class Broken(Exception):

@@ -167,10 +167,10 @@ def test_no_report_reads_the_whole_log(kinds: list[str]) -> None:
 
     with connection.execute_wrapper(note):
         feedback.ingest([report(email, kind, raw="{}") for kind in kinds])
-    written = [(sql, params) for sql, params in asked if sql.startswith(("WITH", "INSERT", "UPDATE"))]
-    assert len(written) == 6
+    looked = [(sql, params) for sql, params in asked if sql.startswith(("WITH", "SELECT", "INSERT", "UPDATE"))]
+    assert len(looked) == 4 + len(kinds)
     with connection.cursor() as cursor:
-        for sql, params in written:
+        for sql, params in looked:
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
             steps = [row[3] for row in cursor.fetchall()]
             assert not [step for step in steps if re.match(r"SCAN (?:[a-z]|recovery_\w+)\b", step)], steps
@@ -196,10 +196,10 @@ def test_what_the_database_takes_of_no_sender_is_set_aside_alone() -> None:
     """It stands for whatever a database may refuse for what it says: a savepoint for each half until it is alone."""
     emails = queued(*[f"reader{n}@library.example" for n in range(100)])
     reports = [report(email, "bounced", raw="{}") for email in emails]
-    reports[37] = report(emails[37], "bounced", detail="poison", raw='{"poison": 1}')
+    reports[37] = report(emails[37], "bounced", detail="venom", raw='{"poison": 1}')
 
     def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "recovery_emailevent" in sql and "poison" in str(params):
+        if "recovery_emailevent" in sql and "venom" in str(params):
             raise DataError("a text that cannot be")
         return execute(sql, params, many, context)
 

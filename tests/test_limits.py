@@ -114,6 +114,32 @@ def test_any_subject_is_counted(subject: str) -> None:
         assert [take(subject).count for _ in range(2)] == [1, 2]
 
 
+def test_looking_counts_nothing_and_tells_count_limit_and_end() -> None:
+    for _ in range(4):
+        ends = take("ada").free_again_at
+    for count, is_used_up in ((4, False), (4, False), (5, True), (6, True)):
+        if count > 4:
+            take("ada")
+        with statements() as found:
+            seen = limits.look([("address", "ada"), ("address", "bob"), ("account", "ada")])
+        assert len(found.texts) == 1
+        ada = seen["address", "ada"]
+        assert (ada.count, ada.limit, ada.is_used_up) == (count, 5, is_used_up)
+        assert abs(ada.free_again_at - ends) < timedelta(milliseconds=5)
+        assert (seen["address", "bob"].count, seen["account", "ada"].count) == (0, 0)
+        assert not seen["account", "ada"].is_used_up
+    assert LimitCounter.objects.count() == 1
+    assert limits.look([]) == {}
+
+
+def test_who_looks_after_the_end_of_a_window_sees_a_new_one() -> None:
+    for _ in range(6):
+        take("ada")
+    LimitCounter.objects.update(window_ends_at=F("window_ends_at") - timedelta(hours=1, seconds=1))
+    [seen] = limits.look([("address", "ada")]).values()
+    assert (seen.count, seen.is_used_up) == (0, False)
+
+
 def test_holding_counts_nothing() -> None:
     with transaction.atomic():
         limits.hold("account", "7")

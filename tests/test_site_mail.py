@@ -17,7 +17,7 @@ from example_project.provider import Provider
 from recovery import feedback, level, site_mail, sweep
 from recovery.models import Email
 from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind, MailLevel
-from tests.attacks.test_secrets import tables
+from tests.attacks.searching import tables
 from tests.factories import StaffFactory, UserFactory
 from tests.following import failing, let_pass, mailed_link, story
 from tests.reporting import report

@@ -14,7 +14,7 @@ from django.core.mail.backends.locmem import EmailBackend as Locmem
 from recovery import site_mail
 from recovery.models import Email
 from recovery.reasons import EmailReason, EmailState, TryOutcome
-from tests.attacks.test_secrets import tables
+from tests.attacks.searching import tables
 from tests.wrapping import SECRET, invite, log, told, wrap
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -128,6 +128,44 @@ def test_a_stream_that_is_marketing_stops_nothing(kind: str, settings: Any) -> N
     assert Suppression.objects.count() == 1
 
 
+def told_early(status: str, *, subtype: str = "", stream: str = "", ago: timedelta = timedelta()) -> Email:
+    """A bounce is told before the hand-over is noted, by the provider's id alone, and is matched to its mail."""
+    (email,) = outbox.queue(EmailKind.RESET, [ADA], user_key="7")
+    said = {"esp": "postmark", "kind": "bounced", "recipient": ADA}
+    evidence = Evidence(**said, status=status, provider_type=subtype, stream=stream)
+    at = timezone.now() - ago
+    named = {"email_id": None, "message_id": "early", "event_id": "early"}
+    feedback.ingest([report(email, "bounced", evidence=evidence, occurred_at=at, **named)])
+    assert not Suppression.objects.exists()
+    left = {"state": EmailState.HANDED_OVER, "handed_over_at": timezone.now(), "esp": "test", "esp_message_id": "early"}
+    Email.objects.filter(pk=email.pk).update(**left)
+    assert feedback.match_late() == 1
+    return email
+
+
+@pytest.mark.parametrize(("stream", "stopped"), [("newsletter", False), ("outbound", True), ("", True)])
+def test_what_was_told_early_keeps_the_stream_that_it_came_over(stream: str, stopped: bool, settings: Any) -> None:
+    settings.RECOVERY = settings.RECOVERY | {"MARKETING_STREAMS": ["newsletter"]}
+    email = told_early("5.1.1", stream=stream)
+    assert [(row.email, row.stream) for row in Bounce.objects.all()] == [(email, stream)]
+    assert Suppression.objects.exists() is stopped
+
+
+def test_what_was_told_early_and_was_no_failure_becomes_none() -> None:
+    """What the provider posted said so, and is not at hand any more when the mail is found."""
+    told_early("", subtype="manualsuppression")
+    assert not Bounce.objects.exists()
+    assert not Suppression.objects.exists()
+
+
+def test_what_was_told_early_and_is_excused_no_more_says_so() -> None:
+    tell(mail(), "bounced", status="5.4.4", ago=timedelta(hours=25))
+    told_early("5.4.4")
+    row = Bounce.objects.latest("occurred_at")
+    assert (row.bounce_class, row.rule) == (BounceClass.HARD, "enhanced:5.4.4:again")
+    assert Suppression.objects.get().bounce_key == row.pk
+
+
 @pytest.mark.parametrize("kind", ["unsubscribed", "opened", "autoresponded"])
 def test_an_opt_out_is_no_complaint(kind: str) -> None:
     tell(mail(), kind)

@@ -96,6 +96,16 @@ def test_a_reset_by_staff_begins_with_staff() -> None:
     assert (steps[0].what, steps[0].by) == ("requested", Party.STAFF)
 
 
+def test_an_activation_begins_with_the_site_or_with_staff() -> None:
+    user, actor = UserFactory.create(password=None), StaffFactory.create()
+    for by, asker in ((Party.US, None), (Party.STAFF, actor)):
+        request = resets.activate(user, actor=asker)
+        resets.fulfil(request.pk)
+        request.refresh_from_db()
+        steps = timelines.of_request(request)
+        assert (steps[0].what, steps[0].by) == ("requested", by)
+
+
 def test_an_email_tells_each_try_with_what_the_other_side_said(settings: Any) -> None:
     email = held_back(UserFactory.create(), settings)
     make_due(email)

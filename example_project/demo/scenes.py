@@ -37,7 +37,7 @@ class Scenes:
 
     def backup(self) -> list[Moment]:
         """Edgar's mailbox is gone; the fresh link comes to his backup address, and he gets in."""
-        edgar = _person("edgar")
+        edgar = found_person("edgar")
         visitor, request = self._mailed(edgar)
         moments = [*self._sent(request), self._event(request, EventKind.BOUNCED)]
         waiting = request.emails.filter(kind=EmailKind.RESET, recipient=edgar.backup).exclude(handed_over_at=None)
@@ -56,7 +56,7 @@ class Scenes:
 
     def case(self) -> list[Moment]:
         """Lewis's mailbox is full; support has a case, sends a link when there is room, and the case ends by itself."""
-        lewis = _person("lewis")
+        lewis = found_person("lewis")
         visitor, request = self._mailed(lewis)
         moments = [*self._sent(request), self._event(request, EventKind.BOUNCED)]
         case = wait_for(SupportCase.objects.filter(request=request).first, self.story.patience)
@@ -81,7 +81,7 @@ class Scenes:
 
     def passing(self) -> list[Moment]:
         """Joan's mail server asks to come back later; the mail arrives, and nothing is held against the address."""
-        joan = _person("joan")
+        joan = found_person("joan")
         _visitor, request = self._mailed(joan)
         moments = [*self._sent(request), self._event(request, EventKind.DEFERRED)]
         moments.append(self._event(request, EventKind.DELIVERED))
@@ -93,7 +93,7 @@ class Scenes:
 
     def complaint(self) -> list[Moment]:
         """Groucho reports the mail as spam: it has arrived, and he gets no more of those."""
-        groucho = _person("groucho")
+        groucho = found_person("groucho")
         _visitor, request = self._mailed(groucho)
         moments = [*self._sent(request), self._event(request, EventKind.DELIVERED)]
         moments.append(self._event(request, EventKind.COMPLAINED))
@@ -107,7 +107,7 @@ class Scenes:
 
     def opted_out(self) -> list[Moment]:
         """Greta wants no marketing, here and at the provider; the reset comes all the same."""
-        greta = _person("greta")
+        greta = found_person("greta")
         suppressions.add(greta.address, reason=SuppressionReason.COMPLAINED, source="newsletter", kind=EmailKind.SITE)
         if self._newsletter_to(greta.address) != INACTIVE:
             raise StoryFailed("The provider took a newsletter to somebody who has unsubscribed.")
@@ -170,7 +170,8 @@ class Scenes:
         return again
 
 
-def _person(username: str) -> seeds.Person:
+def found_person(username: str) -> seeds.Person:
+    """One of those that the demo plants."""
     return next(person for person in seeds.PEOPLE if person.username == username)
 
 

@@ -9,8 +9,11 @@ from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
+from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
+from recovery.admin.rotation_members import RotationMemberAdmin
+from recovery.admin.rotations import RotationAdmin
 from recovery.admin.routes import RouteStateAdmin
 from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
@@ -20,9 +23,12 @@ from recovery.models import (
     Bounce,
     Email,
     LevelSwitch,
+    Lockout,
     RawEvent,
     ResetRequest,
     RollUp,
+    Rotation,
+    RotationMember,
     RouteState,
     SupportCase,
     Suppression,
@@ -34,9 +40,12 @@ __all__ = [
     "BounceAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
+    "LockoutAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
     "RollUpAdmin",
+    "RotationAdmin",
+    "RotationMemberAdmin",
     "RouteStateAdmin",
     "SupportCaseAdmin",
     "SuppressionAdmin",
@@ -49,6 +58,9 @@ admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
+admin.site.register(Lockout, LockoutAdmin)
+admin.site.register(Rotation, RotationAdmin)
+admin.site.register(RotationMember, RotationMemberAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
 admin.site.register(Bounce, BounceAdmin)

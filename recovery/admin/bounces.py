@@ -69,7 +69,7 @@ class BounceAdmin(ExportMixin):
     columns = BounceColumns
     listed = ("occurred_at", "state", "recipient", "account", "rule", "evidence")
     further = ("email_link", "stopped")
-    as_stored = ("status", "esp", "recorded_at")
+    as_stored = ("status", "stream", "esp", "recorded_at")
     list_filter = ("bounce_class", AccountFilter)
     list_select_related = ("email",)
     ordering = ("-id",)  # by when it was recorded, of which its key begins

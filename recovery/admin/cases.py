@@ -1,4 +1,7 @@
-"""Support cases: who cannot get in and why, who works on it, what was noted, and the way to the request."""
+"""Support cases: who cannot get in and why, who works on it, what was noted, and the way to the request.
+
+What staff do with one stands in ``working``.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,90 +9,30 @@ from functools import reduce
 from itertools import chain
 from operator import or_
 from typing import Any, Final
-from uuid import UUID
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import accounts, cases, timelines
+from recovery import timelines
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
 from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
-from recovery.admin.scope import actor_of
-from recovery.admin.stated import ReasonForm
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
+from recovery.admin.working import WorkingMixin
 from recovery.models import CaseTelling, Email, SupportCase
 from recovery.models.requests import parse_reference
-from recovery.origin import printable
 from recovery.reasons import CaseNews, EmailKind
 
 NEAR: Final = timedelta(minutes=1)  # the mail of a case is queued with it, by another clock at most
-
-RIGHTS: Final = ("recovery.view_supportcase", "recovery.work_cases")  # both are needed to work on one
-ASSIGN, NOTE, CLOSE = "assign", "note", "close"
-TITLES: Final = {ASSIGN: _("Assign this case?"), NOTE: _("Add a note"), CLOSE: _("Close this case?")}
-BUTTONS: Final = {ASSIGN: _("Assign"), NOTE: _("Add a note"), CLOSE: _("Close case")}
-CONSEQUENCES: Final = {
-    ASSIGN: _("The others see who works on it. Nobody is told by mail."),
-    NOTE: _("It stands below the case, with your name. Do not write down any password."),
-    CLOSE: _("It closes by itself when the person sets a new password. Close it by hand if they got in another way."),
-}
-DONE: Final = {ASSIGN: _("The case is assigned."), NOTE: _("The note is added."), CLOSE: _("The case is closed.")}
-
-
-class NoteForm(ReasonForm):
-    """What is to be remembered; it takes the place of the reason."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"] = NoteField()
-
-
-class NoteField(forms.CharField):
-    """Some lines of text without control characters."""
-
-    def __init__(self, **options: Any) -> None:
-        area = forms.Textarea(attrs={"rows": 5, "cols": 60, "autofocus": True})
-        text = _("Stands below the case, with your name.")
-        super().__init__(**{"label": _("Note"), "max_length": 2000, "help_text": text, "widget": area, **options})
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(printable(line) for line in str(super().to_python(value) or "").splitlines()).strip()
-
-
-class AssignForm(ReasonForm):
-    """Who is to work on it: the user name of a member of staff who may; blank for oneself."""
-
-    to = forms.CharField(
-        label=_("Assign to"),
-        required=False,
-        max_length=254,
-        help_text=_("User name of somebody who may work on cases; blank: you."),
-    )
-
-    def clean_to(self) -> AbstractBaseUser | None:
-        typed = str(self.cleaned_data["to"])
-        found: list[Any] = [account.user for account in accounts.of_identifier(typed)] if typed else []
-        staff = [user for user in found if getattr(user, "is_staff", False) and user.is_active]
-        if typed and len(staff) != 1:
-            raise forms.ValidationError(_("There is no such member of staff."), code="unknown")
-        if not all(user.has_perm(right) for user in staff for right in RIGHTS):
-            raise forms.ValidationError(_("This member of staff may not work on cases."), code="no_right")
-        return next(iter(staff), None)
 
 
 class SupportCaseColumns(Columns):
@@ -121,6 +64,11 @@ class SupportCaseColumns(Columns):
     def request_link(self, row: SupportCase) -> Any:
         return self.page("resetrequest", row.request.pk, row.request.shown_reference) if row.request else "–"
 
+    @admin.display(description=_("forced rotation"))
+    def rotation(self, row: SupportCase) -> Any:
+        found = row.rotations.order_by("-id").first()
+        return self.page("rotation", found.pk, str(found)) if found else "–"
+
     @admin.display(description=_("assigned to"))
     def assignee(self, row: SupportCase) -> Any:
         return self.person(row.assigned_to)
@@ -151,12 +99,12 @@ class OpenFilter(admin.SimpleListFilter):
         return queryset.filter(closed_at__isnull=self.value() == "open") if self.value() else queryset
 
 
-class SupportCaseAdmin(ExportMixin):
-    """List and page of cases, with a button for each thing that staff may do."""
+class SupportCaseAdmin(ExportMixin, WorkingMixin):
+    """List and page of cases."""
 
     columns = SupportCaseColumns
     listed = ("opened_at", "state", "account", "reason", "request_link", "assignee")
-    further = ("closed_at", "closer", "end_reason")
+    further = ("rotation", "closed_at", "closer", "end_reason")
     as_stored = ("failure_count",)
     list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter, CountedFilter)
     list_select_related = ("request",)
@@ -179,7 +127,7 @@ class SupportCaseAdmin(ExportMixin):
         return {
             "notes": [
                 {
-                    "who": viewer.link_to(note.actor_key, self.admin_site.name),
+                    "who": viewer.link_to(note.actor_key, self.admin_site.name) or gettext("by itself"),
                     "when": moments.shown(note.written_at),
                     "text": viewer.text(note.text),
                 }
@@ -210,54 +158,6 @@ class SupportCaseAdmin(ExportMixin):
                     "detail": email.get_reason_display() if email.reason else "",
                 }
 
-    def get_urls(self) -> list[URLPattern]:
-        work = self.admin_site.admin_view(self.work_view)
-        return [path("<uuid:key>/work/<str:act>/", work, name="recovery_supportcase_work"), *super().get_urls()]
-
-    def has_work_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("recovery.work_cases"))
-
-    def tools_of(self, request: HttpRequest, row: SupportCase) -> list[dict[str, Any]]:
-        if not self.has_work_permission(request):
-            return []
-        acts = [NOTE] if row.closed_at else [ASSIGN, NOTE, CLOSE]
-        return [{"url": url_of(self, "work", row.pk, act), "label": BUTTONS[act]} for act in acts]
-
-    def work_view(self, request: HttpRequest, key: UUID, act: str) -> HttpResponse:
-        """Asks, then does it. GET only asks."""
-        if not (self.has_work_permission(request) and self.has_view_permission(request)):
-            raise PermissionDenied
-        case = self.get_object(request, str(key))
-        if case is None or act not in TITLES:
-            raise Http404
-        kind = {ASSIGN: AssignForm, NOTE: NoteForm}.get(act, ReasonForm)
-        form = kind(request.POST if request.method == "POST" else None)
-        if not form.is_valid():
-            return self._ask_why(request, case, act, form)
-        if _do(case, act, form.cleaned_data, actor_of(request)):
-            self.message_user(request, str(DONE[act]), messages.SUCCESS)
-        else:
-            self.message_user(request, gettext("Nothing was done: the case is closed already."), messages.WARNING)
-        return HttpResponseRedirect(url_of(self, "change", case.pk))
-
-    def _ask_why(self, request: HttpRequest, case: SupportCase, act: str, form: ReasonForm) -> HttpResponse:
-        columns = self.columns_for(request)
-        return asking(
-            self,
-            request,
-            form,
-            "work_case.html",
-            title=TITLES[act],
-            back_url=url_of(self, "change", case.pk),
-            consequences=[CONSEQUENCES[act]],
-            submit=BUTTONS[act],
-            facts=[
-                (_("Account"), columns.account(case)),
-                (_("Why"), columns.reason(case)),
-                (_("Opened"), columns.opened_at(case)),
-            ],
-        )
-
 
 def _telling(telling: CaseTelling) -> dict[str, Any]:
     return {
@@ -267,11 +167,3 @@ def _telling(telling: CaseTelling) -> dict[str, Any]:
         "tries": telling.attempt_count,
         "detail": telling.detail,
     }
-
-
-def _do(case: SupportCase, act: str, given: dict[str, Any], actor: AbstractBaseUser) -> bool:
-    if act == NOTE:
-        return bool(cases.note(case, text=given["reason"], actor=actor))
-    if act == CLOSE:
-        return cases.close(case, actor=actor, reason=given["reason"])
-    return cases.assign(case, to=accounts.key_of(given["to"] or actor), actor=actor, reason=given["reason"])

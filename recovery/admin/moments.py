@@ -23,6 +23,17 @@ def shown(moment: datetime | None) -> str | SafeString:
     )
 
 
+def clock(moment: datetime) -> SafeString:
+    """Hour and minute in the viewer's zone and with its name, UTC in the title: of a moment within a day."""
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        timezone.localtime(moment).strftime("%H:%M %Z"),
+    )
+
+
 def _how_far(moment: datetime) -> str:
     now = timezone.now()
     if timedelta(0) <= now - moment < timedelta(minutes=1):

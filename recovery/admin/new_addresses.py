@@ -33,8 +33,29 @@ class WhyForm(forms.Form):
         return cleaned
 
 
+class FrozenForm(forms.Form):
+    """Beside the site's own form of a person: an address stays as it is for a while after a forced rotation."""
+
+    instance: Any
+    may_change_frozen = False
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned, address = super().clean(), accounts.email_field()
+        is_changed = address in self.changed_data and self.instance.pk is not None
+        if is_changed and not self.may_change_frozen and accounts.addresses_are_frozen(self.instance):
+            self.add_error(
+                address,
+                _(
+                    "A new password was forced for this person a short while ago, so the address stays as it is for"
+                    " now. Ask somebody who may force passwords to change it."
+                ),
+            )
+        return cleaned
+
+
 class NewAddressMixin(_Admin):
-    """For a UserAdmin: asks why an address changes, tells both addresses and ends open links."""
+    """For a UserAdmin: asks why an address changes, tells both addresses and ends open links. An address that is frozen
+    is changed by those alone who may force a rotation."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The site's own, with the reason below the address where the address may be edited."""
@@ -51,8 +72,11 @@ class NewAddressMixin(_Admin):
         if WHY not in (fields or ()):
             return super().get_form(request, obj, change=change, **kwargs)
         kwargs["fields"] = [field for field in fields if field != WHY]
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        return type(form)(form.__name__, (WhyForm, form), {})
+        return _with(request, super().get_form(request, obj, change=change, **kwargs), WhyForm)
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Of a list whose addresses can be edited."""
+        return _with(request, super().get_changelist_form(request, **kwargs))
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
         """Save; where this changed the address, both addresses are told and open links end, in one commit."""
@@ -64,6 +88,12 @@ class NewAddressMixin(_Admin):
         if change and old != new:
             reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
             resets.address_changed(obj, old=old, new=new, actor=actor_of(request), reason=reason)
+
+
+def _with(request: HttpRequest, form: Any, *beside: type[forms.Form]) -> Any:
+    """The site's own form, whichever that is, and what we ask beside it."""
+    facts = {"may_change_frozen": request.user.has_perm("recovery.force_rotation")}
+    return type(form)(form.__name__, (*beside, FrozenForm, form), facts)
 
 
 def _with_reason(options: Any, address: str) -> dict[str, Any]:

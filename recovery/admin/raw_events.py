@@ -31,7 +31,7 @@ class RawEventColumns(Columns):
 
     @admin.display(description=_("received"))
     def received_at(self, row: RawEvent) -> Any:
-        return moments.shown(row.received_at)
+        return moments.shown(row.recorded_at)
 
     @admin.display(description=_("provider"))
     def esp(self, row: RawEvent) -> str:
@@ -54,7 +54,7 @@ class RawEventAdmin(ExportMixin):
     further = ("content",)
     search_fields = ()
     list_filter = (AsideFilter,)
-    ordering = ("-id",)
+    ordering = ("-recorded_at", "-id")
 
     def accounts_of(self, row: RawEvent) -> Iterable[str]:
         return []

@@ -116,7 +116,7 @@ class ReadOnlyAdmin(Base):
     """Columns of a row's own page alone."""
     as_stored: ClassVar[tuple[str, ...]] = ()
     """Fields that a row's own page shows last, as they are."""
-    actions = None
+    actions: Any = None
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -22,6 +22,17 @@ class ReasonField(forms.CharField):
         return printable(super().to_python(value) or "").strip()
 
 
+class TextField(forms.CharField):
+    """Some lines of text without control characters."""
+
+    def __init__(self, **options: Any) -> None:
+        area = forms.Textarea(attrs={"rows": 5, "cols": 60})
+        super().__init__(**{"max_length": 2000, "widget": area, **options})
+
+    def to_python(self, value: Any) -> str:
+        return "\n".join(printable(line) for line in str(super().to_python(value) or "").splitlines()).strip()
+
+
 class ReasonForm(forms.Form):
     """Why staff do what they are about to do."""
 

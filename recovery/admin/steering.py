@@ -19,7 +19,7 @@ from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
 from recovery.models import Email
-from recovery.reasons import STAFF_VERBS, EmailKind, EmailState, EmailVerb
+from recovery.reasons import LINK_KINDS, STAFF_VERBS, EmailKind, EmailState, EmailVerb
 
 CONSEQUENCES = {
     EmailVerb.RETRY: gettext_lazy(
@@ -131,6 +131,6 @@ def if_released(email: Email) -> str:
         return _("would still help")
     if email.kind == EmailKind.SITE:
         return _("cannot be released: its text was not kept")
-    if email.kind == EmailKind.RESET and email.send_by > timezone.now():
+    if email.kind in LINK_KINDS and email.send_by > timezone.now():
         return _("would not help: its link is dead")
     return _("would not help: it is too late")

@@ -31,6 +31,7 @@ LARGEST: Final = 50_000_000
 """Bytes past which a mail is not read at all."""
 READ: Final = 2_000_000  # bytes that are looked at: reports come before the mail that they return
 MOST_BORDERS: Final = 1000  # lines that may begin a part; what comes behind is the mail that comes back, or an attack
+MOST_LINES: Final = 2000  # of each part that flufl.bounce gets: it asks some fifty patterns about every line
 LONGEST_HEADER: Final = 2000
 SOURCE: Final = "mail"
 """What stands for the provider."""
@@ -230,6 +231,9 @@ def _by_flufl(message: Message, said: str) -> Iterator[Told]:
         flufl: Any = import_module("flufl.bounce")
     except ImportError:
         return
+    for part in message.walk():
+        if isinstance(text := part.get_payload(), str) and text.count("\n") > MOST_LINES:
+            part.set_payload("\n".join(text.split("\n", MOST_LINES)[:MOST_LINES]))
     try:
         temporary, permanent = flufl.all_failures(message)
     except Exception as error:  # noqa: BLE001 - foreign code on bytes of strangers

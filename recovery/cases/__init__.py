@@ -3,9 +3,9 @@
 Callers import this package as ``cases``. Rows and what follows share a commit; the network comes after it.
 """
 
-from recovery.cases.opening import close_answered, close_late, open_for
-from recovery.cases.telling import Target, configured, tell, tell_due
-from recovery.cases.working import assign, close, note, open_by_hand
+from recovery.cases.opening import close_answered, close_late, end, open_for, open_for_many
+from recovery.cases.telling import Target, configured, given_up, tell, tell_due
+from recovery.cases.working import assign, close, note, open_by_hand, tell_again
 
 __all__ = [
     "Target",
@@ -14,9 +14,13 @@ __all__ = [
     "close_answered",
     "close_late",
     "configured",
+    "end",
+    "given_up",
     "note",
     "open_by_hand",
     "open_for",
+    "open_for_many",
     "tell",
+    "tell_again",
     "tell_due",
 ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from recovery import audit
 from recovery.cases import telling
-from recovery.models import ResetRequest, ResetToken, SupportCase
+from recovery.models import ResetRequest, ResetToken, Rotation, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
@@ -17,6 +17,8 @@ from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
 BATCH: Final = 500
 INCIDENT: Final = timedelta(hours=24)
 """How long further failures of one person are the same incident."""
+_NO_FAILURE: Final = (CaseReason.STAFF, CaseReason.COMPROMISED)
+"""No mail failed: it was opened for another reason."""
 
 
 def open_for(
@@ -41,20 +43,34 @@ def open_for(
         end(case, CaseEnd.SUPERSEDED)
         case = None
     if case is not None:
-        SupportCase.objects.filter(pk=case.pk).update(failure_count=F("failure_count") + 1)
+        added = 0 if reason in _NO_FAILURE else 1
+        SupportCase.objects.filter(pk=case.pk).update(failure_count=F("failure_count") + added)
         return case
     case = SupportCase(user_key=user_key, request=request, reason=reason, began_at=began_at, assigned_to=assigned_to)
-    case.failure_count = 0 if reason == CaseReason.STAFF else 1
+    case.failure_count = 0 if reason in _NO_FAILURE else 1
+    return _written(case, actor_key=actor_key, why=why)
+
+
+def open_for_many(rotation: Rotation, *, actor_key: str, why: str) -> SupportCase:
+    """One case for all people of a forced rotation, in the caller's transaction; ended by whoever knows of all."""
+    reason = CaseReason.COMPROMISED
+    case = SupportCase(reason=reason, began_at=rotation.started_at, failure_count=0)
+    return _written(case, actor_key=actor_key, why=why, rotation=rotation)
+
+
+def _written(case: SupportCase, *, actor_key: str, why: str, rotation: Rotation | None = None) -> SupportCase:
     with atomic(SupportCase):
         insert(case)
+        if rotation:
+            Rotation.objects.filter(pk=rotation.pk).update(case=case)  # its count is told
         audit.record(
             Action.CASE_OPENED,
             actor_key=actor_key,
-            user_key=user_key,
-            request=request,
+            user_key=case.user_key,
+            request=case.request,
             reason=why,
             case=str(case.pk),
-            why=reason,
+            why=case.reason,
         )
         telling.queue(case, CaseNews.OPENED)
     return case

@@ -76,6 +76,15 @@ def queue(case: SupportCase, news: CaseNews) -> None:
         bell.ring("recovery.tell_case")
 
 
+def given_up(case: SupportCase) -> list[CaseTelling]:
+    """What targets were given up on and could be told again: those that the settings still name, and not that the case
+    was opened where the target knows that it was closed."""
+    rows = list(case.tellings.filter(target__in=configured()))
+    over = {each.target for each in rows if each.news == CaseNews.CLOSED and each.stage == TellingState.TOLD}
+    lost = [each for each in rows if each.stage == TellingState.GIVEN_UP]
+    return [each for each in lost if each.news != CaseNews.OPENED or each.target not in over]
+
+
 def tell_due(*, seconds: float = 10.0) -> int:
     """Tell what is due, beginning none after so many seconds; returns how many tries there were."""
     due, until = list(CaseTelling.objects.due().values_list("pk", flat=True)[:BATCH]), time.monotonic() + seconds

@@ -12,13 +12,14 @@ from typing import Any, Final
 from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recovery import accounts, audiences
 from recovery.addresses import mask
 from recovery.conf import of_django
 from recovery.exceptions import Misconfigured
 from recovery.models import BackupAddress, Bounce, Email, SupportCase
-from recovery.reasons import BackupState, BounceClass, CaseNews, EmailKind, EventKind
+from recovery.reasons import LINK_KINDS, BackupState, BounceClass, CaseNews, CaseReason, EventKind
 
 MOST_STEPS: Final = 40
 URGENCY: Final = "high"
@@ -48,8 +49,8 @@ def of(case: SupportCase, news: CaseNews, *, attempt: int = 1) -> Words:
     with translation.override(str(of_django("LANGUAGE_CODE"))):
         is_open = news == CaseNews.OPENED
         reference = case.request.shown_reference if case.request else ""
-        name = _name(case.user_key)
-        subject = _("Support case: %(name)s cannot get in") if is_open else _("Solved: %(name)s got in, or was helped")
+        name = _name(case.user_key) if case.user_key else _many(case)
+        subject = _subject(case, is_open=is_open)
         lines = _opened(case, reference, name) if is_open else [_("The case was closed: %s.") % case.get_end_display()]
         return Words(
             key=str(case.pk) if is_open else f"{case.pk}-{news}",
@@ -73,7 +74,23 @@ def of(case: SupportCase, news: CaseNews, *, attempt: int = 1) -> Words:
         )
 
 
+def _subject(case: SupportCase, *, is_open: bool) -> str:
+    if not is_open:
+        many = _("Solved: %(name)s are in again, or were helped")
+        return _("Solved: %(name)s got in, or was helped") if case.user_key else many
+    if case.reason == CaseReason.COMPROMISED:
+        return _("Support case: may be compromised, %(name)s")
+    return _("Support case: %(name)s cannot get in")
+
+
 def _opened(case: SupportCase, reference: str, name: str) -> list[str]:
+    if not case.user_key:
+        todo = _("What to do: see in the admin who of them is stuck, and help them to get in again.")
+        return [str(_("Why: %s.")) % case.get_reason_display(), _("Accounts: %s") % name, "", todo]
+    if case.reason == CaseReason.COMPROMISED:
+        todo = _("What to do: read what is known of it in the case, and help the person to get in again.")
+    else:
+        todo = _("What to do: find out whether the address is still the right one, correct it, and send a new link.")
     return [
         str(_("Why: %s.")) % case.get_reason_display(),
         _("Account: %(name)s (key %(key)s)") % {"name": name, "key": case.user_key},
@@ -82,13 +99,18 @@ def _opened(case: SupportCase, reference: str, name: str) -> list[str]:
         "",
         *_timeline(case),
         "",
-        _("What to do: find out whether the address is still the right one, correct it, and send a new link."),
+        todo,
     ]
 
 
 def _name(user_key: str) -> str:
     user = accounts.by_key(user_key)
     return mask(user.get_username()) if user else _("somebody")
+
+
+def _many(case: SupportCase) -> str:
+    count = sum(rotation.member_count for rotation in case.rotations.all())
+    return ngettext("%(count)d person", "%(count)d people", count) % {"count": count}
 
 
 def _backups(user_key: str) -> str:
@@ -102,7 +124,7 @@ def _timeline(case: SupportCase) -> Iterable[str]:
     if request is None:
         return []
     steps = [(request.requested_at, _("requested"))]
-    mails = Email.objects.filter(request=request, kind=EmailKind.RESET, tokens__user_key=case.user_key)
+    mails = Email.objects.filter(request=request, kind__in=LINK_KINDS, tokens__user_key=case.user_key)
     for email in mails.distinct().order_by("queued_at").prefetch_related("events"):
         which = _("backup address") if email.context.get("to_backup") else _("main address")
         steps.append((email.queued_at, f"{which}: {EventKind.QUEUED.label}"))

@@ -1,18 +1,21 @@
-"""What staff do with a case: open one, take it, write about it, close it. Each with its line in the trail."""
+"""What staff do with a case: open one, take it, write about it, pass it on again, close it. Each with its line in the
+trail."""
 
 from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import audit, limits
+from recovery import audit, bell, limits
 from recovery.accounts import key_of
+from recovery.cases import telling
 from recovery.cases.opening import end, open_for
-from recovery.models import CaseNote, Decision, SupportCase
+from recovery.models import CaseNote, CaseTelling, Decision, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
-from recovery.reasons import Action, CaseEnd, CaseReason
+from recovery.reasons import Action, CaseEnd, CaseReason, TellingState
 
 RECENT: Final = timedelta(days=7)
 
@@ -55,6 +58,24 @@ def note(case: SupportCase, *, text: str, actor: AbstractBaseUser) -> CaseNote:
         insert(row)
         _record(Action.CASE_NOTED, case, actor, "", note=str(row.pk))
     return row
+
+
+def tell_again(case: SupportCase, *, actor: AbstractBaseUser, reason: str) -> list[str]:
+    """Put back what targets were given up on, and ring: it is tried at once, and for another day. Its key stays, and
+    its tries count on, so that a target that has it makes no second ticket. Returns the targets; none where there was
+    nothing to put back."""
+    with atomic(SupportCase):
+        back = [
+            each.target
+            for each in telling.given_up(case)
+            if CaseTelling.objects.filter(pk=each.pk, stage=TellingState.GIVEN_UP).update(
+                stage=TellingState.WAITING, queued_at=Now()
+            )
+        ]
+        if back:
+            _record(Action.CASE_TOLD_AGAIN, case, actor, reason, targets=back)
+            bell.ring("recovery.tell_case")
+    return back
 
 
 def close(case: SupportCase, *, actor: AbstractBaseUser, reason: str) -> bool:

@@ -19,7 +19,7 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, shapes, webhooks
-from recovery.checks import case_targets, ways_out
+from recovery.checks import case_targets, sign_in, ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
@@ -51,6 +51,12 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
         for esp in webhooks.PROVIDERS.keys() & shapes.sound("WEBHOOKS").keys()
         if (missing := webhooks.missing_secret(esp))
     ]
+
+
+@register(Tags.security)
+def check_sign_in(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E012 and W020 to W022: what counting sign-ins, a known device and a second factor need."""
+    return [*sign_in.wrong(), *sign_in.doubtful()]
 
 
 @register(Tags.security)
@@ -125,8 +131,8 @@ def _shapes() -> Iterator[CheckMessage]:
 
 
 def _paths() -> Iterator[CheckMessage]:
-    for name in PATHS:
-        path = shapes.sound(name)
+    named = [(name, shapes.sound(name)) for name in PATHS] + [("REVOKERS", path) for path in shapes.sound("REVOKERS")]
+    for name, path in named:
         try:
             path is None or import_string(str(path))
         except ImportError as error:

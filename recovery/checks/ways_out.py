@@ -50,7 +50,9 @@ def doubtful() -> Iterator[CheckMessage]:
 
 def _unwatched() -> Iterator[CheckMessage]:
     """Silence is judged of the providers of WEBHOOKS alone."""
-    backends = {_backend(_unwrapped(route)) for route in shapes.sound("ROUTES") or [{}]} - {WRAPPER}
+    site_mail: Spec | None = shapes.sound("SITE_MAIL")
+    ways = [*(_unwrapped(route) for route in shapes.sound("ROUTES") or [{}]), *([site_mail] if site_mail else [])]
+    backends = {_backend(way) for way in ways} - {WRAPPER}
     esps = {esp_of(Route(name="", spec={"BACKEND": backend})) for backend in backends}
     for esp in sorted((esps & webhooks.PROVIDERS.keys()) - shapes.sound("WEBHOOKS").keys()):
         yield Warning(

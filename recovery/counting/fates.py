@@ -26,6 +26,8 @@ from recovery.conf import conf
 from recovery.models import Bounce, ResetToken
 from recovery.reasons import BounceClass, EmailState, Figure, TokenState
 
+PURPOSE: Final = "reset"  # as ``tokens`` has it: a link to the first password has days, and people take them
+
 FATES: Final = (
     Figure.DELIVERED, Figure.BOUNCED, Figure.FAILED, Figure.EXPIRED, Figure.LATE, Figure.NO_NEWS,
     Figure.ON_ITS_WAY, Figure.WITHHELD, Figure.CANCELLED,
@@ -111,10 +113,9 @@ def delivery_time() -> Expression:
 
 
 def opening_time() -> Expression:
-    """From the delivery, or where that is not known from the hand-over, to the first opening by a person, also of a
-    link that was too old by then: a life that cuts slow people off must not look long enough."""
-    opened = ResetToken.objects.filter(email=OuterRef("pk"), person_opened_at__isnull=False).order_by(
-        "person_opened_at"
-    )
+    """From the delivery, or where that is not known from the hand-over, to a person's first opening of a reset link,
+    also of one that was too old by then: a life that cuts slow people off must not look long enough."""
+    links = ResetToken.objects.filter(email=OuterRef("pk"), person_opened_at__isnull=False, purpose=PURPOSE)
+    opened = links.order_by("person_opened_at")
     left_at = Coalesce("delivered_at", "handed_over_at")
     return ExpressionWrapper(Subquery(opened.values("person_opened_at")[:1]) - left_at, output_field=DurationField())

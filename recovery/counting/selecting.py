@@ -14,14 +14,20 @@ from django.db.models.functions import Coalesce
 from recovery.models import AuditEvent, Email, ResetRequest, SupportCase
 from recovery.models.emails import DomainOf
 from recovery.models.primary import SKEW, key_at
-from recovery.reasons import Action, EmailKind, Kind, Lift, Outcome
+from recovery.reasons import LINK_KINDS, Action, Kind, Lift, Outcome
 
-LINK_MAIL: Final = (EmailKind.RESET,)
+LINK_MAIL: Final = tuple(sorted(LINK_KINDS))
 """Mail that brings a link. Notices have no request that somebody waits for."""
 
-OUTSIDE: Final = (Outcome.RECEIVED, Outcome.THROTTLED, Outcome.NO_ACCOUNT, Outcome.COOLDOWN)
-"""Requests that are not counted: not decided yet; asked too often; about nobody; answered by a link that still stands.
+OUTSIDE: Final = (Outcome.RECEIVED, Outcome.THROTTLED, Outcome.NO_ACCOUNT, Outcome.COOLDOWN, Outcome.JOINED)
+"""Requests that are not counted: not decided yet; asked too often; about nobody; answered by a link that still stands;
+for a first password where there is one.
 Strangers who try names must not make the share of people who need help look small."""
+
+ACTS: Final = (
+    Action.EMAIL_RETRIED, Action.EMAIL_RELEASED, Action.ADDRESS_CHANGED, Action.ACCOUNT_ACTIVATED, Action.UNLOCKED,
+)  # fmt: skip
+"""Done by staff, each is one; beside them a link that staff sent and a suppression that staff lifted."""
 
 DIMENSIONS: Final = ("audience", "route", "domain", "kind")
 
@@ -82,7 +88,7 @@ def of_cases() -> dict[str, Any]:
 
 def acts(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     """What staff did in that time so that somebody gets in: a link sent, a mail put back or released, a suppression
-    lifted, an address corrected.
+    lifted, an address corrected, an account activated or unlocked.
 
     A case is counted by itself, and what is done with it is not. Neither is what holds mail back, what is done to the
     site as a whole, and a lift at the provider, which goes with one here or is a try.
@@ -90,7 +96,7 @@ def acts(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     trail = AuditEvent.objects.all() if among is None else among
     noted = trail.filter(**_keys(since, until), occurred_at__gte=since, occurred_at__lt=until)
     by_hand = ResetRequest.objects.filter(pk=OuterRef("request_id"), kind=Kind.ADMIN)
-    counted = Q(action__in=(Action.EMAIL_RETRIED, Action.EMAIL_RELEASED, Action.ADDRESS_CHANGED))
+    counted = Q(action__in=ACTS)
     counted |= Q(action=Action.SUPPRESSION_LIFTED, detail__by=Lift.STAFF.value)
     counted |= Q(Exists(by_hand), action=Action.REQUESTED)
     return noted.filter(counted).exclude(actor_key="").order_by()

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections, router
 
 from recovery.models import Email
-from recovery.models.batches import Statement
+from recovery.models.statements import Statement
 
 try:
     import psycopg

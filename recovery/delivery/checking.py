@@ -20,18 +20,18 @@ from recovery.delivery import doubts, judging
 from recovery.delivery.held import Held
 from recovery.models import BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.moves import Move
-from recovery.reasons import Alarm, EmailKind, EmailReason, EmailVerb, MailLevel, Refusal, TokenState
+from recovery.reasons import LINK_KINDS, Alarm, EmailKind, EmailReason, EmailVerb, MailLevel, Refusal, TokenState
 
 logger = logging.getLogger(__name__)
 
 Stop = tuple[EmailVerb, EmailReason]
 
-ANYWHERE: Final = frozenset({
-    EmailKind.RESET, EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CODE,
+ANYWHERE: Final = LINK_KINDS | {
+    EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CHANGED, EmailKind.BACKUP_CODE,
     EmailKind.SUPPORT_CASE, EmailKind.ALARM,
-})  # fmt: skip
-"""Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, a notice of
-a change goes to the old address as well, a stranger's has no account, a code proves a new address."""
+}  # fmt: skip
+"""Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, notices of a
+changed address go to the one of before as well, a stranger's has no account, a code proves a new address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]
 
 def _facts(emails: Sequence[Email], at: datetime) -> Facts:
     links = defaultdict(list)
-    resets = [email.pk for email in emails if email.kind == EmailKind.RESET]
-    if resets:
-        for link in ResetToken.objects.filter(email__in=resets).order_by("issued_at"):
+    with_links = [email.pk for email in emails if email.kind in LINK_KINDS]
+    if with_links:
+        for link in ResetToken.objects.filter(email__in=with_links).order_by("issued_at"):
             links[link.email_id].append(link)
     requests = ResetRequest.objects.in_bulk({email.request_id for email in emails if email.request_id})
     for email in emails:
@@ -116,13 +116,13 @@ def _why_not(held: Held, facts: Facts) -> Stop | None:
         return EmailVerb.WITHHOLD, reason
     if email.kind in facts.suppressed.get(email.recipient_key, ()):
         return EmailVerb.WITHHOLD, EmailReason.SUPPRESSED
-    if email.kind == EmailKind.RESET:
+    if email.kind in LINK_KINDS:
         return _of_links(held, facts)
     return _of_owner(email, facts) if email.user_key else None
 
 
 def _of_links(held: Held, facts: Facts) -> Stop | None:
-    """A reset leaves with the links that still work, if there are any."""
+    """It leaves with the links that still work, if there are any."""
     mailed = facts.links.get(held.email.pk, ())
     held.links = [
         link

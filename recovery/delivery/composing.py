@@ -8,7 +8,7 @@ from typing import Final
 
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import alarms, rendering, tokens
+from recovery import alarms, objections, rendering, tokens
 from recovery.conf import of_django
 from recovery.delivery import judging
 from recovery.delivery.held import Held
@@ -69,6 +69,8 @@ def _secrets(links: Sequence[ResetToken]) -> list[str]:
 
 @sensitive_variables()
 def _codes(email: Email) -> list[str]:
+    if objections.is_offered(email):
+        return [objections.verifier_of(email), objections.code_of(email)]
     code = rendering.code_of(email) if email.kind == EmailKind.BACKUP_CODE else ""
     return [code] if code else []
 

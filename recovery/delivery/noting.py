@@ -25,7 +25,7 @@ from recovery.models import Email, moves
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.moves import Claimed, Move
 from recovery.models.primary import atomic
-from recovery.reasons import EmailKind, EmailReason, EmailState, EmailVerb
+from recovery.reasons import LINK_KINDS, EmailReason, EmailState, EmailVerb
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Notes:
     def _resets(self, told: Sequence[Move]) -> list[Email]:
         """Those whose links live from now on."""
         left = [self.held.get(each.email_id) for each in told if each.verb == EmailVerb.HAND_OVER]
-        return [email for email in left if email is not None and email.kind == EmailKind.RESET]
+        return [email for email in left if email is not None and email.kind in LINK_KINDS]
 
     def _is_single(self, told: Sequence[Move], claim: Claim | None, resets: Sequence[Email]) -> bool:
         """Whether it is one statement: that is a transaction by itself, and on PostgreSQL two round trips fewer."""
@@ -177,7 +177,7 @@ class Notes:
 
 
 def _is_lost(move: Move, email: Email | None, states: Mapping[UUID, str]) -> bool:
-    """Whether this move ended a reset mail for good: the person must hear from us by another way."""
+    """Whether this move ended a mail with links for good: the person must hear from us by another way."""
     state = states.get(move.email_id)
     is_suppressed = state == EmailState.WITHHELD and move.reason == EmailReason.SUPPRESSED
-    return email is not None and email.kind == EmailKind.RESET and (state in FINAL_FAILURES or is_suppressed)
+    return email is not None and email.kind in LINK_KINDS and (state in FINAL_FAILURES or is_suppressed)

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,22 +12,18 @@ from django.utils import timezone
 
 from recovery.addresses import normalise
 from recovery.feedback.folding import Batch, fold, write
-from recovery.feedback.judging import JUDGED, judge
+from recovery.feedback.judging import JUDGED, Told, judge, needs_of, verdict_on
 from recovery.feedback.reports import Ingested, Report, Unread, one_line
-from recovery.models import Bounce, Email, EmailEvent, RawEvent, moves
-from recovery.models.batches import insert_new, run, unmatched_events, update_each
-from recovery.models.moves import Stored
+from recovery.models import Bounce, Email, EmailEvent, moves
+from recovery.models.batches import run, unmatched_events, update_each
+from recovery.models.moves import Needs, Stored
 from recovery.models.primary import atomic
+from recovery.models.raw_events import LONGEST
 
 logger = logging.getLogger(__name__)
 
 LATE: Final = timedelta(days=1)
 """How old a mail may be to be given a report that came before its hand-over was noted."""
-
-LONGEST_RAW: Final = 16_384
-"""How much of what a provider posted about one event is kept."""
-
-_RAW: Final = ("esp", "received_at", "content", "digest", "error", "dedupe_key")
 
 
 def ingest(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> Ingested:
@@ -69,20 +65,19 @@ def _set_aside(reports: Sequence[Report], unread: Sequence[Unread], error: DataE
 
 
 def _store(reports: Sequence[Report], unread: Sequence[Unread]) -> Ingested:
-    now = timezone.now()
-    batch, by_key = Batch(now), {report.dedupe_key: report for report in reversed(reports)}
-    events = [_event(key, report, now) for key, report in by_key.items()]
-    stored = moves.take_in(events, failures=JUDGED) if events else {}
-    new = {key: by_key[key] for key in stored}
-    raw = [*_raw_of(new, now), *_raw_aside(unread, now)]
-    further = [insert_new(RawEvent, _RAW, raw, unique="dedupe_key")] if raw else []
-    told = [(report, stored[key]) for key, report in new.items()]
-    further += judge(told, batch.now)
-    fold([(report, at.email) for report, at in told if at.email], batch)
+    now, batch = timezone.now(), Batch()
+    by_key = {report.dedupe_key: report for report in reversed(reports)}
+    verdicts = {key: verdict_on(report) for key, report in by_key.items()}
+    rows = [_event(key, report, needs_of(report, verdicts[key]), now) for key, report in by_key.items()]
+    rows += [_aside(each, now) for each in unread]
+    stored = moves.take_in(rows)
+    told = [Told(by_key[key], verdicts[key], at) for key, at in stored.items() if key in by_key]
+    further = judge(told, now)
+    fold(told, batch)
     write(batch, further)
-    unmatched = sum(at.email is None for at in stored.values())
+    unmatched = sum(each.at.email is None for each in told)
     swapped = _swapped([report for key, report in by_key.items() if report.told_once and key not in stored])
-    return Ingested(len(reports), len(stored), unmatched, len(batch.moved), swapped)
+    return Ingested(len(reports), len(told), unmatched, len(batch.moved), swapped)
 
 
 def match_late() -> int:
@@ -90,16 +85,17 @@ def match_late() -> int:
     pairs = _early()
     if not pairs:
         return 0
-    batch = Batch(timezone.now())
+    batch = Batch()
     with atomic(Email):
         moves.one_at_a_time(normalise(event.recipient) for event, _ in pairs if event.kind in JUDGED)
         emails = moves.hold(email_id for _, email_id in pairs)
         found = [(event, emails[email_id]) for event, email_id in pairs if email_id in emails]
-        told = [(_report(event), Stored(event.pk, email)) for event, email in found]
-        judged = Bounce.objects.filter(event__in=[event.pk for event, _ in found if event.kind in JUDGED])
-        run(EmailEvent, [update_each(EmailEvent, ["id", "email"], [[event.pk, email.id] for event, email in found])])
-        further = judge(told, batch.now, known={bounce.event_id: bounce for bounce in judged})
-        fold([(report, at.email) for report, at in told if at.email], batch)
+        failures = [event.pk for event, _ in found if event.kind in JUDGED]
+        judged = Bounce.objects.filter(event__in=failures)
+        told = [Told(_report(event), None, Stored(event.pk, event.occurred_at, email)) for event, email in found]
+        run(EmailEvent, [update_each(EmailEvent, ["id", "email"], [[event.pk, email.key] for event, email in found])])
+        further = judge(told, timezone.now(), known={bounce.event_id: bounce for bounce in judged})
+        fold(told, batch)
         write(batch, further)
     return len(found)
 
@@ -127,33 +123,26 @@ def _report(event: EmailEvent) -> Report:
     )
 
 
-def _event(key: str, report: Report, now: datetime) -> list[Any]:
+def _event(key: str, report: Report, needs: Needs, now: datetime) -> list[Any]:
     return [
-        report.email_id, normalise(report.recipient)[:254], report.kind, report.happened_at(now), now, report.esp,
-        report.message_id, report.recipient, report.reject_reason, report.detail, key,
+        report.email_id, normalise(report.recipient)[:254], needs.value, report.kind, report.happened_at(now), now,
+        report.esp, report.message_id, report.recipient, report.reject_reason, report.detail, "",
+        _digest(report.raw) if report.told_once else "", _kept(report.raw), key,
     ]  # fmt: skip
 
 
-def _raw_of(new: Mapping[str, Report], now: datetime) -> list[list[Any]]:
-    """Their events are new, so they are: only what must be told once is looked for again."""
-    return [
-        [r.esp, now, _kept(r.raw), *((_digest(r.raw), "", key) if r.told_once else ("", "", None))]
-        for key, r in new.items()
-        if r.raw
-    ]
-
-
-def _raw_aside(unread: Sequence[Unread], now: datetime) -> list[list[Any]]:
+def _aside(each: Unread, now: datetime) -> list[Any]:
     """Told again, each is kept once."""
+    digest, nothing = _digest(each.raw), ""
     return [
-        [each.esp, now, _kept(each.raw), digest, one_line(each.error)[:200], _digest(f"{each.esp} {digest}")[:32]]
-        for each, digest in ((each, _digest(each.raw)) for each in unread)
-    ]
+        None, nothing, Needs.NOTHING.value, nothing, now, now, each.esp, nothing, nothing, nothing, nothing,
+        one_line(each.error)[:200], digest, _kept(each.raw) or "-", _digest(f"{each.esp} {digest}")[:32],
+    ]  # fmt: skip
 
 
 def _kept(raw: str) -> str:
     """JSON that we wrote is ASCII; a text of anybody else's may hold what PostgreSQL cannot."""
-    cut = raw[:LONGEST_RAW]
+    cut = raw[:LONGEST]
     return cut if cut.isascii() and "\0" not in cut else one_line(cut)
 
 
@@ -166,5 +155,5 @@ def _swapped(again: Sequence[Report]) -> int:
     if not again:
         return 0
     digests = {report.dedupe_key: _digest(report.raw) for report in again}
-    known = RawEvent.objects.filter(dedupe_key__in=list(digests)).values_list("dedupe_key", "digest")
-    return sum(digests[str(key)] != digest for key, digest in known)
+    told = EmailEvent.objects.filter(dedupe_key__in=list(digests)).exclude(digest="")
+    return sum(digests[str(key)] != digest for key, digest in told.values_list("dedupe_key", "digest"))

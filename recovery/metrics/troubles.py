@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from recovery import heartbeats
+from recovery import floods, heartbeats
 from recovery.conf import conf
 from recovery.counting import Selection
 from recovery.heartbeats import Health, PartHealth
@@ -121,7 +121,13 @@ def _of_work(since: Standings) -> Iterator[Trouble]:
         yield Trouble(Alarm.CASES_PILED, "", ngettext("%(count)d case", "%(count)d cases", number) % {"count": number})
 
 
-RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (_of_figures, _of_shares, _of_work)
+def _of_asks(since: Standings) -> Iterator[Trouble]:
+    """Far more asks than usual; ``floods`` sounds it at once."""
+    if flood := floods.unusual():
+        yield Trouble(Alarm.ASKS_UNUSUAL, "forgot", str(flood))
+
+
+RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (_of_figures, _of_shares, _of_asks, _of_work)
 """Each finds troubles of one kind; it is given since when each alarm stands, by alarm and subject. A rule about
 sign-ins or about what staff do has its place here."""
 

@@ -10,9 +10,12 @@ from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
 from recovery.models.lockouts import Lockout
+from recovery.models.login_counters import LoginCounter
+from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
+from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
 from recovery.models.tokens import ResetToken
@@ -32,13 +35,17 @@ __all__ = [
     "LimitCounter",
     "LinkLife",
     "Lockout",
+    "LoginCounter",
     "NewBounce",
+    "Objection",
     "RawEvent",
     "ResetRequest",
     "ResetToken",
     "RollUp",
     "RollUpDay",
     "RollUpProgress",
+    "Rotation",
+    "RotationMember",
     "RouteState",
     "StandingAlarm",
     "SupportCase",

@@ -14,7 +14,8 @@ class AccountStateQuerySet(models.QuerySet["AccountState"]):
 
 
 class AccountState(models.Model):
-    """One account: since when it has a known device, and until when its addresses stay as they are. No row: neither."""
+    """One account: since when it has a known device, until when its addresses stay as they are, and when its owner said
+    that the change of its address was not theirs. No row: none of it."""
 
     user_key = models.CharField(_("whose account"), max_length=200, primary_key=True)
     device_known_since = models.DateTimeField(
@@ -22,6 +23,9 @@ class AccountState(models.Model):
     )
     addresses_frozen_until = models.DateTimeField(
         _("addresses stay until"), null=True, blank=True, help_text=_("After a compromise nobody changes them.")
+    )
+    disputed_at = models.DateTimeField(
+        _("address disputed"), null=True, blank=True, help_text=_("By whoever has another address of the account.")
     )
 
     objects = PrimaryManager.from_queryset(AccountStateQuerySet)()

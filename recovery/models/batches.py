@@ -6,10 +6,10 @@ rows come complete.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import UTC
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections, router
@@ -29,16 +29,10 @@ from django.db.models import (
 
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.primary import SKEW, key_at
+from recovery.models.statements import Statement, execute
 
 _PLAIN: Final = (BooleanField, CharField, FloatField, IntegerField, TextField)
 """What JSON holds as it is."""
-
-
-class Statement(NamedTuple):
-    """One statement and its parameters, to be run alone or with others."""
-
-    sql: str
-    params: list[Any]
 
 
 def run(model: type[Model], statements: Sequence[Statement]) -> None:
@@ -52,7 +46,7 @@ def run(model: type[Model], statements: Sequence[Statement]) -> None:
         statements = [Statement(f"WITH {named}, part AS ({last.sql}) SELECT 1", params)]
     with connection.cursor() as cursor:
         for each in statements:
-            cursor.execute(each.sql, each.params)
+            execute(cursor, each.sql, each.params)
 
 
 def insert_new(
@@ -163,35 +157,39 @@ def unfold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]",
 
 def fold(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]) -> str:
     """The rows as JSON text. Moments and keys go in as the database itself writes them; text is text."""
-    return json.dumps(_ready(makers(connection, fields), rows), default=str)
+    return json.dumps(ready(makers(connection, fields), rows), default=str)
 
 
-def told(makers: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+Makers = list[tuple[int, Callable[[Any], Any]]]
+
+
+def told(makers: Makers, rows: Sequence[Sequence[Any]]) -> list[Any]:
     """The parameters that go with ``unfold``: the values of one row, or all rows as JSON text."""
-    ready = _ready(makers, rows)
-    return ready[0] if len(ready) == 1 else [json.dumps(ready, default=str)]
+    made = ready(makers, rows)
+    return made[0] if len(made) == 1 else [json.dumps(made, default=str)]
 
 
-def makers(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
-    """What makes each column's values ready; None where they are."""
-    return [_maker(connection, field) for field in fields]
+def makers(connection: BaseDatabaseWrapper, fields: "Sequence[Field[Any, Any]]") -> Makers:
+    """What makes values ready, each with the place of its column; the other columns' values are."""
+    made = [(place, _maker(connection, field)) for place, field in enumerate(fields)]
+    return [(place, make) for place, make in made if make]
 
 
-def _ready(makers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    ready = [list(row) for row in rows]
-    for place, make in enumerate(makers):
-        if make:
-            before = made = None  # the moment of recording is one for all
-            for row in ready:
-                if (value := row[place]) is not None:
-                    if value is not before:
-                        before, made = value, make(value)
-                    row[place] = made
-    return ready
+def ready(makers: Makers, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows with their values as the database writes them; what it wrote itself stays as it is."""
+    found = [list(row) for row in rows]
+    for place, make in makers:
+        before = made = None  # the moment of recording is one for all
+        for row in found:
+            if (value := row[place]) is not None:
+                if value is not before:
+                    before, made = value, make(value)
+                row[place] = made
+    return found
 
 
 @cache
-def _makers(alias: str, model: type[Model], names: tuple[str, ...]) -> list[Any]:
+def _makers(alias: str, model: type[Model], names: tuple[str, ...]) -> Makers:
     return makers(connections[alias], _fields(model, names))
 
 
@@ -205,7 +203,7 @@ def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
     if isinstance(target, DateTimeField):
         return _moments(connection)
     if isinstance(target, UUIDField):
-        return _hyphenated if connection.features.has_native_uuid_field else _hex
+        return str if connection.features.has_native_uuid_field else _hex
     return partial(field.get_db_prep_save, connection=connection)
 
 
@@ -213,15 +211,15 @@ def _moments(connection: BaseDatabaseWrapper) -> Any:
     """As the database writes them. Most are in UTC, as it wants them: of those only the zone is left out."""
     if connection.vendor == "postgresql":
         return str
-    adapt = connection.ops.adapt_datetimefield_value
-    if connection.timezone is not UTC:
-        return adapt
-    return lambda value: str(value)[:-6] if value.tzinfo is UTC else adapt(value)
+    adapt, is_utc = connection.ops.adapt_datetimefield_value, connection.timezone is UTC
+
+    def written(value: datetime | str) -> Any:
+        if isinstance(value, str):
+            return value
+        return str(value)[:-6] if is_utc and value.tzinfo is UTC else adapt(value)
+
+    return written
 
 
-def _hyphenated(key: UUID) -> str:
-    return str(key)
-
-
-def _hex(key: UUID) -> str:
-    return key.hex
+def _hex(key: UUID | str) -> str:
+    return key if isinstance(key, str) else key.hex

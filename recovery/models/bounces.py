@@ -26,6 +26,7 @@ class NewBounce:
     rule: str
     evidence: str
     status: str
+    stream: str
     recipient_key: str
     user_key: str
     esp: str
@@ -60,6 +61,9 @@ class Bounce(models.Model):
     rule = models.CharField(_("rule"), max_length=80, help_text=_("What chose the class."))
     evidence = models.CharField(_("evidence"), max_length=500, blank=True, help_text=_("What the other side said."))
     status = models.CharField(_("status"), max_length=16, blank=True, help_text=_("Enhanced status code."))
+    stream = models.CharField(
+        _("stream"), max_length=100, blank=True, help_text=_("The provider's name for the kind of mail it was.")
+    )
     recipient_key = models.CharField(_("recipient, compared"), max_length=254, help_text=_("Normalised."))
     user_key = models.CharField(_("whose account"), max_length=200, blank=True)
     esp = models.CharField(_("provider"), max_length=40, blank=True)

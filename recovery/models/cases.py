@@ -12,10 +12,13 @@ from recovery.reasons import CaseEnd, CaseNews, CaseReason, TellingState
 
 
 class SupportCase(models.Model):
-    """One incident of one person whom no mail reaches. All cases are urgent: somebody cannot get in."""
+    """One incident: of a person whom no mail reaches or whose account was compromised, or of a forced rotation of many.
+    All cases are urgent: somebody cannot get in."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
-    user_key = models.CharField(_("whose account"), max_length=200)
+    user_key = models.CharField(
+        _("whose account"), max_length=200, blank=True, help_text=_("Blank: of a forced rotation of many.")
+    )
     request = models.ForeignKey(
         ResetRequest, models.SET_NULL, null=True, blank=True, related_name="cases", verbose_name=_("request")
     )
@@ -44,7 +47,9 @@ class SupportCase(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(reason__in=CaseReason.values), name="recovery_case_reason_word"),
             models.UniqueConstraint(
-                fields=["user_key"], name="recovery_case_one_open", condition=Q(closed_at__isnull=True)
+                fields=["user_key"],
+                name="recovery_case_one_open",
+                condition=Q(closed_at__isnull=True) & ~Q(user_key=""),
             ),
         ]
 

@@ -1,6 +1,7 @@
 """Emails and the things that happened to them. What moves one stands in ``moves``."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import models
@@ -9,9 +10,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.primary import PrimaryManager, new_key
+from recovery.models.primary import PrimaryManager, QuickKey, new_key
 from recovery.models.requests import ResetRequest
-from recovery.reasons import EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons import LINK_KINDS, EmailKind, EmailReason, EmailState, EventKind
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
@@ -27,6 +28,8 @@ APART: Final = (
 """States in which few mails are, and which somebody looks for; the others would only make the index move."""
 
 
+LOOK_BACK: Final = timedelta(days=7)
+"""How old a mail may be whose failure is followed up: servers try for five days (RFC 5321 section 4.5.4.1)."""
 FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIRED)
 """States in which a mail has failed for good; one that is withheld because its address is suppressed has as well."""
 
@@ -57,11 +60,15 @@ class StateIn(Func):
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
+    def failed(self) -> "EmailQuerySet":
+        """Mail that failed for good."""
+        return self.filter(
+            Q(state__in=FINAL_FAILURES) | Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED),
+        )
+
     def lost(self) -> "EmailQuerySet":
-        """Reset mail and mail to the support team that failed for good, and nobody has followed that up."""
-        suppressed = Q(state=EmailState.WITHHELD, reason=EmailReason.SUPPRESSED)
-        failed = Q(state__in=FINAL_FAILURES) | suppressed
-        return self.filter(failed, kind__in=(EmailKind.RESET, EmailKind.SUPPORT_CASE), followed_up_at=None)
+        """Mail with links and mail to the support team that failed for good, and nobody has followed that up."""
+        return self.failed().filter(kind__in=(*LINK_KINDS, EmailKind.SUPPORT_CASE), followed_up_at=None)
 
     def due(self) -> "EmailQuerySet":
         """What a worker may claim now: new or due, and not with the provider.
@@ -176,15 +183,22 @@ class Email(models.Model):
         return f"{self.get_kind_display()} ({self.get_state_display()})"
 
 
+class EmailEventManager(PrimaryManager["EmailEvent"]):
+    """What happened. What could not be read is in the same table, and ``RawEvent`` shows it."""
+
+    def get_queryset(self) -> "models.QuerySet[EmailEvent]":
+        return super().get_queryset().filter(error="")
+
+
 class EmailEvent(models.Model):
     """One thing that happened to an email, by us or reported by the provider. A report for a mail that is
     not known (yet) has no email and waits for it under the provider's message id.
 
     Neither that it was queued nor that a worker took it is an event of its own: ``Email.queued_at`` says the one, and
-    ``claimed_at`` of what ended the try the other.
+    ``claimed_at`` of what ended the try the other. What a provider posted of it stands beside it, for a while.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    id = QuickKey(primary_key=True)
     email = models.ForeignKey(
         Email, models.CASCADE, null=True, blank=True, related_name="events", verbose_name=_("email")
     )
@@ -202,8 +216,13 @@ class EmailEvent(models.Model):
     dedupe_key = models.CharField(  # noqa: DJ001 - NULL is no duplicate of NULL, and our own events have no key
         max_length=32, null=True, editable=False
     )
+    error = models.CharField(_("error"), max_length=200, blank=True, help_text=_("Why it was set aside."))
+    digest = models.CharField(
+        _("digest"), max_length=64, blank=True, help_text=_("SHA-256 of what was posted, before it was cut.")
+    )
+    content = models.TextField(_("what was posted"), blank=True)
 
-    objects = PrimaryManager["EmailEvent"]()
+    objects = EmailEventManager()
 
     class Meta:
         base_manager_name = "objects"
@@ -212,7 +231,11 @@ class EmailEvent(models.Model):
         ordering = ["occurred_at", "id"]
         indexes = [
             models.Index(fields=["esp_message_id"], name="recovery_event_unmatched", condition=Q(email=None)),
-            models.Index(fields=["recorded_at"], name="recovery_event_nobodys", condition=Q(email=None)),
+            models.Index(
+                fields=["esp", "recorded_at"], name="recovery_event_nobodys", condition=Q(email=None, error="")
+            ),
+            models.Index(fields=["recorded_at", "esp"], name="recovery_event_posted", condition=~Q(content="")),
+            models.Index(fields=["-id"], name="recovery_event_aside", condition=~Q(error="")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -64,12 +64,19 @@ class ResetRequest(models.Model):
         verbose_name = _("request")
         verbose_name_plural = _("requests")
         ordering = ["-id"]
-        permissions = [("send_reset", _("Can send a reset link to a person"))]
+        permissions = [
+            ("send_reset", _("Can send a reset link to a person")),
+            ("activate", _("Can send an activation link, and make an account active")),
+            ("correct_address", _("Can correct a person's address")),
+        ]
         indexes = [
             models.Index(fields=["next_try_at"], name="recovery_request_due", condition=models.Q(decided_at=None)),
             # Written by the worker that decides, not while a person waits: each row goes to a page of its own.
             models.Index(
                 fields=["identifier"], name="recovery_request_asked_for", condition=models.Q(decided_at__isnull=False)
+            ),
+            models.Index(
+                fields=["user_key"], name="recovery_request_activation", condition=models.Q(kind=Kind.ACTIVATION)
             ),
         ]
         constraints = [

@@ -112,6 +112,9 @@ class RollUpProgress(models.Model):
     settled_until = models.DateTimeField(
         _("settled until"), help_text=_("Hours before this change only by an event that is told late.")
     )
+    ended_until = models.DateTimeField(
+        _("ended until"), help_text=_("The same of links to first passwords, which live for days.")
+    )
     filled_until = models.DateTimeField(
         _("filled back until"), help_text=_("Hours from this on were rolled up, those before it not yet.")
     )

@@ -7,11 +7,13 @@ imports anything else of this app; who may write which word is decided by the ro
 from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
-from recovery.reasons.emails import EVENT_STATE, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
+from recovery.reasons.objections import ObjectionEnd
 from recovery.reasons.requests import Gate, Kind, Outcome
+from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
 from recovery.reasons.signs import Alarm, Part
 from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
@@ -20,10 +22,12 @@ from recovery.reasons.trail import Action
 __all__ = [
     "EVENT_STATE",
     "EXCUSED_RULE",
+    "LINK_KINDS",
     "MOVES",
     "SHOWN_REFUSALS",
     "STAFF_VERBS",
     "STATE_RANK",
+    "UNFINISHED",
     "Action",
     "Alarm",
     "BackupRefusal",
@@ -45,9 +49,14 @@ __all__ = [
     "LockKind",
     "LockLift",
     "MailLevel",
+    "ObjectionEnd",
     "Outcome",
     "Part",
     "Refusal",
+    "RotationSnag",
+    "RotationSource",
+    "RotationStage",
+    "RotationStep",
     "Standing",
     "SuppressionReason",
     "TellingState",

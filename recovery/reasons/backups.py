@@ -9,6 +9,8 @@ class BackupRefusal(TextChoices):
 
     WRONG_PASSWORD = "wrong_password", _("the password was wrong")
     TOO_OFTEN = "too_often", _("too many tries within the hour")
+    LOCKED = "locked", _("there were too many wrong passwords, and sign-in is refused for a while")
+    FROZEN = "frozen", _("a new password was forced, and addresses stay as they are for a while")
     TOO_MANY = "too_many", _("the account has as many as it may have")
     OWN_ADDRESS = "own_address", _("it is an address of the account itself")
     ALREADY_THERE = "already_there", _("it is a backup address of the account already")

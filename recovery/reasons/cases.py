@@ -11,6 +11,7 @@ class CaseReason(TextChoices):
     BACKUP_BOUNCED = "backup_bounced", _("the mail to the backup address failed, too")
     UNDELIVERABLE = "undeliverable", _("the mail could not be sent, and there is no backup address to try")
     REPEATED_SOFT = "repeated_soft", _("the mailbox is full or busy, and there is no backup address to try")
+    COMPROMISED = "compromised", _("somebody else may have been in the account; a new password was forced")
     STAFF = "staff", _("opened by staff")
 
 
@@ -18,6 +19,7 @@ class CaseEnd(TextChoices):
     """Why a support case was closed."""
 
     COMPLETED = "completed", _("the person set a new password")
+    ROTATED = "rotated", _("everybody of the forced rotation is in again")
     STAFF = "staff", _("closed by staff")
     SUPERSEDED = "superseded", _("a later failure has a case of its own")
 

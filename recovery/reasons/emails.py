@@ -8,15 +8,25 @@ class EmailKind(TextChoices):
     """What a mail is for; also the name of its templates, except for the site's other mail."""
 
     RESET = "reset", _("reset link")
+    FORCED_RESET = "forced_reset", _("reset link after a forced rotation")
+    ACTIVATION = "activation", _("link to choose the first password")
     NO_PASSWORD = "no_password", _("sign in with another service")
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
     ADDRESS_CHANGED = "address_changed", _("address was changed")
     BACKUP_CODE = "backup_code", _("code that proves a backup address")
     BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
+    LOCKED = "locked", _("account was locked")
+    NEW_DEVICE = "new_device", _("sign-in from a new device")
+    SUSPICIOUS_SIGN_IN = "suspicious_sign_in", _("sign-in that the site found suspicious")
+    ROTATION_FORCED = "rotation_forced", _("password was ended, and a new one is needed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
     ALARM = "alarm", _("alarm, to the operators")
     SITE = "site", _("other mail of the site")
+
+
+LINK_KINDS = frozenset({EmailKind.RESET, EmailKind.FORCED_RESET, EmailKind.ACTIVATION})
+"""Mail with links to a password: it leaves only while one of them works, and its final failure is followed up."""
 
 
 class EmailState(TextChoices):

@@ -25,6 +25,9 @@ class Refusal(TextChoices):
     REVOKED = "revoked", _("revoked")
     CREDENTIALS_CHANGED = "credentials_changed", _("password or address changed after it was issued")
     INACTIVE = "inactive", _("the account is inactive or gone")
+    WRONG_CODE = "wrong_code", _("the code of its mail was wrong")
+    TOO_OFTEN = "too_often", _("the code of its mail was tried too often")
+    JOINED = "joined", _("the account to activate has a password or was signed in to by now")
 
 
 SHOWN_REFUSALS = frozenset({Refusal.EXPIRED, Refusal.USED, Refusal.REPLACED})

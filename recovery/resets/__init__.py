@@ -1,30 +1,57 @@
-"""The use cases of recovery: decide a request, follow a link, set the new password, act for staff.
+"""The use cases of recovery: decide a request, follow a link, set the new password, act for staff,
+and end what a thief may have.
 
 Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each verb says what it commits.
 """
 
+from recovery.resets.activating import activate, activate_account, never_joined, user_saved, waits_to_join
+from recovery.resets.addresses import address_changed, correct_address
 from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
-from recovery.resets.deciding import decide, expire_late, fulfil
+from recovery.resets.deciding import decide, expire_late, fulfil, late
+from recovery.resets.ending import close_rotated, rotate, rotate_due, rotations_due
 from recovery.resets.following import came_by_backup, climb, follow_up, lost, unreachable
-from recovery.resets.staff import address_changed, may_act_on, send_by_staff
+from recovery.resets.objecting import Objected, open_objection, raise_objection, see_objection, stand_objection
+from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
+from recovery.resets.staff import held_up, may_act_on, send_by_staff
 
 __all__ = [
+    "Objected",
     "Opening",
+    "activate",
+    "activate_account",
     "address_changed",
     "came_by_backup",
     "climb",
+    "close_rotated",
     "complete",
+    "correct_address",
     "decide",
     "expire_late",
     "follow_up",
+    "force_rotation",
+    "free_addresses",
     "fulfil",
+    "held_up",
+    "late",
     "lost",
     "may_act_on",
+    "never_joined",
     "open_link",
+    "open_objection",
+    "raise_objection",
     "refuse_link",
     "refuse_password",
+    "renew_links",
+    "rotate",
+    "rotate_due",
+    "rotations_due",
     "see_link",
+    "see_objection",
     "send_by_staff",
     "stand",
+    "stand_objection",
+    "stop_rotation",
     "unreachable",
+    "user_saved",
+    "waits_to_join",
 ]

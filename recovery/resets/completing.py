@@ -8,7 +8,7 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, cases, notices, outbox, tokens
+from recovery import accounts, audit, cases, lockouts, notices, outbox, revoking, tokens
 from recovery.conf import conf
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
@@ -18,10 +18,13 @@ from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.signals import reset_completed
 
-# Usable backup addresses of an account, and NULL where it has an open case: one statement for what is seldom there.
+# Usable backup addresses of an account, an open case, what stops sign-ins: one statement for what is seldom there.
 _BESIDES: Final = (
-    'SELECT "address" FROM "recovery_backupaddress" WHERE "user_key" = %s AND "confirmed_at" <= %s'
-    ' UNION ALL SELECT NULL FROM "recovery_supportcase" WHERE "user_key" = %s AND "closed_at" IS NULL'
+    'SELECT "address", \'backup\' FROM "recovery_backupaddress" WHERE "user_key" = %s AND "confirmed_at" <= %s'
+    ' UNION ALL SELECT NULL, \'case\' FROM "recovery_supportcase" WHERE "user_key" = %s AND "closed_at" IS NULL'
+    " UNION ALL SELECT NULL, 'lockout' FROM \"recovery_lockout\""
+    ' WHERE "user_key" = %s AND "user_key" <> \'\' AND "lifted_at" IS NULL'
+    ' UNION ALL SELECT NULL, \'lockout\' FROM "recovery_logincounter" WHERE "key" = %s AND "streak" > 0'
 )
 _COMPLETE: Final = 'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s WHERE "id" = %s'
 
@@ -36,29 +39,29 @@ class Opening:
 
 
 @sensitive_variables("verifier")
-def stand(selector: str, verifier: str) -> Opening:
+def stand(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE) -> Opening:
     """Where a link stands right now; reads only."""
-    return _judged(tokens.find_with_request(selector, verifier))
+    return _judged(tokens.find_with_request(selector, verifier, purpose=purpose))
 
 
 @sensitive_variables("verifier")
-def open_link(selector: str, verifier: str, *, verdict: str, origin: Origin) -> Opening:
+def open_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, verdict: str, origin: Origin) -> Opening:
     """Where a link stands, and write down that it was opened and by whom probably; commits once.
 
     With the wrong secret nothing is written. Nothing is used up, however often it is opened.
     """
     by_person = verdict == Verdict.PERSON
     if connections[router.db_for_write(ResetToken)].vendor == "postgresql":
-        opening = _judged(tokens.find(selector, verifier))
+        opening = _judged(tokens.find(selector, verifier, purpose=purpose))
         if opening.token is not None:
             noted = _opened(opening, verdict=verdict, origin=origin)
             tokens.count_opening(opening.token, noted, by_person=by_person)
         return opening
     # Two statements and no round trips: here the opening is counted while the link is found.
     with atomic(ResetToken):
-        token = tokens.find_and_count(selector, verifier, by_person=by_person)
+        token = tokens.find_and_count(selector, verifier, by_person=by_person, purpose=purpose)
         if token is None:
-            return stand(selector, verifier)
+            return stand(selector, verifier, purpose=purpose)
         opening = _judged(token)
         insert(_opened(opening, verdict=verdict, origin=origin))
     return opening
@@ -77,9 +80,9 @@ def _opened(opening: Opening, *, verdict: str, origin: Origin) -> AuditEvent:
 
 
 @sensitive_variables("verifier")
-def see_link(selector: str, verifier: str, *, origin: Origin) -> None:
+def see_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, origin: Origin) -> None:
     """Write down that something that is hardly a person's browser fetched the link itself; commits once."""
-    open_link(selector, verifier, verdict=Verdict.PROBABLE_SCANNER, origin=origin)
+    open_link(selector, verifier, purpose=purpose, verdict=Verdict.PROBABLE_SCANNER, origin=origin)
 
 
 def refuse_password(token: ResetToken, *, codes: list[str]) -> None:
@@ -105,8 +108,9 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     """Set the new password over a link that ``stand`` found good.
 
     One commit: link used up, password set, the account's other links revoked, sessions ended (with the old
-    hash), request completed, its open case closed, notices queued, trail written. Raises LinkRefused, with
-    nothing changed, when another post of the same link or another change of the password was faster.
+    hash), tokens of other apps revoked, request completed, its open case closed, lockouts that failures brought
+    lifted, notices queued, trail written. Raises LinkRefused, with nothing changed, when another post of the same link
+    or another change of the password was faster.
     """
     old_hash, request = user.password, token.request
     user.set_password(password)  # a hash takes a quarter of a second: before the transaction
@@ -117,12 +121,22 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
             if not accounts.replace_password(user, old_hash=old_hash, password=password):
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
             completion = _completion(request)
-            backups, has_case = _besides(token.user_key)
-            emails = notices.password_changed(user, request=request, origin=origin, backups=backups)
+            revoked = revoking.revoke(user)
+            backups, has_case, is_locked = _besides(user)
+            is_first = token.purpose == tokens.ACTIVATION
+            emails = notices.password_changed(user, request=request, origin=origin, backups=backups, is_first=is_first)
             if has_case:
                 cases.close_answered([token.user_key])
+            if is_locked:
+                lockouts.lift_automatic(user)
+            facts: dict[str, Any] = {"revoked": revoked} if revoked else {}
             completed = audit.event(
-                Action.COMPLETED, user_key=token.user_key, request=request, notices=len(emails), browser=origin.browser
+                Action.COMPLETED,
+                user_key=token.user_key,
+                request=request,
+                notices=len(emails),
+                browser=origin.browser,
+                **facts,
             )
             outbox.write(emails, completed, after=completion)
     except LinkRefused:
@@ -140,13 +154,16 @@ def _completion(request: ResetRequest) -> tuple[str, list[Any]]:
     return _COMPLETE, [request.outcome, moment, ResetRequest._meta.pk.get_db_prep_value(request.pk, connection)]
 
 
-def _besides(user_key: str) -> tuple[list[str], bool]:
-    connection = connections[router.db_for_write(ResetRequest)]
+def _besides(user: AbstractBaseUser) -> tuple[list[str], bool, bool]:
+    """Usable backup addresses, whether there is an open case, and whether failures are counted or stop sign-ins."""
+    connection, user_key = connections[router.db_for_write(ResetRequest)], accounts.key_of(user)
     waited = connection.ops.adapt_datetimefield_value(timezone.now() - conf.BACKUP_WAIT)
     with connection.cursor() as cursor:
-        cursor.execute(_BESIDES, [user_key, waited, user_key])
-        found = [address for (address,) in cursor.fetchall()]
-    return [address for address in found if address], None in found
+        counter = lockouts.of_name(user.get_username())
+        cursor.execute(_BESIDES, [user_key, waited, user_key, user_key, counter])
+        found = cursor.fetchall()
+    what = {each for _, each in found}
+    return [address for address, _ in found if address], "case" in what, "lockout" in what
 
 
 def _judged(token: ResetToken | None) -> Opening:

@@ -5,17 +5,17 @@ Everything that differs by account happens here, minutes or milliseconds after t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, level, limits, outbox, tokens
+from recovery import accounts, audit, delivery, level, limits, objections, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
@@ -23,23 +23,33 @@ from recovery.models import Decision, Email, ResetRequest
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
+from recovery.resets import activating
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
 CLOSED: Final = {
     Gate.ACTIVE: Outcome.INACTIVE,
     Gate.HAS_PASSWORD: Outcome.NO_PASSWORD,
+    Gate.NOT_JOINED: Outcome.JOINED,
     Gate.HAS_ADDRESS: Outcome.NO_ADDRESS,
     Gate.VERIFIED_ADDRESS: Outcome.UNVERIFIED_ADDRESS,
+    Gate.UNDISPUTED: Outcome.DISPUTED,
     Gate.COOLDOWN: Outcome.COOLDOWN,
     Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
 }
+PASSED_BY: Final = {
+    EmailKind.RESET: Gate.NOT_JOINED,
+    EmailKind.FORCED_RESET: Gate.NOT_JOINED,
+    EmailKind.ACTIVATION: Gate.HAS_PASSWORD,
+}
+"""The gate that does not stand in the way of this kind of link."""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """One account of a request: the gates it passed, and what follows."""
+    """One account of a request: the kind of link it is judged for, the gates it passed, and what follows."""
 
     account: Account
+    kind: EmailKind = EmailKind.RESET
     outcome: str = Outcome.SENT
     gates: list[dict[str, Any]] = field(default_factory=list)
 
@@ -89,7 +99,7 @@ def _decided(request_id: UUID) -> tuple[ResetRequest, list[Email]] | None:
 def expire_late() -> int:
     """End requests that nobody decided before SEND_BY; commits each with its trail row. Returns how many."""
     ended = 0
-    for request in ResetRequest.objects.undecided().filter(requested_at__lt=Now() - conf.SEND_BY)[:500]:
+    for request in late()[:500]:
         with atomic(ResetRequest):
             if _hold(request):
                 _close(request, Outcome.EXPIRED)
@@ -97,10 +107,21 @@ def expire_late() -> int:
     return ended
 
 
+def late() -> "QuerySet[ResetRequest]":
+    """Requests that nobody has decided, and whose mail must not leave any more."""
+    is_first = Q(kind=Kind.ACTIVATION)
+    first, others = (Q(requested_at__lt=Now() - time) for time in (activating.SEND_BY, conf.SEND_BY))
+    return ResetRequest.objects.undecided().filter(is_first & first | ~is_first & others)
+
+
+def _send_by(request: ResetRequest) -> datetime:
+    return request.requested_at + (activating.SEND_BY if request.kind == Kind.ACTIVATION else conf.SEND_BY)
+
+
 def _decide(request: ResetRequest) -> list[Email]:
     if not _hold(request):
         return []
-    if request.requested_at < timezone.now() - conf.SEND_BY:
+    if _send_by(request) < timezone.now():
         _close(request, Outcome.EXPIRED)
         return []
     held = level.holds(EmailKind.RESET)
@@ -133,8 +154,12 @@ def _accounts(request: ResetRequest) -> Sequence[Account]:
 
 def _judge(request: ResetRequest, account: Account) -> Verdict:
     """Pass the gates in order; the first closed one decides and ends the walk."""
-    verdict = Verdict(account)
+    is_first = request.kind == Kind.ACTIVATION or activating.waits_to_join(account.user)
+    again = EmailKind.FORCED_RESET if request.kind == Kind.FORCED else EmailKind.RESET
+    verdict = Verdict(account, EmailKind.ACTIVATION if is_first else again)
     for gate in Gate:
+        if gate == PASSED_BY[verdict.kind]:
+            continue
         is_open = _is_open(gate, request, account)
         verdict.gates.append({"gate": gate.value, "open": is_open})
         if not is_open:
@@ -150,18 +175,24 @@ def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
             return bool(account.user.is_active)
         case Gate.HAS_PASSWORD:
             return accounts.has_password(account.user)
-        case Gate.HAS_ADDRESS:
-            return address is not None
-        case Gate.VERIFIED_ADDRESS:
-            return address is not None and address.verified
-        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.kind == Kind.ADMIN:
+        case Gate.NOT_JOINED:
+            return not accounts.has_joined(account.user)
+        case Gate.HAS_ADDRESS | Gate.VERIFIED_ADDRESS:
+            return address is not None and (gate == Gate.HAS_ADDRESS or address.verified)
+        case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
+            return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
+        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.actor_key or request.kind in (Kind.ADMIN, Kind.FORCED):
             return True  # staff pass the person's throttle and cool-down; they have a cap of their own
         case Gate.COOLDOWN:
             limits.hold("account", account.key)
             newest = tokens.last_issued(account.key)
             return newest is None or newest.issued_at <= timezone.now() - conf.COOLDOWN
         case Gate.ACCOUNT_LIMIT:
-            return not limits.take({"account": account.key})[0]["account"].refused
+            subjects = {"account": account.key}
+            if request.kind == Kind.ACTIVATION and address:
+                # A sign-up form that anybody may fill in makes many accounts of one address.
+                subjects["activation_address"] = normalise(address.text)
+            return not any(taken.refused for taken in limits.take(subjects)[0].values())
 
 
 def _overall(outcomes: Sequence[str]) -> str:
@@ -189,15 +220,17 @@ def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
 
 
 def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:
-    """One mail an address, one link an account on it; also in mail that is held back, which may be released in time."""
-    mailed: dict[str, list[Account]] = {}
+    """One mail an address and kind of link, one link an account on it; also in mail that is held back, which may be
+    released in time."""
+    mailed: dict[tuple[str, EmailKind], list[Account]] = {}
     for verdict in verdicts:
-        mailed.setdefault(verdict.address, []).append(verdict.account)
+        mailed.setdefault((verdict.address, verdict.kind), []).append(verdict.account)
     emails = []
-    for address, owners in mailed.items():
-        emails += _queue(request, EmailKind.RESET, address, owners, held=held)
+    for (address, kind), owners in mailed.items():
+        emails += _queue(request, kind, address, owners, held=held)
+        purpose = tokens.ACTIVATION if kind == EmailKind.ACTIVATION else tokens.PURPOSE
         for account in owners:
-            tokens.issue(account.user, request=request, email=emails[-1], address=address)
+            tokens.issue(account.user, request=request, email=emails[-1], address=address, purpose=purpose)
     return emails
 
 
@@ -241,7 +274,7 @@ def _queue(
     return outbox.queue(
         kind,
         [address],
-        send_by=request.requested_at + conf.SEND_BY,
+        send_by=_send_by(request),
         user_key=owners[0].key if len(owners) == 1 else "",
         request=request,
         audience=request.audience,

@@ -1,4 +1,4 @@
-"""The ladder: a reset mail failed for good. A backup address gets a fresh link at once; else support gets a case.
+"""The ladder: a mail with a link failed for good. A backup address gets a fresh link at once; else support gets a case.
 
 The class of a bounce decides nothing here, only whether the address is mailed again: whatever failed, a person waits.
 """
@@ -17,14 +17,14 @@ from recovery import accounts, alarms, audit, backup_addresses, cases, delivery,
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Bounce, Email, ResetRequest, ResetToken
-from recovery.models.emails import FINAL_FAILURES
+from recovery.models.emails import FINAL_FAILURES, LOOK_BACK
 from recovery.models.primary import SKEW, atomic, key_at
 from recovery.reasons import (
+    LINK_KINDS,
     Action,
     Alarm,
     BounceClass,
     CaseReason,
-    EmailKind,
     EmailReason,
     EmailState,
     Outcome,
@@ -33,7 +33,6 @@ from recovery.reasons import (
 
 TOO_LATE: Final = timedelta(hours=24)
 """How long after the ask a failure still brings a fresh link; after it, also by a report about an old mail, a case."""
-LOOK_BACK: Final = timedelta(days=7)  # servers try for five days (RFC 5321 section 4.5.4.1)
 BATCH: Final = 200
 
 
@@ -54,10 +53,15 @@ def climb(email_id: UUID) -> list[Email] | None:
     the support team somebody is told by an alarm.
     """
     with atomic(Email):
+        # First of all, in this order: two failures of one person, or one and staff, go one after the other.
+        for user_key in (
+            ResetToken.objects.filter(email=email_id).order_by("user_key").values_list("user_key", flat=True)
+        ):
+            limits.hold("account", user_key)
         if not Email.objects.lost().filter(pk=email_id).update(followed_up_at=Now()):
             return None
         email = Email.objects.select_related("request").get(pk=email_id)
-        if email.kind == EmailKind.RESET:
+        if email.kind in LINK_KINDS:
             return _climb(email)
     alarms.sound(Alarm.CASE_NOT_TOLD, "email", detail=f"mail {email_id}: {email.state} {email.reason}".strip())
     return []
@@ -96,10 +100,9 @@ _OF_THE_ADDRESS: Final = (EmailReason.PROVIDER_REFUSED_RECIPIENT, EmailReason.SU
 def _climb(email: Email) -> list[Email]:
     emails: list[Email] = []
     for link in email.tokens.select_related("request").order_by("user_key"):
-        limits.hold("account", link.user_key)  # two failures of one person go one after the other
         user = accounts.by_key(link.user_key)
         if user is not None and user.is_active and _is_waiting(email, link):
-            emails += _next_rung(email, link.request, user)
+            emails += _next_rung(email, link, user)
     return emails
 
 
@@ -108,22 +111,28 @@ def _is_waiting(email: Email, link: ResetToken) -> bool:
     later = ResetToken.objects.filter(user_key=link.user_key)
     if later.filter(state=TokenState.USED, ended_at__gte=email.queued_at).exists():
         return False
-    newer = later.filter(issued_at__gt=link.issued_at, purpose=link.purpose).exclude(email=None)
-    failed = Email.objects.filter(pk=OuterRef("email"), state__in=(*FINAL_FAILURES, EmailState.WITHHELD))
-    return not newer.exclude(Exists(failed)).exists()
+    newer = later.filter(issued_at__gt=link.issued_at, purpose=link.purpose)
+    return not newer.exclude(Exists(Email.objects.filter(_COMES_NO_MORE, pk=OuterRef("email")))).exists()
 
 
-def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> list[Email]:
-    account = accounts.of_user(user)
+_COMES_NO_MORE: Final = Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | Q(
+    state=EmailState.CANCELLED, reason=EmailReason.STAFF
+)
+"""What staff cancelled counts as never asked for. One that was cancelled because its link was dead is another matter:
+the person has changed the password meanwhile, or a newer one stands behind it."""
+
+
+def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[Email]:
+    account, request = accounts.of_user(user), link.request
     is_late = request.requested_at < timezone.now() - TOO_LATE
-    mailed = Email.objects.filter(request=request, kind=EmailKind.RESET)
+    mailed = Email.objects.filter(request=request, kind__in=LINK_KINDS)
     tried = set(mailed.filter(tokens__user_key=account.key).values_list("recipient_key", flat=True))
     backup = None if is_late else backup_addresses.next_for(account.key, not_in=sorted(tried))
     if backup is None:
         _escalate(email, request, account.key, by_backup=len(tried) > 1)
         return []
     emails = outbox.queue(
-        EmailKind.RESET,
+        email.kind,
         [backup.address],
         send_by=timezone.now() + conf.SEND_BY,
         user_key=account.key,
@@ -131,9 +140,9 @@ def _next_rung(email: Email, request: ResetRequest, user: AbstractBaseUser) -> l
         audience=request.audience,
         language=request.language,
         context={"usernames": {account.key: account.public_name}, "to_backup": True},
-        held=level.holds(EmailKind.RESET),
+        held=level.holds(email.kind),
     )
-    tokens.issue(user, request=request, email=emails[0], address=backup.address)
+    tokens.issue(user, request=request, email=emails[0], address=backup.address, purpose=link.purpose)
     audit.record(
         Action.BACKUP_MAILED,
         user_key=account.key,

@@ -1,9 +1,14 @@
-"""What staff may do for a person: send a link, correct an address. They never see or choose a secret."""
+"""What staff may do for a person: send a link. They never see or choose a secret."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
-from recovery import accounts, audit, bell, limits, notices, outbox, suppressions, tokens
+from recovery import accounts, audiences, audit, bell, limits
+from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
@@ -11,7 +16,7 @@ from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.origin import Origin
-from recovery.reasons import Action, Kind
+from recovery.reasons import Action, Kind, Outcome
 
 
 def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
@@ -20,68 +25,116 @@ def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
 
 
 def send_by_staff(
-    user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str, origin: Origin, audience: str = "default"
+    user: AbstractBaseUser, *, actor: AbstractBaseUser | None, reason: str, origin: Origin, audience: str = "default"
 ) -> ResetRequest:
     """Ask for a reset on behalf of ``user``; the person gets a link, the actor a reference.
 
     Passes the person's throttle and cool-down. Commits the request and its trail row, then rings. Raises
-    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail.
+    NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail. Without an actor, for
+    a command, there is neither.
     """
-    actor_key = accounts.key_of(actor)
-    request = ResetRequest(
-        kind=Kind.ADMIN,
-        audience=audience,
+    request = request_of(user, kind=Kind.ADMIN, actor=actor, reason=reason, origin=origin, audience=audience)
+    return write_for(request, user, actor=actor)
+
+
+def request_of(
+    user: AbstractBaseUser,
+    *,
+    kind: Kind,
+    actor: AbstractBaseUser | None,
+    reason: str,
+    origin: Origin,
+    audience: str,
+) -> ResetRequest:
+    """A request for the account of ``user``, to be written. Raises Misconfigured for an unknown audience."""
+    return ResetRequest(
+        kind=kind,
+        audience=audiences.get(audience).name,
         identifier=user.get_username()[:254],
         user_key=accounts.key_of(user),
-        actor_key=actor_key,
+        actor_key=accounts.key_of(actor) if actor else "",
         reason=reason[:500],
         ip=origin.ip or None,
         user_agent=origin.user_agent,
+        language="" if actor else origin.language,  # the person's, never that of staff
     )
-    if not may_act_on(actor, user):
-        _refuse(request, "MAY_ACT_ON")
-        raise NotAllowed
+
+
+def write_for(request: ResetRequest, user: AbstractBaseUser, *, actor: AbstractBaseUser | None) -> ResetRequest:
+    """Write what staff ask for, if they may, and ring; commits and raises as ``send_by_staff``.
+
+    The trail says which limits of the person this passes.
+    """
+    if actor:
+        check_scope(actor, user, reason=request.reason)
+    passed = sorted(held_up([user]).get(request.user_key, ()))
     with atomic(ResetRequest):
-        taken, now = limits.take({"staff": actor_key})
-        allowed = not taken["staff"].refused
+        taken, now = limits.take({"staff": request.actor_key})
+        allowed = not (actor and taken["staff"].refused)
         if allowed:
-            request.requested_at, request.next_try_at = now, now + SWEEP_GRACE
-            insert(request)
-            audit.record(
-                Action.REQUESTED, actor_key=actor_key, user_key=request.user_key, request=request, reason=reason, at=now
-            )
+            request = written(request, at=now, **({"passed": passed} if passed else {}))
         else:
-            _refuse(request, "staff limit")
+            _refuse(request.actor_key, request.user_key, request.reason, by="staff limit")
     if not allowed:
         raise NotAllowed(f"Too many links sent; free again at {taken['staff'].free_again_at:%H:%M} UTC.")
     bell.ring("recovery.fulfil_reset", request.pk)
     return request
 
 
-def address_changed(user: AbstractBaseUser, *, old: str, new: str, actor: AbstractBaseUser, reason: str) -> int:
-    """Follow up an address that staff changed: open links die, both addresses are told, the trail has it.
+def written(request: ResetRequest, *, at: datetime, **detail: Any) -> ResetRequest:
+    """Write it with its row of the trail, in the caller's transaction.
 
-    Runs in the caller's transaction if there is one, so that it holds with the change or not at all.
-    Returns how many links ended.
+    An activation that no worker has looked at yet is not asked for twice: it becomes that of whoever asks now, so that
+    a site that activates whoever is created, and staff who tick it as well, send one mail.
     """
-    user_key = accounts.key_of(user)
-    with atomic(ResetRequest):
-        ended = tokens.revoke(user_key)
-        suppressions.address_changed(new, actor_key=accounts.key_of(actor))
-        emails = notices.address_changed(user, old=old, new=new)
-        audit.record(
-            Action.ADDRESS_CHANGED,
-            actor_key=accounts.key_of(actor),
-            user_key=user_key,
-            reason=reason,
-            links_ended=ended,
-            told=len(emails),
-        )
-    outbox.ring(emails)
-    return ended
+    if request.kind == Kind.ACTIVATION and (waiting := _taken_over(request)):
+        request = waiting
+    else:
+        request.requested_at, request.next_try_at = at, at + SWEEP_GRACE
+        insert(request)
+    facts: dict[str, Any] = {"actor_key": request.actor_key, "user_key": request.user_key, "reason": request.reason}
+    audit.record(Action.REQUESTED, request=request, at=at, **facts, **detail)
+    return request
 
 
-def _refuse(request: ResetRequest, by: str) -> None:
-    audit.record(
-        Action.STAFF_REFUSED, actor_key=request.actor_key, user_key=request.user_key, reason=request.reason, by=by
+def _taken_over(request: ResetRequest) -> ResetRequest | None:
+    unseen = ResetRequest.objects.filter(
+        kind=Kind.ACTIVATION, user_key=request.user_key, outcome=Outcome.RECEIVED, attempt_count=0, actor_key=""
     )
+    names = ("actor_key", "reason", "audience", "ip", "user_agent", "language")
+    known = {name: value for name in names if (value := getattr(request, name))}
+    for pk in unseen.values_list("pk", flat=True)[:1]:
+        if unseen.filter(pk=pk).update(**known):  # unless a worker has it meanwhile
+            return ResetRequest.objects.get(pk=pk)
+    return None
+
+
+def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]:
+    """Which limits on asking are used up for each of these people, and when each is free again: key of the account ->
+    name of the limit -> moment. Until then people who ask for themselves are refused, and staff are not. Counts
+    nothing; one statement, and those of the site's accounts.
+    """
+    asked: dict[tuple[str, str], set[str]] = {}
+    for user in users:
+        account = accounts.of_user(user)
+        names = {user.get_username(), *(address.text for address in account.addresses)} - {""}
+        subjects: list[tuple[str, str]] = [("account", account.key), *(("address", normalise(name)) for name in names)]
+        for pair in subjects:
+            asked.setdefault(pair, set()).add(account.key)  # an address may be that of several accounts
+    held: dict[str, dict[str, datetime]] = {}
+    for (name, subject), standing in limits.look(asked).items():
+        for key in asked[name, subject] if standing.is_used_up else ():
+            free = held.setdefault(key, {})
+            free[name] = max(standing.free_again_at, free.get(name, standing.free_again_at))
+    return held
+
+
+def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str) -> None:
+    """Raises NotAllowed out of the actor's scope; the refusal is on the trail."""
+    if not may_act_on(actor, user):
+        _refuse(accounts.key_of(actor), accounts.key_of(user), reason, by="MAY_ACT_ON")
+        raise NotAllowed
+
+
+def _refuse(actor_key: str, user_key: str, reason: str, *, by: str) -> None:
+    audit.record(Action.STAFF_REFUSED, actor_key=actor_key, user_key=user_key, reason=reason, by=by)

@@ -14,8 +14,11 @@ from django.db.models import Max, Sum
 from recovery import counting, link_lives
 from recovery.models import LinkLife, RollUp
 from recovery.models.roll_ups import ALL, DELIVERY, DELIVERY_BOUNDS, OPENING, OPENING_BOUNDS
+from recovery.reasons import Kind
 
 SHARE: Final = 0.95
+ASKED_FOR: Final = (Kind.FORGOT, Kind.ADMIN)
+"""Somebody waits for these links. One that follows a forced rotation lies until its reader next wants to sign in."""
 
 
 def measure(now: datetime) -> int:
@@ -37,7 +40,7 @@ def _measured(now: datetime) -> list[LinkLife]:
     sums = {f"sum_{name}": Sum(name) for name in (*DELIVERY, *OPENING)}
     slowest = (Max("delivery_slowest"), Max("opening_slowest"))
     of_week = RollUp.objects.filter(domain=ALL, begins__gt=now - link_lives.MEASURED)
-    of_week = of_week.exclude(audience__in=("", ALL)).order_by()
+    of_week = of_week.filter(kind__in=ASKED_FOR).exclude(audience__in=("", ALL)).order_by()
     rows = of_week.values_list("audience").annotate(*slowest, **sums)
     return [
         _life(

@@ -55,7 +55,8 @@ def roll_up(*, seconds: float = SECONDS) -> RolledUp | None:
     try:
         run.recent(progress)
         run.touched(progress)
-        run.settle(progress)
+        run.settle(progress, "settled_until", _unsettled())
+        run.settle(progress, "ended_until", _unended())
         run.fill_back(progress)
         lives.measure(now)
     except _Lost:
@@ -111,15 +112,15 @@ class _Run:
         self._each(hour for hour in touched.by_trail(progress, before=recent) if hour >= kept)
         self._note(trail_until=self.now - touched.SLACK)
 
-    def settle(self, progress: RollUpProgress) -> None:
-        """Hours of which nothing more is to be expected but late events."""
-        hour = progress.settled_until
-        while hour + HOUR + _unsettled() <= self.now and not self._is_over():
+    def settle(self, progress: RollUpProgress, cursor: str, age: timedelta) -> None:
+        """Hours of which, at that age, nothing more is to be expected but late events."""
+        hour: datetime = getattr(progress, cursor)
+        while hour + HOUR + age <= self.now and not self._is_over():
             self._roll(hour)
             hour += HOUR
             if not hour.hour:  # each of its days is written once
-                self._note(settled_until=hour)
-        self._note(settled_until=hour)
+                self._note(**{cursor: hour})
+        self._note(**{cursor: hour})
 
     def fill_back(self, progress: RollUpProgress) -> None:
         """From the first run on into the past, the newest first."""
@@ -189,6 +190,11 @@ def _unsettled() -> timedelta:
     return max(conf.SEND_BY + longest, conf.WEBHOOK_SILENCE) + MARGIN
 
 
+def _unended() -> timedelta:
+    """The same of links to first passwords, which live for days."""
+    return conf.SEND_BY + link_lives.first_lifetime() + MARGIN
+
+
 def _claimed(owner: UUID, now: datetime) -> RollUpProgress | None:
     """The progress, held by us; made where there is none."""
     first = _beginning(now)
@@ -204,6 +210,7 @@ def _beginning(now: datetime) -> RollUpProgress:
     """Of the roll-up itself: what was before is filled back."""
     return RollUpProgress(
         settled_until=beginning(now - _unsettled()),
+        ended_until=beginning(now - _unended()),
         filled_until=beginning(now) - HOUR,
         events_until=touched.newest_event(),
         trail_until=now - touched.SLACK,

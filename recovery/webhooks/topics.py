@@ -9,7 +9,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import requests
@@ -29,6 +28,7 @@ PATIENCE: Final = (3, 5)  # seconds to connect, and for the answer
 LONGEST_CERTIFICATE: Final = 65_536
 QUIET: Final = 60.0  # seconds in which an address that failed is not asked again
 MOST_FAILED: Final = 100  # addresses that are remembered
+MOST_KEYS: Final = 16
 _OF_AMAZON: Final = re.compile(
     r"https://sns\.[a-z0-9-]{3,30}\.amazonaws\.com(\.cn)?/SimpleNotificationService-[A-Za-z0-9]+\.pem"
 )
@@ -40,6 +40,7 @@ _SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
 """What Amazon signs, in this order ("Verifying the signatures of Amazon SNS messages"); a part that is not there is
 left out."""
 
+_keys: dict[str, Any] = {}  # by the addresses of their certificates
 _failed: dict[str, float] = {}  # addresses, and until when each is left alone
 
 
@@ -106,21 +107,29 @@ def _check_signature(notice: Mapping[str, Any]) -> None:
 
 
 def _key_at(url: str) -> Any:
-    """What could not be fetched is not asked for at each notice: each would wait as long again."""
+    """What could not be fetched is not asked for at each notice: each would wait as long again. What was fetched is
+    known, whatever became of another notice's try meanwhile."""
+    if url in _keys:
+        return _keys[url]
     if time.monotonic() < _failed.get(url, 0.0):
         raise CannotWork("certificate not fetched a moment ago")
     try:
-        return _public_key(url)
+        key = _fetched(url)
     except CannotWork:
+        if url in _keys:
+            return _keys[url]
         if len(_failed) >= MOST_FAILED:
             _failed.clear()  # asked once more at worst
         _failed[url] = time.monotonic() + QUIET
         raise
+    if len(_keys) >= MOST_KEYS:
+        _keys.clear()  # fetched once more at worst
+    _keys[url] = key
+    return key
 
 
-@lru_cache(maxsize=16)
-def _public_key(url: str) -> Any:
-    """Of the certificate at this address, which must be Amazon's own: whoever posts chose it."""
+def _fetched(url: str) -> Any:
+    """The key in the certificate at this address, which must be Amazon's own: whoever posts chose it."""
     from cryptography import x509
 
     if not _OF_AMAZON.fullmatch(url):

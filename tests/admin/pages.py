@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from recovery import intake, resets
-from recovery.models import AuditEvent, ResetRequest
+from django.utils import timezone
+
+from recovery import accounts, cases, intake, resets
+from recovery.models import AuditEvent, ResetRequest, SupportCase
 from recovery.origin import Origin
+from recovery.reasons import CaseReason
 
 PAGES = ("email", "resetrequest", "auditevent")
+CASE_RIGHTS = ("recovery.view_supportcase", "recovery.work_cases")
 SCRIPT = "<script>alert(1)</script>"
 ORIGIN = Origin(ip="192.0.2.7", user_agent=SCRIPT, language="en")
 
@@ -29,3 +33,20 @@ def row_of(page: str, request: ResetRequest) -> Any:
         "auditevent": AuditEvent.objects.filter(request_id=request.pk),
     }
     return rows[page].first()
+
+
+def case_of(user: Any) -> SupportCase:
+    return cases.open_for(
+        accounts.key_of(user),
+        request=reset_for(user),
+        reason=CaseReason.BOUNCED_NO_BACKUP,
+        began_at=timezone.now(),
+    )
+
+
+def page_of(case: SupportCase) -> str:
+    return listed("supportcase", f"{case.pk}/change/")
+
+
+def working(case: SupportCase, act: str) -> str:
+    return listed("supportcase", f"{case.pk}/work/{act}/")

@@ -4,38 +4,20 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import PermissionsMixin
 from django.utils import timezone
 
-from recovery import accounts, cases
+from recovery import accounts
 from recovery.models import AuditEvent, BackupAddress, SupportCase
-from recovery.reasons import Action, CaseEnd, CaseReason
-from tests.admin.pages import SCRIPT, listed, reset_for
+from recovery.reasons import Action, CaseEnd
+from tests.admin.pages import CASE_RIGHTS as RIGHTS
+from tests.admin.pages import SCRIPT, case_of, listed, page_of, working
 from tests.admin.posting import REASON, posted, said
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-RIGHTS = ("recovery.view_supportcase", "recovery.work_cases")
 each_act = pytest.mark.parametrize("act", ["assign", "note", "close"])
-
-
-def case_of(user: Any) -> SupportCase:
-    return cases.open_for(
-        accounts.key_of(user),
-        request=reset_for(user),
-        reason=CaseReason.BOUNCED_NO_BACKUP,
-        began_at=timezone.now(),
-    )
-
-
-def page_of(case: SupportCase) -> str:
-    return listed("supportcase", f"{case.pk}/change/")
-
-
-def working(case: SupportCase, act: str) -> str:
-    return listed("supportcase", f"{case.pk}/work/{act}/")
 
 
 def test_a_case_says_why_and_leads_to_the_request(ada: Any) -> None:
@@ -121,44 +103,6 @@ def test_out_of_scope_there_is_no_such_case(act: str, ada: Any, settings: Any) -
     case = case_of(ada)
     assert staff(*RIGHTS).get(working(case, act)).status_code == 404
     assert str(case.pk) not in staff(*RIGHTS).get(listed("supportcase")).content.decode()
-
-
-@pytest.mark.parametrize("name", ["nobody", "reader"])
-def test_a_case_is_assigned_to_staff_alone(name: str, ada: Any) -> None:
-    UserFactory.create(username="reader")
-    case = case_of(ada)
-    answer = posted(superuser(), working(case, "assign"), reason=REASON, to=name)
-    assert "no such member of staff" in answer.content.decode()
-    case.refresh_from_db()
-    assert case.assigned_to == ""
-
-
-@pytest.mark.parametrize("rights", [(), *((right,) for right in RIGHTS)])
-def test_a_case_is_not_assigned_to_staff_who_may_not_work_on_it(rights: tuple[str, ...], ada: Any) -> None:
-    staff(*rights, username="desk")
-    case = case_of(ada)
-    answer = posted(superuser(), working(case, "assign"), reason=REASON, to="desk")
-    assert "may not work on cases" in answer.content.decode()
-    case.refresh_from_db()
-    assert case.assigned_to == ""
-
-
-def test_a_user_model_needs_no_more_than_django_asks_of_it(ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An admin's custom user: ``has_perm`` and ``has_module_perms``."""
-    monkeypatch.delattr(PermissionsMixin, "has_perms")
-    case, other = case_of(ada), StaffFactory.create(is_superuser=True)
-    posted(superuser(), working(case, "assign"), reason=REASON, to=other.username)
-    case.refresh_from_db()
-    assert case.assigned_to == accounts.key_of(other)
-
-
-@pytest.mark.parametrize(("active", "assigned"), [(True, True), (False, False)])
-def test_a_case_is_assigned_to_an_active_superuser(active: bool, assigned: bool, ada: Any) -> None:
-    chief = StaffFactory.create(is_superuser=True, is_active=active)
-    case = case_of(ada)
-    posted(staff(*RIGHTS), working(case, "assign"), reason=REASON, to=chief.username)
-    case.refresh_from_db()
-    assert (case.assigned_to == accounts.key_of(chief)) == assigned
 
 
 def test_a_case_shows_who_was_told_and_the_timeline_of_its_request(ada: Any, settings: Any) -> None:

@@ -14,6 +14,7 @@ from recovery.models import AuditEvent, Decision, Email, LimitCounter, ResetRequ
 from recovery.reasons import EmailState, Outcome
 from tests.asking import ask, asked, asked_for, browser, statements, work
 from tests.factories import StaffFactory, UserFactory
+from tests.joining import activated, invited
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +66,8 @@ STATES: dict[str, Callable[[], str]] = {
     "active, by name": lambda: UserFactory.create().username,
     "inactive": lambda: UserFactory.create(is_active=False).email,
     "no password": lambda: UserFactory.create(password=None).email,
+    "never joined": lambda: invited().email,
+    "never joined, inactive": lambda: activated(UserFactory.create(password=None, is_active=False)).identifier,
     "no address": lambda: UserFactory.create(email="").username,
     "unverified": unverified,
     "locked": locked,

@@ -52,9 +52,32 @@ CASES = {
     34: "keeping a victim's link dead",
     35: "what a link holds",
     36: "key rotation and clean-up",
+    42: "silent takeover",
+    37: "automatic sign-in",
+    38: "old access survives",
+    39: "past the second factor",
+    40: "a reset revives a blocked account",
     43: "abuse of an address change",
     44: "a fresh backup address used for a takeover",
     45: "what the backup address leaks",
+    47: "guesses all at once",
+    48: "right passwords all at once",
+    49: "a success that wipes a lock",
+    50: "a lock that tells right from wrong",
+    51: "locking out the victim",
+    52: "an endless lock",
+    53: "a lock that is everybody's",
+    54: "a forged client address",
+    55: "rotation of IPv6 addresses",
+    56: "a botnet",
+    57: "spraying",
+    58: "a path without the limiter",
+    59: "the counters' store is gone or emptied",
+    60: "unbounded growth",
+    61: "clocks",
+    62: "the way out of a lock",
+    63: "abuse of device cookies",
+    64: "alert storm",
     65: "unauthenticated webhook",
     66: "forged signature, change of secrets",
     67: "replays",
@@ -93,6 +116,10 @@ CASES = {
     100: "clock skew",
     101: "clear-text mail",
     102: "soak and reconcile",
+    106: "what was done without its record",
+    108: "secrets in logs and error reports",
+    110: "what is kept, and for how long",
+    113: "bulk tools, pressed twice and by two at once",
     115: "headers",
     116: "cookies and caches",
     117: "start-up checks",
@@ -100,10 +127,9 @@ CASES = {
 
 ELSEWHERE = {
     2: "timing is measured in benchmarks/, with its two controls; a test that times fails on a busy machine",
-    3: "sign-in is Django's own in this version: nothing of ours runs there",
 }
-"""Cases without a test, and why. The half of 7 that is about sign-in waits for lockouts; 1 has no account with a
-second factor and no suppressed address, since there are neither here; 30 and 33 need a browser as well."""
+"""Cases without a test, and why. 1 has no account with a second factor and no suppressed address, since there are
+neither here; 30 and 33 need a browser as well."""
 
 
 def numbers_in(source: str) -> Iterator[int]:

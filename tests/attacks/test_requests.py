@@ -1,12 +1,13 @@
 """Forged hosts, other methods, posts from other sites and ways to other sites (cases 15 and 16)."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
 from django.test import Client
 
-from recovery.models import Email, EmailEvent, LimitCounter, ResetRequest
+from recovery.models import Email, EmailEvent, LimitCounter, Objection, ResetRequest
 from tests.asking import FORGOT, ask, asked, browser, follow, links, set_password, work
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +74,8 @@ def test_a_request_line_with_a_host_of_its_own_does_not_decide_either(settings: 
 
 
 READS = ["forgot/", "sent/AAAA-AAAA/", "sent/x/", "reset/done/", f"reset/{'a' * 22}/", f"reset/{'a' * 22}/{'b' * 43}/",
-         "reset/x/y/z/", "change-password/"]  # fmt: skip
+         "reset/x/y/z/", "change-password/", "not-me/done/", f"not-me/{uuid4()}/", f"not-me/{uuid4()}/{'b' * 43}/",
+         "not-me/x/y/"]  # fmt: skip
 
 
 @pytest.mark.attack(16)
@@ -81,7 +83,7 @@ READS = ["forgot/", "sent/AAAA-AAAA/", "sent/x/", "reset/done/", f"reset/{'a' * 
 @pytest.mark.parametrize("path", READS)
 def test_reading_a_page_writes_no_row(path: str, method: str) -> None:
     getattr(browser(), method)(f"/recovery/{path}")
-    assert not any(model.objects.exists() for model in (ResetRequest, Email, EmailEvent, LimitCounter))
+    assert not any(model.objects.exists() for model in (ResetRequest, Email, EmailEvent, LimitCounter, Objection))
 
 
 @pytest.mark.attack(16)
@@ -93,10 +95,14 @@ def test_other_methods_are_refused_or_dead(path: str, method: str) -> None:
 
 
 @pytest.mark.attack(16)
-@pytest.mark.parametrize("path", ["forgot/", "sent/AAAA-AAAA/", f"reset/{'a' * 22}/", "reset/done/"])
+@pytest.mark.parametrize(
+    "path", ["forgot/", "sent/AAAA-AAAA/", f"reset/{'a' * 22}/", "reset/done/", f"not-me/{uuid4()}/"]
+)
 def test_another_site_cannot_post_here(path: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    response = client.post(f"/recovery/{path}", {"identifier": "ada@example.com", "new_password1": "x", "again": "1"})
+    response = client.post(
+        f"/recovery/{path}", {"identifier": "ada@example.com", "new_password1": "x", "again": "1", "code": "12345678"}
+    )
     assert response.status_code == 403
     assert not ResetRequest.objects.exists()
 

@@ -1,7 +1,9 @@
 """Cases 29 to 31: what opens links before the person does, and what the person gets wrong."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -13,15 +15,26 @@ from recovery.reasons import Action, TokenState, Verdict
 from tests.asking import FIREFOX, NEW_PASSWORD, follow, links, set_password, work
 from tests.factories import UserFactory
 from tests.following import is_unchanged, let_pass, mailed_link, opened, row_of, selector_of, trail, verifier_of, works
+from tests.joining import invited, mailed_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.attack(29)
-def test_scanners_before_and_after_the_person_leave_the_link_good() -> None:
+def reset_of_somebody() -> tuple[Any, str]:
     user = UserFactory.create()
-    link = mailed_link(user)
-    form = f"/recovery/reset/{selector_of(link)}/"
+    return user, mailed_link(user)
+
+
+def activation_of_somebody() -> tuple[Any, str]:
+    user = invited()
+    return user, mailed_to(user)
+
+
+@pytest.mark.attack(29)
+@pytest.mark.parametrize("make", [reset_of_somebody, activation_of_somebody])
+def test_scanners_before_and_after_the_person_leave_the_link_good(make: Callable[[], tuple[Any, str]]) -> None:
+    user, link = make()
+    form = "/".join([*link.split("/")[:4], ""])
     scanners = [{}, {"HTTP_USER_AGENT": ""}, {**FIREFOX, "HTTP_SEC_PURPOSE": "prefetch;prerender"}]
 
     def scan() -> None:
@@ -36,7 +49,8 @@ def test_scanners_before_and_after_the_person_leave_the_link_good() -> None:
     scan()
     assert row_of(link).state == TokenState.LIVE
     assert set_password(client, form).status_code == 302
-    assert not is_unchanged(user)
+    user.refresh_from_db()
+    assert user.check_password(NEW_PASSWORD)
 
 
 @pytest.mark.attack(31)

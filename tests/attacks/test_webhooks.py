@@ -230,9 +230,13 @@ def test_of_events_about_nobodys_mail_only_so_many_an_hour_are_kept() -> None:
         assert sendgrid(json.dumps(more)).send().status_code == 200, "nobody is told that there is a cap"
         assert rows()[:2] == (10_001, 10_001)
     assert Email.objects.get().state == EmailState.BOUNCED, "what is about our own mail is stored all the same"
+    other = outbox.queue(EmailKind.PASSWORD_CHANGED, [RECIPIENT])[0]
+    stranger = json.loads(body("postmark", "bounced", other)) | {"MessageID": "of nobody's", "Metadata": {}}
+    assert posts.post("postmark", json.dumps(stranger)).send().status_code == 200
+    assert EmailEvent.objects.filter(email=None, esp="postmark").count() == 1, "each provider has its own share"
     let_pass(timedelta(hours=1))
     assert sendgrid(json.dumps(more)).send().status_code == 200
-    assert rows()[0] == 10_050
+    assert rows()[0] == 10_051
 
 
 @pytest.mark.attack(65)

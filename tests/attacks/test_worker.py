@@ -11,7 +11,7 @@ from example_project.servers import Server
 from recovery.models import Email
 from recovery.reasons import EmailKind, EmailState
 from tests.asking import SITE, ask, browser, set_password
-from tests.attacks.test_secrets import broker, shapes_of, tables
+from tests.attacks.searching import broker, shapes_of, tables
 from tests.factories import UserFactory
 from tests.following import opened
 

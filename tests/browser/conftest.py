@@ -1,10 +1,12 @@
 """A Chromium from the system, and windows that write down what a person does not see: requests and complaints."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
+from example_project import servers
 from recovery import resets
 from recovery.models import ResetRequest
 from tests.factories import UserFactory
@@ -95,9 +98,8 @@ class Window:
         """What is wrong with the page as it stands, and with everything that was loaded since the window opened."""
         found = [f"console: {text}" for text in self.complaints]
         found += [f"request to {r.url}" for r in self.requests if not r.url.startswith(f"{self.base}/")]
-        pages = [
-            r for r in self.responses if r.request.resource_type == "document" and f"{self.base}/recovery/" in r.url
-        ]
+        ours = tuple(f"{self.base}{path}" for path in ("/recovery/", "/accounts/login/"))
+        pages = [r for r in self.responses if r.request.resource_type == "document" and r.url.startswith(ours)]
         found += [f"without its policy: {r.url}" for r in pages if r.headers.get("content-security-policy") != POLICY]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found += [f"{wide} px wider than the window"] if wide > 0 else []
@@ -153,6 +155,12 @@ def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
 
 
 @pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Where pictures go: a folder of the test, or with ``RECOVERY_SCREENSHOTS=1`` in the environment the README's."""
+    return servers.ROOT / "docs" / "images" if os.environ.get("RECOVERY_SCREENSHOTS") else tmp_path
+
+
+@pytest.fixture
 def reader() -> Any:
     """Somebody who forgot the password."""
     return UserFactory.create(username="amelie", email="amelie@example.com")
@@ -167,7 +175,7 @@ def work() -> None:
 def newest_link() -> str:
     """The link of the newest mail."""
     work()
-    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line]
+    [link] = [line for line in str(mail.outbox[-1].body).splitlines() if "/reset/" in line or "/activate/" in line]
     return link
 
 

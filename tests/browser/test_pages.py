@@ -5,151 +5,39 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import Client
-from django.utils import timezone
 
-from recovery.models import BackupAddress, ResetToken
-from tests.browser.conftest import LOOKS, NEW_PASSWORD, OpenWindow, Window, ask, newest_link
-from tests.ladder import fails, newest_reset
-
-
-def at_forgot(window: Window) -> None:
-    window.open("/recovery/forgot/")
-
-
-def at_forgot_with_an_error(window: Window) -> None:
-    window.open("/recovery/forgot/")
-    window.press("Send me a link")
-
-
-def at_sent(window: Window) -> None:
-    ask(window)
-
-
-def at_sent_with_a_hint(window: Window) -> None:
-    ask(window, "amelie@gmial.com")
-
-
-def at_sent_of_somebody_else(window: Window) -> None:
-    window.open("/recovery/sent/7KQ4-M9XD/")
-
-
-def at_set_password(window: Window) -> None:
-    ask(window)
-    window.open(newest_link())
-
-
-def at_set_password_with_errors(window: Window) -> None:
-    at_set_password(window)
-    window.page.get_by_label("New password", exact=True).fill("12345")
-    window.press("Save new password")
-
-
-def at_complete(window: Window) -> None:
-    at_set_password(window)
-    set_password(window)
-
-
-def at_complete_by_backup(window: Window) -> None:
-    user = get_user_model().objects.get(username="amelie")
-    long_ago = timezone.now() - timedelta(days=8)
-    BackupAddress.objects.create(
-        user_key=str(user.pk),
-        address="spare@example.net",
-        address_key="spare@example.net",
-        confirmed_at=long_ago,
-        code_until=long_ago,
-    )
-    ask(window)
-    newest_link()
-    fails(newest_reset())
-    window.open(newest_link())
-    set_password(window)
-    assert window.page.locator("[data-main-address-failed]").is_visible()
-
-
-def at_used(window: Window) -> None:
-    ask(window)
-    link = newest_link()
-    window.open(link)
-    set_password(window)
-    window.open(link)
-
-
-def at_replaced(window: Window) -> None:
-    ask(window)
-    older = newest_link()
-    ask(window)
-    assert newest_link() != older
-    window.open(older)
-
-
-def at_expired(window: Window) -> None:
-    ask(window)
-    link = newest_link()
-    ResetToken.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
-    window.open(link)
-
-
-def at_mangled(window: Window) -> None:
-    ask(window)
-    window.open(newest_link()[:-5])
-
-
-def at_forgotten(window: Window) -> None:
-    at_set_password(window)
-    window.context.clear_cookies(name="recovery_token")
-    window.page.reload()
-
-
-def signed_in(window: Window, path: str) -> None:
-    client = Client()
-    client.force_login(get_user_model().objects.get(username="amelie"))
-    window.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": window.base}])
-    window.open(path)
-
-
-def at_backup_addresses(window: Window) -> None:
-    user = get_user_model().objects.get(username="amelie")
-    for number, moment in enumerate((None, timezone.now(), timezone.now() - timedelta(days=8))):
-        BackupAddress.objects.create(
-            user_key=str(user.pk),
-            address=f"a-rather-long-backup-address-number-{number}@example.net",
-            address_key=f"{number}",
-            confirmed_at=moment,
-            code_until=timezone.now(),
-        )
-    signed_in(window, "/recovery/backup-addresses/")
-
-
-def at_backup_addresses_with_errors(window: Window) -> None:
-    at_backup_addresses(window)
-    window.press("Send me a code")
-
-
-def at_a_code(window: Window) -> None:
-    at_backup_addresses(window)
-    window.press("Type the code")
-
-
-def at_a_wrong_code(window: Window) -> None:
-    at_a_code(window)
-    window.page.get_by_label("Code").fill("00000000")
-    window.press("Confirm")
-
-
-def at_removal(window: Window) -> None:
-    at_backup_addresses(window)
-    window.press("Remove")
-
-
-def set_password(window: Window) -> None:
-    for field in window.page.locator("input[type=password]").all():
-        field.fill(NEW_PASSWORD)
-    window.press("Save new password")
-    assert window.heading == "Your new password is saved"
-
+from tests.browser.conftest import LOOKS, OpenWindow, Window, ask
+from tests.browser.places import (
+    at_a_code,
+    at_a_wrong_code,
+    at_backup_addresses,
+    at_backup_addresses_with_errors,
+    at_complete,
+    at_complete_by_backup,
+    at_expired,
+    at_first_password,
+    at_first_password_expired,
+    at_first_password_mangled,
+    at_first_password_used,
+    at_first_password_with_errors,
+    at_forgot,
+    at_forgot_with_an_error,
+    at_forgotten,
+    at_joined,
+    at_mangled,
+    at_removal,
+    at_replaced,
+    at_sent,
+    at_sent_of_somebody_else,
+    at_sent_with_a_hint,
+    at_set_password,
+    at_set_password_with_errors,
+    at_sign_in,
+    at_sign_in_with_a_wait,
+    at_sign_in_with_a_wrong_password,
+    at_sign_in_with_errors,
+    at_used,
+)
 
 PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "forgot": (at_forgot, "Forgot your password?"),
@@ -165,12 +53,22 @@ PAGES: dict[str, tuple[Callable[[Window], None], str]] = {
     "replaced": (at_replaced, "There is a newer link"),
     "expired": (at_expired, "This link has expired"),
     "forgotten": (at_forgotten, "Open the link in your mail once more"),
+    "first password": (at_first_password, "Choose your password"),
+    "first password, errors": (at_first_password_with_errors, "Choose your password"),
+    "joined": (at_joined, "Your password is saved"),
+    "first password, used": (at_first_password_used, "This link was used already"),
+    "first password, expired": (at_first_password_expired, "This link has expired"),
+    "first password, mangled": (at_first_password_mangled, "This link does not work"),
     "mangled": (at_mangled, "This link does not work"),
     "backup addresses": (at_backup_addresses, "Backup addresses"),
     "backup addresses, errors": (at_backup_addresses_with_errors, "Backup addresses"),
     "code": (at_a_code, "Confirm your backup address"),
     "code, wrong": (at_a_wrong_code, "Confirm your backup address"),
     "removal": (at_removal, "Remove a backup address"),
+    "sign in": (at_sign_in, "Sign in"),
+    "sign in, errors": (at_sign_in_with_errors, "Sign in"),
+    "sign in, wrong": (at_sign_in_with_a_wrong_password, "Sign in"),
+    "sign in, wait": (at_sign_in_with_a_wait, "Sign in"),
 }
 
 

@@ -4,13 +4,11 @@ The pictures of the README, taken at each run so that taking them cannot rot.
 They go to a folder of the test. With ``RECOVERY_SCREENSHOTS=1`` in the environment they go to ``docs/images``.
 """
 
-import os
 from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
@@ -21,13 +19,9 @@ from recovery.reasons import EmailReason, MailLevel
 from tests.browser.conftest import NEW_PASSWORD, OpenWindow, Window, ask, newest_link, work
 from tests.factories import PASSWORD, StaffFactory
 from tests.following import provider
+from tests.signing_in import locked
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Path:
-    return ROOT / "docs" / "images" if os.environ.get("RECOVERY_SCREENSHOTS") else tmp_path
 
 
 def test_the_pictures_of_the_readme_can_be_taken(window: OpenWindow, reader: Any, album: Path) -> None:
@@ -45,12 +39,18 @@ def test_the_pictures_of_the_readme_can_be_taken(window: OpenWindow, reader: Any
     take("sent_dark", "dark")
     seen.open(newest_link())
     take("set_password")
+    locked("amelie")
+    seen.open("/accounts/login/")
+    seen.page.get_by_label("Username").fill("amelie")
+    seen.page.locator("input[type=password]").fill("a guess")
+    seen.press("Sign in")
+    take("sign_in_wait")
     seen.page.set_content((ROOT / "tests" / "golden" / "reset.html").read_text(encoding="utf-8"))
     take("mail")
     take("mail_dark", "dark")
 
     names = {picture.stem for picture in album.iterdir()}
-    assert names >= {"forgot", "sent", "sent_dark", "set_password", "mail", "mail_dark"}
+    assert names >= {"forgot", "sent", "sent_dark", "set_password", "sign_in_wait", "mail", "mail_dark"}
 
 
 def report_delivery(client: Client) -> None:

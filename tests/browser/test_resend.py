@@ -7,7 +7,7 @@ import pytest
 
 from recovery.models import ResetRequest
 from tests.browser.conftest import OpenWindow, ask
-from tests.browser.test_pages import at_expired
+from tests.browser.places import at_expired
 
 
 @pytest.fixture

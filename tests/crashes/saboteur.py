@@ -1,4 +1,4 @@
-"""Kills the process that it is installed in, by SIGKILL, at one of five points of a mail's way out.
+"""Kills the process that it is installed in, by SIGKILL, at a point of a mail's way out or of a forced rotation.
 
 It sits outside of what it kills: it wraps what delivery calls on other modules, and what they call of Python's.
 """
@@ -16,9 +16,10 @@ from uuid import UUID
 import requests
 from django.db import router, transaction
 
-from recovery import bell
+from recovery import bell, revoking
 from recovery.models import Email, moves
 from recovery.reasons import EmailVerb
+from recovery.resets import deciding
 
 
 class Point(StrEnum):
@@ -30,11 +31,14 @@ class Point(StrEnum):
     READ_UNCOMMITTED = "read_uncommitted"
     COMMITTED = "committed"  # and the task's message not acknowledged
     ASKED = "asked"  # a web process, between its COMMIT and its ring
+    ENDING = "ending"  # within the transaction that ends an account's access
+    ENDED = "ended"  # and nothing decided
 
 
 AMBIGUOUS = frozenset({Point.ACCEPTED_UNREAD, Point.READ_UNCOMMITTED})
 """Where nobody can know whether the mail has left."""
-OF_A_MAIL = [point for point in Point if point != Point.ASKED]
+OF_A_ROTATION = [Point.ENDING, Point.ENDED]
+OF_A_MAIL = [point for point in Point if point not in (Point.ASKED, *OF_A_ROTATION)]
 
 Die = Callable[[], object]
 
@@ -52,6 +56,8 @@ class Saboteur:
             Point.READ_UNCOMMITTED: self._before_notes,
             Point.COMMITTED: self._after_notes,
             Point.ASKED: self._before_rings,
+            Point.ENDING: self._before_revoking,
+            Point.ENDED: self._before_decisions,
         }[point]()
 
     def passes(self) -> None:
@@ -121,6 +127,24 @@ class Saboteur:
             transaction.on_commit(self.passes, using=using)
 
         bell.ring = ring
+
+    def _before_revoking(self) -> None:
+        revoke = revoking.revoke
+
+        def revoked(user: Any) -> dict[str, int | str]:
+            self.passes()
+            return revoke(user)
+
+        revoking.revoke = revoked
+
+    def _before_decisions(self) -> None:
+        decide = deciding.decide
+
+        def decided(request_id: UUID) -> str | None:
+            self.passes()
+            return decide(request_id)
+
+        deciding.decide = decided
 
 
 def die() -> None:

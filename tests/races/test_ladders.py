@@ -1,17 +1,19 @@
 """Case 45: failures, the person and staff in the same moment: one fresh link, one case, none open for who got in."""
 
+import threading
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, connections
 
-from recovery import cases, resets, sweep
+from recovery import cases, outbox, resets, sweep
 from recovery.models import AuditEvent, CaseTelling, Email, SupportCase
-from recovery.reasons import Action, CaseEnd, EmailKind
+from recovery.reasons import Action, CaseEnd, EmailKind, EmailVerb
 from tests.asking import set_password
 from tests.factories import StaffFactory, UserFactory
-from tests.following import let_pass, opened
+from tests.following import held_back, let_pass, opened
 from tests.ladder import asks, fails, link_at, reported, with_backup
 from tests.targets.stand_ins import SECRET, Webhook
 from tests.together import at_once
@@ -90,6 +92,43 @@ def test_a_person_who_gets_in_while_the_case_is_opened_has_no_open_case_in_the_e
         assert SupportCase.objects.count() <= lap
 
 
+@pytest.mark.postgresql
+def test_a_failure_told_while_staff_cancel_the_newer_mail_is_followed_up(user: Any, settings: Any) -> None:
+    """Neither sees what the other has not committed: one of them has to wait."""
+    old = asks(user)
+    let_pass(timedelta(minutes=2))
+    new = held_back(user, settings)
+
+    def fail() -> None:
+        try:
+            reported(old)
+            resets.follow_up(old.pk)
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=fail)
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Staff's own look for failures is the last thing before their commit."""
+        answer = execute(sql, params, many, context)
+        if "recovery_supportcase" in sql and other.ident is None:
+            other.start()
+            watching = connections.create_connection("default")
+            waiting: list[Any] = []
+            with watching.cursor() as cursor:
+                while other.is_alive() and not waiting:
+                    cursor.execute("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                    waiting = cursor.fetchall()
+            watching.close()
+        return answer
+
+    with connection.execute_wrapper(meanwhile):
+        assert outbox.steer(new, EmailVerb.STOP, actor=StaffFactory.create(), reason="ticket 4711")
+    other.join()
+    sweep.sweep()
+    assert SupportCase.objects.count() == 1
+
+
 def test_one_piece_of_news_that_many_workers_hear_of_is_told_once(user: Any, settings: Any) -> None:
     with Webhook.running() as (server, url):
         given = {"TARGET": "recovery.cases.targets.webhook", "URL": f"{url}/hook", "SECRET": SECRET}
@@ -100,3 +139,15 @@ def test_one_piece_of_news_that_many_workers_hear_of_is_told_once(user: Any, set
         [row] = CaseTelling.objects.all()
         assert sorted(at_once(*[partial(cases.tell, row.pk)] * 6)) == [False] * 5 + [True]
         assert len(server.asked) == 2
+
+
+def test_what_many_put_back_at_once_is_put_back_once(user: Any, settings: Any) -> None:
+    staff = StaffFactory.create()
+    with Webhook.running() as (server, url):
+        given = {"TARGET": "recovery.cases.targets.webhook", "URL": f"{url}/hook", "SECRET": SECRET}
+        settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
+        server.faults[:] = [422]
+        fails(asks(user))
+        again = partial(cases.tell_again, SupportCase.objects.get(), actor=staff, reason="ticket 4711")
+        assert sorted(at_once(*[again] * 6)) == [[]] * 5 + [["webhook"]]
+        assert AuditEvent.objects.filter(action=Action.CASE_TOLD_AGAIN).count() == 1

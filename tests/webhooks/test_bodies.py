@@ -142,7 +142,7 @@ def test_mail_that_comes_in_among_events_costs_none_of_them(esp: str) -> None:
 @pytest.mark.parametrize("esp", ["postal", "postmark"])
 def test_a_malformed_event_that_cannot_be_kept_now_is_asked_for_again(esp: str) -> None:
     post = malformed(esp)
-    with failing("recovery_rawevent"):
+    with failing("recovery_emailevent"):
         assert post.send().status_code == 503
     assert post.send().status_code == 400
     assert len(aside()) == 1

@@ -1,8 +1,6 @@
 """What anymail leaves open: tokens that go with any body, and bodies that are traps."""
 
 import gzip
-import hashlib
-import hmac
 import json
 import time
 from datetime import UTC, datetime
@@ -20,23 +18,9 @@ from recovery.models import Bounce, Email, EmailEvent, RawEvent, Suppression
 from recovery.reasons import EmailState
 from recovery.webhooks import bodies
 from tests.webhooks import posts
-from tests.webhooks.reported import body, hand_over, state_of, told
+from tests.webhooks.reported import body, hand_over, mailgun, signed, state_of, told
 
 pytestmark = pytest.mark.django_db
-
-
-def signed(content: dict[str, Any], *, token: str = "a" * 50, at: float | None = None) -> posts.Post:
-    """A post of Mailgun's with this token, rightly signed: the signature says nothing of the content."""
-    stamp = str(int(time.time() if at is None else at))
-    signature = hmac.new(b"mailgun key", (stamp + token).encode(), hashlib.sha256).hexdigest()
-    proof = {"timestamp": stamp, "token": token, "signature": signature}
-    return posts.Post("mailgun", json.dumps(content | {"signature": proof}).encode())
-
-
-def mailgun(email: Email, name: str = "bounced", **facts: Any) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(body("mailgun", name, email))
-    content["event-data"] |= facts
-    return content
 
 
 @pytest.mark.attack(68)

@@ -55,7 +55,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def _forget() -> None:
-    topics._public_key.cache_clear()
+    topics._keys.clear()
     topics._failed.clear()
 
 
@@ -184,12 +184,46 @@ def test_a_certificate_that_could_not_be_fetched_is_asked_for_again_in_a_minute(
     assert state_of(email) == EmailState.BOUNCED
 
 
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+def test_of_two_fetches_at_once_the_one_that_fails_costs_no_notice(
+    esp: str, email: Email, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over(email, esp)
+    right, works, answers = sign(notice(email), key), topics.requests.get, list[int]()
+
+    def breaks_while_another_works(url: str, **kwargs: Any) -> Any:
+        monkeypatch.setattr(topics.requests, "get", works)
+        answers.append(send(right))
+        raise ConnectionError("no way there")
+
+    monkeypatch.setattr(topics.requests, "get", breaks_while_another_works)
+    answers.append(send(right))
+    monkeypatch.setattr(topics.requests, "get", None)
+    answers.append(send(right))
+    assert answers == [200, 200, 200]
+    topics._failed[CERTIFICATE] = topics.time.monotonic() + topics.QUIET  # as a fetch of long ago may end
+    assert send(right) == 200
+
+
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("esp", ["amazon_ses"])
+def test_only_so_many_certificates_are_remembered(esp: str, email: Email, key: Any) -> None:
+    for number in range(topics.MOST_KEYS + 2):
+        right = sign(notice(email), key) | {"SigningCertURL": CERTIFICATE.replace("east-1", f"east-{number}")}
+        assert send(right) == 200
+        assert 0 < len(topics._keys) <= topics.MOST_KEYS
+
+
 @pytest.mark.attack(69)
 @pytest.mark.parametrize("esp", ["amazon_ses"])
-def test_a_topic_is_confirmed_only_if_it_is_listed(esp: str, key: Any, settings: Any) -> None:
+def test_a_topic_is_confirmed_only_if_it_is_listed(
+    esp: str, key: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics._ses, "boto3", None)
     content = SNS | {"Type": "SubscriptionConfirmation", "TopicArn": TOPIC, "Token": "t", "Timestamp": "now"}
     content |= {"SubscribeURL": "https://sns.us-east-1.amazonaws.com/"}
     assert send(sign(content, key)) == 400
     settings.RECOVERY = settings.RECOVERY | {"WEBHOOKS": {"amazon_ses": {"TOPICS": [TOPIC]}}}
     assert send(sign(content | {"TopicArn": TOPIC + "2"}, key)) == 400
-    assert send(sign(content, key)) == 503  # heard; boto3 is not installed
+    assert send(sign(content, key)) == 503  # heard; there is no boto3 that could confirm it

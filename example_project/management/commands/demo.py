@@ -12,6 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from example_project import seeds
 from example_project.demo import plan as plans
 from example_project.demo import stage as stages
+from example_project.demo.doors import Doors
 from example_project.demo.scenes import Scenes
 from example_project.demo.story import Moment, Story, StoryFailed
 from example_project.demo.visitor import NotOffered
@@ -71,7 +72,8 @@ class Command(BaseCommand):
     def tell(self, story: Story) -> None:
         """All tales with their timelines. Raises StoryFailed when a moment is missing, after printing the rest."""
         missing = []
-        for title, tale in [("A reset, from the click to the new password", story.reset), *Scenes(story).all()]:
+        first = ("A reset, from the click to the new password", story.reset)
+        for title, tale in [first, *Scenes(story).all(), *Doors(story).all()]:
             self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
             moments = tale()
             self.print_timeline(moments)
@@ -103,7 +105,8 @@ Three things to try
      open the mail in the inbox, follow its link.
   2. Ask for bounce+hard@example.org: the page answers just the same, and a link comes to a backup address.
      Ask for full@example.org and, as admin, read the case at {site}/admin/recovery/supportcase/.
-  3. As agent, open a person at {site}/admin/auth/user/ and press "Send reset link".
+  3. Type a wrong password for rosalind five times at {site}/accounts/login/; then, as agent, open her at
+     {site}/admin/auth/user/ and press "Unlock", or send anybody a reset link.
 
 Ctrl-C ends it all{"" if plan.has_own_database else "; your database stays, with the people above in it"}.
 """

@@ -10,7 +10,7 @@ from recovery import level, outbox
 from recovery.cases.wording import Words
 from recovery.conf import of_django
 from recovery.models import SupportCase
-from recovery.reasons import CaseNews, EmailKind
+from recovery.reasons import CaseNews, CaseReason, EmailKind
 
 HEARS: Final = frozenset(CaseNews)
 OPTIONS: Final[Mapping[str, bool]] = {"TO": True}
@@ -31,6 +31,7 @@ def queue(case: SupportCase, news: CaseNews, words: Words, options: Mapping[str,
             "news": str(news),
             "name": words.facts["name"],
             "is_closed": news == CaseNews.CLOSED,
+            "is_compromised": case.reason == CaseReason.COMPROMISED,
             "lines": list(words.lines),
             "case_url": words.url,
             "asked_at": None,

@@ -6,7 +6,9 @@ to where stands in ``reasons.MOVES``.
 
 from recovery.models.moves.changes import Move, allows, answered, move, statement
 from recovery.models.moves.claims import Claimed, claim, expire_late, free
-from recovery.models.moves.reports import FACTS, STORED, Ban, Known, Stored, hold, report, take_in
+from recovery.models.moves.known import Ban, Known, Stored, moment
+from recovery.models.moves.matching import STORED, Needs
+from recovery.models.moves.reports import FACTS, hold, report, take_in
 from recovery.models.moves.sql import one_at_a_time
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Claimed",
     "Known",
     "Move",
+    "Needs",
     "Stored",
     "allows",
     "answered",
@@ -23,6 +26,7 @@ __all__ = [
     "expire_late",
     "free",
     "hold",
+    "moment",
     "move",
     "one_at_a_time",
     "report",

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import BooleanField, Field, FloatField, IntegerField, TextField, UUIDField
 
-from recovery.models.batches import Statement, fold, unfold
+from recovery.models.batches import fold, unfold
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.moves import sql
+from recovery.models.statements import Statement
 from recovery.reasons import MOVES, STAFF_VERBS, STATE_RANK, EmailState, EmailVerb, EventKind
 
 _WIDTHS: Final[Mapping[str, int]] = {"reason": 32, "detail": 1000, "route": 40, "esp": 40, "esp_message_id": 255}
@@ -192,6 +193,9 @@ def _events(alias: str) -> str:
     return f"{told} {_inserted(f'(SELECT {back} FROM told JOIN {sql.table()} AS e USING (id))')}"
 
 
+_NOT_SAID: Final = ("esp", "esp_message_id", "recipient", "reject_reason", "error", "digest", "content")
+
+
 def _inserted(moved: str) -> str:
     """The events of what ``moved``, each with what was told of it."""
     given = {
@@ -201,7 +205,7 @@ def _inserted(moved: str) -> str:
         "recorded_at": sql.now(),
         "claimed_at": "CASE WHEN ends_try THEN claimed_at END",
         "detail": "detail",
-        **dict.fromkeys(("esp", "esp_message_id", "recipient", "reject_reason"), "''"),
+        **dict.fromkeys(_NOT_SAID, "''"),
     }
     table = sql.connection().ops.quote_name(EmailEvent._meta.db_table)
     return f"INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM {moved}"

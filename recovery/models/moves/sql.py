@@ -61,9 +61,14 @@ def key(value: UUID) -> Any:
     return Email._meta.pk.get_db_prep_value(value, connection())
 
 
+def is_anybody_told() -> bool:
+    """Whether the site listens to where its emails go."""
+    return bool(email_changed_state.receivers)
+
+
 def announce(states: Mapping[UUID, str]) -> None:
     """Tell the site, after the commit, where these emails are now."""
-    if states and email_changed_state.receivers:
+    if states and is_anybody_told():
         transaction.on_commit(partial(_tell, dict(states)), using=connection().alias, robust=True)
 
 

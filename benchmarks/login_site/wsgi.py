@@ -1,0 +1,8 @@
+"""For gunicorn."""
+
+import logging
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+logging.disable(logging.CRITICAL)

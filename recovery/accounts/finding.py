@@ -1,0 +1,174 @@
+"""Which accounts an identifier means, and which of their addresses are verified.
+
+Works with any user model: swapped, UUID or composite key, no ``username``, e-mail field by another name.
+Rows of this app hold a user's key as text, never a foreign key.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import CompositePrimaryKey, Q
+from django.utils.module_loading import import_string
+
+from recovery.addresses import normalise
+from recovery.conf import conf
+from recovery.models.rows import of_key
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A stored address of an account."""
+
+    text: str
+    verified: bool
+    primary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user with the addresses it has. ``matched`` is the stored address that the identifier meant."""
+
+    user: AbstractBaseUser
+    addresses: tuple[Address, ...]
+    matched: Address | None = None
+
+    @property
+    def key(self) -> str:
+        return key_of(self.user)
+
+    @property
+    def reset_address(self) -> Address | None:
+        """Where a link goes: the address that was asked for, else the first verified, primary before others."""
+        ranked = sorted(self.addresses, key=lambda a: (not a.verified, not a.primary))
+        return self.matched or next(iter(ranked), None)
+
+    @property
+    def verified_addresses(self) -> list[str]:
+        return [address.text for address in self.addresses if address.verified]
+
+    @property
+    def public_name(self) -> str:
+        """The user name, where it tells no address: what a mail to a backup address may say."""
+        name = self.user.get_username()
+        own = {normalise(address.text) for address in self.addresses}
+        return "" if "@" in name or normalise(name) in own else name
+
+
+def find(identifier: str = "", *, user: AbstractBaseUser | None = None) -> list[Account]:
+    """The accounts that ``identifier`` means, or the one of ``user``. What ``ACCOUNTS`` replaces.
+
+    An exact user name or address wins; otherwise all that are equal when normalised. A stock user's e-mail
+    counts as verified; where allauth keeps rows for a user, its word counts.
+    """
+    if user is not None:
+        return [Account(user, _addresses(user))]
+    model = _model()
+    fields = [name for name in dict.fromkeys([model.USERNAME_FIELD, email_field()]) if name]
+    users = _matching(fields, identifier, "exact") or _matching(fields, identifier, "iexact")
+    return [_matched(found, identifier) for found in users]
+
+
+def of_identifier(identifier: str) -> list[Account]:
+    """The accounts the site's ``ACCOUNTS`` function finds; an identifier that is blank means nobody."""
+    return _finder()(identifier) if identifier.strip() else []
+
+
+def of_user(user: AbstractBaseUser) -> Account:
+    """The account of a user, by the site's ``ACCOUNTS`` function."""
+    return next(iter(_finder()(user=user)), Account(user, ()))
+
+
+def _finder() -> Callable[..., list[Account]]:
+    return cast(Callable[..., list[Account]], import_string(conf.ACCOUNTS))
+
+
+def _model() -> Any:
+    return get_user_model()
+
+
+def email_field() -> str:
+    """Name of the user model's e-mail field, "" if it has none."""
+    name = str(_model().get_email_field_name())
+    try:
+        _model()._meta.get_field(name)
+    except FieldDoesNotExist:
+        return ""
+    return name
+
+
+def _allauth_addresses() -> Any:
+    app, model = "account", "EmailAddress"
+    return apps.get_model(app, model)._default_manager
+
+
+def _matching(fields: list[str], identifier: str, lookup: str) -> list[AbstractBaseUser]:
+    wanted = Q()
+    for name in fields:
+        wanted |= Q(**{f"{name}__{lookup}": identifier})
+    if apps.is_installed("allauth.account"):
+        rows = _allauth_addresses().filter(**{f"email__{lookup}": identifier})
+        wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
+    users = _model()._default_manager.filter(wanted).order_by("pk")
+    return [user for user in users if normalise(identifier) in _names(user, fields)]
+
+
+def _names(user: AbstractBaseUser, fields: list[str]) -> set[str]:
+    typed = {str(getattr(user, name) or "") for name in fields} | {a.text for a in _addresses(user)}
+    return {normalise(text) for text in typed if text}
+
+
+def _matched(user: AbstractBaseUser, identifier: str) -> Account:
+    addresses = _addresses(user)
+    meant = [address for address in addresses if normalise(address.text) == normalise(identifier)]
+    return Account(user, addresses, matched=next(iter(meant), None))
+
+
+def _addresses(user: AbstractBaseUser) -> tuple[Address, ...]:
+    own = str(getattr(user, email_field() or "email", "") or "")
+    if apps.is_installed("allauth.account"):
+        rows = _allauth_addresses().filter(user_id=user.pk).order_by("pk")
+        known = tuple(Address(row.email, row.verified, row.primary) for row in rows)
+        if known:
+            return known
+    return (Address(own, verified=True),) if own else ()
+
+
+def key_of(user: AbstractBaseUser) -> str:
+    """The user's key as text; a composite key as a JSON list."""
+    return key_as_text(user.pk)
+
+
+def key_as_text(key: Any) -> str:
+    """As ``key_of``, of a key that was read without its user."""
+    return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
+
+
+def by_key(key: str) -> AbstractBaseUser | None:
+    """The user of a key, or None if there is none any more."""
+    model = _model()
+    composite = isinstance(model._meta.pk, CompositePrimaryKey)
+    try:
+        return cast("AbstractBaseUser | None", of_key(model._default_manager, json.loads(key) if composite else key))
+    except (ValueError, TypeError, OverflowError, ValidationError):
+        return None
+
+
+def by_keys(keys: Iterable[str]) -> dict[str, AbstractBaseUser]:
+    """The users of several keys, in one statement where keys are plain; those that are missing are missing."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    found: list[AbstractBaseUser]
+    try:
+        if len(wanted) == 1:
+            return {key: user for key in wanted if (user := by_key(key))}
+        found = list(_model()._default_manager.filter(pk__in=wanted))
+    except (TypeError, ValueError, OverflowError, ValidationError):  # composite keys, or those of another user model
+        found = [user for user in map(by_key, wanted) if user]
+    return {key_of(user): user for user in found}

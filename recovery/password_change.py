@@ -1,0 +1,59 @@
+"""The old password, asked before a new one is set: counted as a sign-in is. The page and the rules for the new one are
+Django's."""
+
+from typing import Any
+
+from django.contrib.auth import views
+from django.contrib.auth.forms import PasswordChangeForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import devices, lockouts
+from recovery.exceptions import SignInRefused
+from recovery.middleware import signed_in
+from recovery.origin import Origin
+from recovery.sign_in import Wait
+
+
+class OldPasswordMixin:
+    """For a form of Django's family (``PasswordChangeForm``, the admin's). Without ``request`` it counts on the
+    account's counter alone, wherever the person sits."""
+
+    request: HttpRequest | None = None
+    user: Any
+    cleaned_data: dict[str, Any]
+    error_messages: Any
+
+    @sensitive_variables("old")
+    def clean_old_password(self) -> str:
+        old = str(self.cleaned_data["old_password"])
+        origin = Origin.of(self.request) if self.request else Origin()
+        device = devices.known(self.request, self.user.get_username())
+        try:
+            if lockouts.check_password(self.user, old, origin=origin, device=device):
+                return old
+        except SignInRefused as refused:
+            raise Wait(refused.until).error from None
+        raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+
+
+class CountedPasswordChangeForm(OldPasswordMixin, PasswordChangeForm):
+    """Django's, with the old password counted."""
+
+
+class PasswordChangeView(views.PasswordChangeView):
+    """Django's page, with the old password counted. A known device stays one: the old password was proved there."""
+
+    form_class = CountedPasswordChangeForm
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form: Any = super().get_form(form_class)
+        form.request = self.request
+        return form
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        if devices.is_known(self.request, form.user):
+            signed_in(self.request, form.user)
+        return response

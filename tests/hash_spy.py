@@ -1,0 +1,38 @@
+"""A hasher that notes each password that it hashed, in a store of its own that no rollback and no flush reaches."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from django.contrib.auth.hashers import MD5PasswordHasher
+
+SPY: Final = "tests.hash_spy.SpyHasher"
+STORE: Final = "TESTS_HASH_SPY"  # where processes that a test starts note theirs
+SLOWNESS: Final = "TESTS_HASH_SPY_SECONDS"
+
+
+def store() -> Path:
+    return Path(os.environ.setdefault(STORE, tempfile.mkstemp(prefix="hash-spy-")[1]))
+
+
+def hashed() -> int:
+    """How many since ``forget``: passwords that were compared, and those that were hashed for nobody."""
+    return store().stat().st_size if store().exists() else 0
+
+
+def forget() -> None:
+    store().write_bytes(b"")
+
+
+class SpyHasher(MD5PasswordHasher):
+    """One letter for each hash: to compare is to hash. Writing at the end of a file is safe between processes."""
+
+    algorithm = "spy"
+
+    def encode(self, password: Any, salt: Any) -> str:
+        with store().open("ab", buffering=0) as notes:
+            notes.write(b".")
+        time.sleep(float(os.environ.get(SLOWNESS, "0")))
+        return super().encode(password, salt)

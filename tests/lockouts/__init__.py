@@ -1,0 +1,1 @@
+"""Sign-ins that are counted, locked and freed again."""

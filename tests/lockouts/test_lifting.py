@@ -1,0 +1,107 @@
+"""Who and what ends a lockout before its time, and what stays locked all the same."""
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from recovery import accounts, lockouts
+from recovery.models import AuditEvent, Lockout, LoginCounter
+from recovery.reasons import Action, LockKind, LockLift
+from tests.asking import NEW_PASSWORD, set_password
+from tests.factories import StaffFactory
+from tests.following import mailed_link, opened
+from tests.signing_in import counter, fail, locked, lockouts_of, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def agent() -> Any:
+    return StaffFactory.create()
+
+
+def test_staff_lift_a_lockout_with_a_reason_and_the_counter_is_free(ada: Any, agent: Any) -> None:
+    locked("ada")
+    [lockout] = lockouts_of(ada)
+    assert lockouts.lift(lockout, actor=agent, reason="called back")
+    lockout.refresh_from_db()
+    assert not lockout.stands
+    assert (lockout.lifted_by, lockout.lifter_key) == (LockLift.STAFF, accounts.key_of(agent))
+    [event] = AuditEvent.objects.filter(action=Action.UNLOCKED)
+    assert (event.actor_key, event.reason, event.detail["by"]) == (accounts.key_of(agent), "called back", "staff")
+    fail("ada", 4)
+    assert sign_in("ada")
+
+
+def test_what_does_not_stand_any_more_is_not_lifted(ada: Any, agent: Any) -> None:
+    locked("ada")
+    [lockout] = lockouts_of(ada)
+    assert lockouts.lift(lockout, actor=agent, reason="once")
+    assert not lockouts.lift(lockout, actor=agent, reason="twice")
+    assert AuditEvent.objects.filter(action=Action.UNLOCKED).count() == 1
+
+
+def test_staff_lock_an_account_until_staff_lift_it(ada: Any, agent: Any) -> None:
+    lockout = lockouts.lock(ada, actor=agent, reason="left the company")
+    assert (lockout.kind, lockout.until, lockout.reason) == (LockKind.STAFF, None, "left the company")
+    assert lockouts.lock(ada, actor=agent, reason="again") == lockout
+    assert not sign_in("ada")
+    assert lockouts.standing(ada).count() == 1
+    assert lockouts.lift(lockout, actor=agent, reason="came back")
+    assert sign_in("ada")
+
+
+def test_a_lock_by_staff_follows_the_account_under_a_new_name(ada: Any, agent: Any) -> None:
+    lockouts.lock(ada, actor=agent, reason="left the company")
+    ada.username = "lady_lovelace"
+    ada.save()
+    assert not sign_in("lady_lovelace")
+
+
+def test_a_new_password_over_a_link_frees_the_account(ada: Any) -> None:
+    locked("ada")
+    client, form = opened(mailed_link(ada))
+    set_password(client, form)
+    [lockout] = lockouts_of(ada)
+    assert (lockout.lifted_by, lockout.stands) == (LockLift.RESET, False)
+    assert counter("ada") is None
+    assert sign_in("ada", NEW_PASSWORD)
+
+
+def test_it_also_takes_failures_that_have_not_locked_yet(ada: Any) -> None:
+    fail("ada", 4)
+    client, form = opened(mailed_link(ada))
+    set_password(client, form)
+    fail("ada", 4)
+    assert sign_in("ada", NEW_PASSWORD)
+
+
+def test_it_lifts_no_lock_by_staff_and_none_of_a_source(ada: Any, agent: Any) -> None:
+    lockouts.lock(ada, actor=agent, reason="left the company")
+    Lockout.objects.create(kind=LockKind.SOURCE, counter_key=7)
+    client, form = opened(mailed_link(ada))
+    set_password(client, form)
+    assert Lockout.objects.filter(lifted_at=None).count() == 2
+    assert not sign_in("ada", NEW_PASSWORD)
+
+
+def test_lifting_shares_the_callers_transaction(ada: Any) -> None:
+    locked("ada")
+    with transaction.atomic():
+        assert lockouts.lift_automatic(ada) == 1
+        transaction.set_rollback(True)
+    assert lockouts.standing(ada).count() == 1
+    assert not sign_in("ada")
+    assert not AuditEvent.objects.filter(action=Action.UNLOCKED).exists()
+    assert lockouts.lift_automatic(ada) == 1
+    assert lockouts.lift_automatic(ada) == 0
+    assert not LoginCounter.objects.filter(pk=lockouts.of_name("ada")).exists()
+
+
+def test_lockouts_of_which_nobody_decided_who_is_told_are_found(ada: Any) -> None:
+    locked("ada")
+    locked("nobody")
+    assert list(lockouts.untold()) == list(Lockout.objects.order_by("pk"))
+    Lockout.objects.update(told_at="2026-01-01T00:00Z")
+    assert not lockouts.untold().exists()

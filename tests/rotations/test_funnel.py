@@ -1,0 +1,300 @@
+"""Where everybody is: each account at one stage, read from rows by one statement, and together they are all."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from recovery import feedback, objections, outbox, resets, suppressions, sweep
+from recovery.feedback import Report
+from recovery.models import AuditEvent, Email, ResetRequest, ResetToken, Rotation, RotationMember
+from recovery.models.insertion import insert
+from recovery.models.rotations import NOT_MAILED
+from recovery.reasons import (
+    Action,
+    EmailKind,
+    EmailState,
+    EmailVerb,
+    EventKind,
+    Outcome,
+    RotationSnag,
+    RotationSource,
+    RotationStage,
+    RotationStep,
+    TokenState,
+)
+from tests.asking import links, statements
+from tests.factories import StaffFactory, UserFactory
+from tests.following import failing, let_pass, opened, provider, set_password
+from tests.rotations.people import force, funnel, readers, work
+
+pytestmark = pytest.mark.django_db
+
+STAGES, SNAGS = RotationStage, RotationSnag
+
+
+def email() -> Email:
+    return Email.objects.filter(kind=EmailKind.FORCED_RESET).latest("id")
+
+
+def reported(kind: EventKind) -> None:
+    feedback.ingest([Report(esp="postmark", kind=kind, recipient=email().recipient, email_id=email().pk)])
+
+
+def link() -> str:
+    return links(mail.outbox[-1])[0]
+
+
+def told(settings: Any, user: Any) -> None:
+    work()
+
+
+def nothing(settings: Any, user: Any) -> None:
+    """No worker came yet."""
+
+
+def stopped(settings: Any, user: Any) -> None:
+    resets.stop_rotation(Rotation.objects.get(), actor=StaffFactory.create(), reason="wrong list")
+
+
+def undecided(settings: Any, user: Any) -> None:
+    with failing('INSERT INTO "recovery_decision"', LookupError()):
+        sweep.sweep()
+
+
+def deferred(settings: Any, user: Any) -> None:
+    with provider("tests.backends.Unreachable", settings):
+        sweep.sweep()
+
+
+def waits_for_a_fresh_link(settings: Any, user: Any) -> None:
+    link_over(settings, user)
+    resets.renew_links(Rotation.objects.get(), actor=StaffFactory.create(), reason="x")
+
+
+def delivered(settings: Any, user: Any) -> None:
+    work()
+    reported(EventKind.DELIVERED)
+
+
+def opened_by_person(settings: Any, user: Any) -> None:
+    delivered(settings, user)
+    opened(link())
+
+
+def opened_by_scanner(settings: Any, user: Any) -> None:
+    delivered(settings, user)
+    Client().get(link())
+
+
+def completed(settings: Any, user: Any) -> None:
+    opened_by_person(settings, user)
+    assert set_password(*opened(link())).status_code == 302
+    reported(EventKind.BOUNCED)
+
+
+def error(settings: Any, user: Any) -> None:
+    for _ in range(7):
+        with failing('UPDATE "auth_user"', LookupError()):
+            sweep.sweep()
+        let_pass(timedelta(seconds=61))
+
+
+def too_late_to_decide(settings: Any, user: Any) -> None:
+    undecided(settings, user)
+    let_pass(timedelta(minutes=31))
+    work()
+
+
+def too_late_to_send(settings: Any, user: Any) -> None:
+    deferred(settings, user)
+    let_pass(timedelta(minutes=31))
+    work()
+
+
+def suppressed(settings: Any, user: Any) -> None:
+    suppressions.add(user.email, reason="bounced", source="a test")
+    work()
+
+
+def cancelled(settings: Any, user: Any) -> None:
+    deferred(settings, user)
+    assert outbox.steer(email(), EmailVerb.STOP, actor=StaffFactory.create(), reason="x")
+
+
+def refused(settings: Any, user: Any) -> None:
+    with provider("tests.backends.Refusing", settings):
+        work()
+
+
+def bounced(settings: Any, user: Any) -> None:
+    work()
+    reported(EventKind.BOUNCED)
+
+
+def link_over(settings: Any, user: Any) -> None:
+    opened_by_person(settings, user)
+    let_pass(timedelta(hours=2))
+
+
+def inactive(settings: Any, user: Any) -> None:
+    type(user)._default_manager.filter(pk=user.pk).update(is_active=False)
+    work()
+
+
+def gone(settings: Any, user: Any) -> None:
+    user.delete()
+    work()
+
+
+def without_address(settings: Any, user: Any) -> None:
+    type(user)._default_manager.filter(pk=user.pk).update(email="")
+    work()
+
+
+def unverified(settings: Any, user: Any) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=False, primary=True)
+    work()
+
+
+def without_password(settings: Any, user: Any) -> None:
+    user.set_unusable_password()
+    user.save()
+    work()
+
+
+def disputed(settings: Any, user: Any) -> None:
+    objections.dispute(str(user.pk))
+    work()
+
+
+PLACES: list[tuple[Callable[[Any, Any], None], str, str]] = [
+    (nothing, STAGES.WAITING, ""),
+    (stopped, STAGES.STOPPED, ""),
+    (undecided, STAGES.STARTED, ""),
+    (deferred, STAGES.STARTED, ""),
+    (waits_for_a_fresh_link, STAGES.STARTED, ""),
+    (told, STAGES.TOLD, ""),
+    (delivered, STAGES.DELIVERED, ""),
+    (opened_by_scanner, STAGES.DELIVERED, ""),
+    (opened_by_person, STAGES.OPENED, ""),
+    (completed, STAGES.COMPLETED, ""),
+    (error, STAGES.STUCK, SNAGS.ERROR),
+    (too_late_to_decide, STAGES.STUCK, SNAGS.TOO_LATE),
+    (too_late_to_send, STAGES.STUCK, SNAGS.TOO_LATE),
+    (suppressed, STAGES.STUCK, SNAGS.WITHHELD),
+    (cancelled, STAGES.STUCK, SNAGS.CANCELLED),
+    (refused, STAGES.STUCK, SNAGS.REFUSED),
+    (bounced, STAGES.STUCK, SNAGS.BOUNCED),
+    (link_over, STAGES.STUCK, SNAGS.LINK_OVER),
+    (inactive, STAGES.NOT_MAILED, Outcome.INACTIVE),
+    (gone, STAGES.NOT_MAILED, Outcome.NO_ACCOUNT),
+    (without_password, STAGES.NOT_MAILED, Outcome.NO_PASSWORD),
+    (without_address, STAGES.NOT_MAILED, Outcome.NO_ADDRESS),
+    (unverified, STAGES.NOT_MAILED, Outcome.UNVERIFIED_ADDRESS),
+    (disputed, STAGES.NOT_MAILED, Outcome.DISPUTED),
+]
+
+
+@pytest.mark.parametrize(("come", "stage", "why"), PLACES, ids=[come.__name__ for come, _, _ in PLACES])
+def test_an_account_is_where_what_happened_to_it_says(come: Any, stage: str, why: str, settings: Any) -> None:
+    user = UserFactory.create()
+    rotation = force([user])
+    come(settings, user)
+    assert funnel(rotation) == {f"{stage}.{why}" if why else str(stage): 1}
+    members = RotationMember.objects.filter(rotation=rotation).placed()
+    assert members.at(stage).count() == members.at(stage, why).count() == 1
+
+
+def test_every_stage_every_snag_and_every_reason_for_no_mail_has_an_example() -> None:
+    assert {stage for _, stage, _ in PLACES} == set(RotationStage)
+    assert {why for _, stage, why in PLACES if stage == STAGES.STUCK} == set(RotationSnag)
+    assert {why for _, stage, why in PLACES if stage == STAGES.NOT_MAILED} == set(NOT_MAILED)
+
+
+def test_the_funnel_is_one_statement() -> None:
+    rotation = force(readers(3))
+    work()
+    with statements() as found:
+        assert RotationMember.objects.filter(rotation=rotation).counts() == {(STAGES.TOLD, ""): 3}
+    assert len(found.texts) == 1
+
+
+@pytest.mark.sqlite
+def test_no_table_is_read_through_for_it() -> None:
+    """Ten thousand people, and as many rows of each table for each of them, would be minutes."""
+    plan = RotationMember.objects.filter(rotation=force(readers(1))).placed().explain()
+    assert "SEARCH" in plan
+    assert "SCAN" not in plan.replace("SCALAR", "")
+
+
+MEMBER = st.fixed_dictionaries(
+    {
+        "step": st.sampled_from(RotationStep.values),
+        "outcome": st.sampled_from([None, *Outcome.values]),
+        "mail": st.sampled_from([None, *EmailState.values]),
+        "has_left": st.booleans(),
+        "link": st.sampled_from([None, *TokenState.values]),
+        "is_over": st.booleans(),
+        "was_opened": st.booleans(),
+    }
+)
+
+
+def write(rotation: Rotation, members: list[dict[str, Any]]) -> None:
+    """Whatever combination: also those that cannot come about."""
+    now, rows = timezone.now(), list[Any]()
+    for number, facts in enumerate(members):
+        key, request = f"{rotation.pk}-{number}", None
+        if facts["outcome"]:
+            request = ResetRequest(identifier=key, user_key=key, outcome=facts["outcome"])
+            rows.append(request)
+        rows.append(
+            RotationMember(
+                rotation=rotation, user_key=key, step=facts["step"], request=request,
+                rotated_at=now - timedelta(minutes=1),
+            )
+        )  # fmt: skip
+        if request and facts["mail"]:
+            rows.append(
+                Email(
+                    kind=EmailKind.FORCED_RESET, recipient="a@example.com", request=request, state=facts["mail"],
+                    send_by=now, handed_over_at=now if facts["has_left"] else None,
+                )
+            )  # fmt: skip
+        if request and facts["link"]:
+            rows.append(
+                ResetToken(
+                    selector=uuid4().hex[:22], user_key=key, request=request, state=facts["link"],
+                    expires_at=now + timedelta(minutes=-5 if facts["is_over"] else 5),
+                )
+            )  # fmt: skip
+        if facts["was_opened"]:
+            rows.append(AuditEvent(action=Action.LINK_OPENED, user_key=key, detail={"form_shown": True}))
+    insert(*sorted(rows, key=lambda row: (type(row) is not ResetRequest, type(row).__name__)))
+
+
+@given(facts=st.lists(MEMBER, min_size=1, max_size=40))
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_numbers_add_up_whatever_the_rows_say_and_behind_each_are_as_many(facts: list[dict[str, Any]]) -> None:
+    rotation = Rotation.objects.create(source=RotationSource.STAFF, reason="x", member_count=len(facts))
+    write(rotation, facts)
+    members = RotationMember.objects.filter(rotation=rotation)
+    counts = members.counts()
+    assert sum(counts.values()) == len(facts)
+    stages = Counter[str]()
+    for (stage, why), count in counts.items():
+        stages[stage] += count
+        assert why in {STAGES.STUCK: RotationSnag, STAGES.NOT_MAILED: NOT_MAILED}.get(RotationStage(stage), ("",))
+        assert not why or members.placed().at(stage, why).count() == count
+    assert all(members.placed().at(stage).count() == stages[stage] for stage in RotationStage)

@@ -1,0 +1,59 @@
+"""The alarm about a member of staff who acts on unusually many people."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from recovery import agents, lockouts, resets, sweep
+from recovery.models import AuditEvent
+from recovery.origin import Origin
+from recovery.reasons import Alarm
+from recovery.signals import alarm_sounded
+from tests.factories import StaffFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def unlock(agent: Any, people: int) -> None:
+    for user in UserFactory.create_batch(people):
+        lockout = lockouts.lock(user, actor=StaffFactory(), reason="asked for")
+        assert lockouts.lift(lockout, actor=agent, reason="ticket")
+
+
+@pytest.fixture
+def heard() -> Any:
+    told: list[tuple[str, str]] = []
+
+    def hear(alarm: Alarm, subject: str, **more: Any) -> None:
+        told.append((alarm, subject))
+
+    alarm_sounded.connect(hear)
+    yield told
+    alarm_sounded.disconnect(hear)
+
+
+def test_twenty_people_within_an_hour_are_told_of_by_the_sweep(heard: list[Any]) -> None:
+    agent = StaffFactory()
+    unlock(agent, agents.MANY)
+    sweep.sweep()
+    assert (Alarm.AGENT_VOLUME, str(agent.pk)) in heard
+
+
+def test_one_fewer_is_a_busy_day_and_the_same_person_counts_once(heard: list[Any]) -> None:
+    agent, user = StaffFactory(), UserFactory()
+    unlock(agent, agents.MANY - 2)
+    for _ in range(3):
+        resets.send_by_staff(user, actor=agent, reason="ticket", origin=Origin())
+    assert agents.look() == {}
+    assert heard == []
+
+
+def test_what_people_do_for_themselves_and_what_is_over_an_hour_old_does_not_count() -> None:
+    agent = StaffFactory()
+    unlock(agent, agents.MANY)
+    assert agents.look() == {str(agent.pk): agents.MANY}
+    newest = AuditEvent.objects.latest("pk").occurred_at
+    with time_machine.travel(newest + agents.WINDOW + timedelta(seconds=1), tick=False):
+        assert agents.look() == {}
