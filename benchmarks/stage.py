@@ -56,7 +56,7 @@ def _drop_databases_of_earlier_runs(url: str) -> None:
     from psycopg import sql
 
     with psycopg.connect(url.replace("postgres://", "postgresql://", 1), autocommit=True) as connection:
-        ours = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^benchmark_[0-9]+$'").fetchall()
+        ours = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^benchmark_[0-9a-z_]+$'").fetchall()
         for (name,) in ours:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
@@ -75,12 +75,12 @@ def set_up(url: str, *, settings: str = "benchmarks.settings", trusted_proxies: 
     return connection.vendor
 
 
-def populate(users: int) -> None:
-    """Go to the database of that many users; the first time, make and fill it."""
+def populate(users: int, *, name: str = "") -> None:
+    """Go to the database of that many users, or of that name; the first time, make and fill it."""
     from django.core.management import call_command
     from django.db import connection
 
-    name = _name(users)
+    name = _name(name or users)
     if connection.vendor == "postgresql":
         _go_to("postgres")
         with connection.cursor() as cursor:
@@ -98,7 +98,7 @@ def populate(users: int) -> None:
         _fill(users)
 
 
-def go_to(users: int) -> None:
+def go_to(users: int | str) -> None:
     """From here on, this process works in the database of that many users."""
     _go_to(_name(users))
 
@@ -114,7 +114,7 @@ def address(number: int, *, known: bool = True) -> str:
     return f"{hashlib.sha256(f'{known} {number}'.encode()).hexdigest()[:12]}@members.example"
 
 
-def _name(users: int) -> str:
+def _name(users: int | str) -> str:
     from django.db import connection
 
     if connection.vendor == "postgresql":

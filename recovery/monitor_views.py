@@ -7,7 +7,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from recovery import heartbeats
+from recovery import metrics
 from recovery.conf import conf
 
 
@@ -16,10 +16,11 @@ from recovery.conf import conf
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """For monitors: 200 while everything that mail needs is alive, else 503. Not there for anybody else."""
+    """For monitors: 200 while everything that mail needs is alive and no alarm about mail stands, else 503. Not there
+    for anybody else."""
     if not (_holds_health_token(request) or _may_see_health(request)):
         raise Http404
-    found = heartbeats.health()
+    found = metrics.health()
     return JsonResponse(found.as_dict(), status=200 if found.healthy else 503)
 
 

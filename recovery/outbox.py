@@ -27,6 +27,7 @@ PRIORITY: Final[Mapping[str, int]] = {
     EmailKind.NO_PASSWORD: 0,
     EmailKind.BACKUP_CODE: 0,
     EmailKind.SUPPORT_CASE: 0,
+    EmailKind.ALARM: 0,
     EmailKind.UNKNOWN_ACCOUNT: 2,
 }
 NOTICE_PRIORITY: Final = 1

@@ -19,7 +19,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences, codes, objections, tokens
+from recovery import audiences, codes, link_lives, objections, tokens
 from recovery.conf import conf
 from recovery.masked import Secret
 from recovery.models import BackupAddress, Email, ResetToken, RotationMember
@@ -146,8 +146,8 @@ def _context(
         facts["not_me_life"] = life_in_words(objections.LIFE)
     if email.kind in LINK_KINDS:
         names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
-        own_life = tokens.lifetime(tokens.ACTIVATION) if is_first else life
-        facts["life"] = life_in_words(tokens.lifetime() if own_life is None else own_life)
+        own_life = link_lives.first_lifetime() if is_first else life
+        facts["life"] = life_in_words(link_lives.lifetime(email.audience) if own_life is None else own_life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
         asked_by_person = bool(request and request.kind == Kind.FORGOT)
         facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person

@@ -24,12 +24,15 @@ from recovery.models import (
     RawEvent,
     ResetRequest,
     ResetToken,
+    RollUp,
+    RollUpDay,
     Rotation,
     RotationMember,
     SupportCase,
     Suppression,
 )
 from recovery.models.primary import atomic
+from recovery.models.roll_ups import Counts
 from recovery.reasons import Action, Outcome, TokenState
 
 BATCH: Final = 1000
@@ -51,6 +54,7 @@ class Purged:
     rotations: int
     suppressions: int
     backups: int
+    roll_ups: int
     trail: int
 
     def as_dict(self) -> dict[str, int]:
@@ -72,6 +76,7 @@ def purge() -> Purged:
         rotations=_rotations_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
+        roll_ups=_roll_ups_before(_before("roll_ups")),
         trail=_trail_before(_before("audit")),
     )
 
@@ -79,6 +84,7 @@ def purge() -> Purged:
 def outlook() -> Purged:
     """What ``purge`` would end now; writes nothing."""
     emails, requests, trail = _before("emails"), _before("requests"), _before("audit")
+    roll_ups = _before("roll_ups")
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
@@ -92,6 +98,7 @@ def outlook() -> Purged:
         rotations=_old_rotations(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
+        roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
         trail=_old_trail(trail).count() if trail else 0,
     )
 
@@ -171,6 +178,18 @@ def _backups_before(moment: datetime) -> int:
     for keys in _batches(_old_backups, "added_at", moment):
         # Asked again: a new code may have been sent meanwhile.
         gone += _old_backups(moment).filter(pk__in=keys)._raw_delete(router.db_for_write(BackupAddress))
+    return gone
+
+
+def _old_roll_ups(model: type[Counts], moment: datetime) -> "models.QuerySet[Counts]":
+    return model._default_manager.filter(begins__lt=moment).order_by("begins")
+
+
+def _roll_ups_before(moment: datetime | None) -> int:
+    gone = 0
+    for model in (RollUp, RollUpDay):
+        while moment and (keys := list(_old_roll_ups(model, moment).values_list("pk", flat=True)[:BATCH])):
+            gone += model.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(model))
     return gone
 
 

@@ -13,6 +13,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "schedule": timedelta(seconds=15),
             "options": {"expires": 15},
         },
+        "recovery.roll_up": {
+            "task": "recovery.roll_up",
+            "schedule": timedelta(minutes=1),
+            "options": {"expires": 60},
+        },
         "recovery.purge": {
             "task": "recovery.purge",
             "schedule": timedelta(minutes=10),

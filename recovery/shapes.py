@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 
-from recovery import lockouts, tokens, webhooks
+from recovery import link_lives, lockouts, webhooks
 from recovery.conf import conf
 from recovery.conf.defaults import DEFAULTS, MERGED
+from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
-DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES")
+DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
 MOST_CONNECTIONS: Final = 64
@@ -46,11 +47,31 @@ def _is_wait(value: Any) -> bool:
 
 
 def _is_life(value: Any) -> bool:
-    return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= tokens.CEILING)
+    return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING)
+
+
+def _is_share(value: Any) -> bool:
+    return _is(int, float)(value) and 0 <= value <= 1
+
+
+def _is_count(value: Any) -> bool:
+    return _is(int)(value) and value >= 1
+
+
+def _is_bound(value: Any) -> bool:
+    """A time by which what arrived is counted."""
+    return _is(timedelta)(value) and value.total_seconds() in DELIVERY_BOUNDS
+
+
+def _is_dict_with(**shapes: Is) -> Is:
+    """Of the keys that are given, each has its shape; others are strange, which is told elsewhere."""
+    return lambda value: (
+        isinstance(value, Mapping) and all(is_sound(value[key]) for key, is_sound in shapes.items() if key in value)
+    )
 
 
 def _is_first_life(value: Any) -> bool:
-    return isinstance(value, timedelta) and timedelta(0) < value <= tokens.ACTIVATION_CEILING
+    return isinstance(value, timedelta) and timedelta(0) < value <= link_lives.ACTIVATION_CEILING
 
 
 def _is_list_of(each: Is) -> Is:
@@ -80,14 +101,16 @@ def _is_route(value: Any) -> bool:
 def _is_door(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
-    texts = {key: inner for key, inner in value.items() if key != "ROUTES"}
-    return _dict_of(_is(str, Promise, type(None)))(texts) and _is_list_of(_is(str))(value.get("ROUTES", ()))
+    texts = {key: inner for key, inner in value.items() if key not in ("ROUTES", "TOKEN_LIFETIME")}
+    others = _is_list_of(_is(str))(value.get("ROUTES", ())) and _is_life(value.get("TOKEN_LIFETIME", "auto"))
+    return _dict_of(_is(str, Promise, type(None)))(texts) and others
 
 
 _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
+_LIFE: Final = '"auto" or a timedelta of at most 24 hours'
 _ROUTE: Final = (
     "OPTIONS is a dict, KINDS a list of words of EmailKind, "
     f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
@@ -98,9 +121,14 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
     "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
+    "ALARM_LIMITS": (
+        _is_dict_with(samples=_is_count, bounces=_is_share, complaints=_is_share, open_cases=_is_count),
+        "a dict; samples and open_cases are numbers from 1 on, bounces and complaints shares from 0 to 1",
+    ),
+    "ALARM_MAIL_TO": (_is_list_of(_is(str)), "a list of texts"),
     "AUDIENCES": (
         _dict_of(_is_door),
-        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, the others are texts",
+        f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME {_LIFE}, others texts",
     ),
     "BACKUP_WAIT": _DURATION,
     "BASE_URL": _TEXT,
@@ -154,7 +182,12 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "SITE_NAME": _TEXT_OR_NONE,
     "SUPPORT_CONTACT": _TEXT_OR_NONE,
-    "TOKEN_LIFETIME": (_is_life, '"auto" or a timedelta of at most 24 hours'),
+    "TARGETS": (
+        _is_dict_with(delivered_within=_is_bound, delivered_share=_is_share, delivery_success=_is_share),
+        "a dict; the shares are numbers from 0 to 1, delivered_within is a timedelta of so many seconds: "
+        + ", ".join(map(str, DELIVERY_BOUNDS)),
+    ),
+    "TOKEN_LIFETIME": (_is_life, _LIFE),
     "TRUSTED_PROXIES": (
         lambda value: _is(int)(value) and value >= 0,
         "the number of proxies in front of the site, 0 or more",

@@ -23,7 +23,7 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, notices, resets, retention
+from recovery import bell, cases, delivery, heartbeats, notices, resets, retention, rollup, watch
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -134,6 +134,14 @@ def sweep(by: str = "") -> None:
     sweeping.sweep()
 
 
+@shared_task(name="recovery.roll_up", ignore_result=True)
+@_connected
+def roll_up() -> None:
+    """Bring the figures up to date, and tell what is wrong."""
+    rollup.roll_up()
+    watch.look()
+
+
 @shared_task(name="recovery.purge", ignore_result=True)
 @_connected
 def purge() -> None:
@@ -179,6 +187,8 @@ class Keeper(threading.Thread):
             heartbeats.beat(Part.WORKER, self.node)
             if heartbeats.silent(Part.SWEEP, longer_than=PATIENCE):
                 sweeping.sweep(stop=self.stopped)
+            if not self.stopped.is_set():
+                watch.keep()
         except Exception:
             logger.exception("keeper of %s: could not sweep, and tries again", self.node)
         finally:

@@ -8,7 +8,6 @@ SHA-256 is stored. The verifier is derived, used and forgotten; it is never an a
 import base64
 import hashlib
 import secrets
-import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,20 +23,16 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
+from recovery.link_lives import first_lifetime, lifetime, lifetimes
 from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.rows import columns, read, read_pairs
-from recovery.reasons import Action, EmailKind, Refusal, TokenState
+from recovery.reasons import Action, Refusal, TokenState
 
 PURPOSE: Final = "reset"
 ACTIVATION: Final = "activation"
 _TABLE: Final = ResetToken._meta.db_table
-CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
-ACTIVATION_CEILING: Final = timedelta(days=7)  # not of a recovery: there is nothing yet that could be taken over
-SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
-MEASURED: Final = timedelta(days=7)  # how far back deliveries count for a life of "auto"
 MOST_AT_ONCE: Final = 5000  # mails in one statement: SQLite takes 32 766 parameters
-FEWEST: Final = 20  # deliveries, below which there is no 95th percentile
 MOST_OPENINGS: Final = 100  # past this a scanner's openings are no longer written down
 
 
@@ -55,7 +50,7 @@ def issue(
         fingerprint=accounts.fingerprint(user, selector),
         request=request,
         email=email,
-        expires_at=email.send_by + lifetime(purpose),
+        expires_at=email.send_by + (first_lifetime() if purpose == ACTIVATION else lifetime(email.audience)),
     )
     insert(token)
     return token
@@ -102,26 +97,35 @@ def find_with_request(selector: str, verifier: str, *, purpose: str = PURPOSE) -
 
 
 @sensitive_variables("verifier")
-def find_and_count(selector: str, verifier: str, *, purpose: str = PURPOSE) -> ResetToken | None:
+def find_and_count(selector: str, verifier: str, *, by_person: bool, purpose: str = PURPOSE) -> ResetToken | None:
     """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
 
     The secret is compared as its SHA-256, of which a guess controls no part.
     """
     counted = _update(
-        "SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s)"
-        f" WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS}",
-        [_db_value(models.DateTimeField(), timezone.now()), selector, _digest(verifier), purpose],
+        f"SET {_COUNTED} WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS}",
+        [*_opening(by_person=by_person), selector, _digest(verifier), purpose],
     )
     return next(iter(counted), None)
 
 
-def count_opening(token: ResetToken, opened: AuditEvent) -> None:
+def count_opening(token: ResetToken, opened: AuditEvent, *, by_person: bool) -> None:
     """Count an opening of a link that was found and write its row of the trail, in one statement on PostgreSQL;
     past MOST_OPENINGS neither."""
     if token.open_count < MOST_OPENINGS:
-        moment, own = _db_value(models.DateTimeField(), timezone.now()), _db_value(models.UUIDField(), token.pk)
-        counted = f"UPDATE {_TABLE} SET open_count = open_count + 1, opened_at = COALESCE(opened_at, %s) WHERE id = %s"
-        insert(opened, after=(counted, [moment, own]))
+        values = [*_opening(by_person=by_person), _db_value(models.UUIDField(), token.pk)]
+        insert(opened, after=(f"UPDATE {_TABLE} SET {_COUNTED} WHERE id = %s", values))
+
+
+_COUNTED: Final = (
+    "open_count = open_count + 1, opened_at = COALESCE(opened_at, %s),"
+    " person_opened_at = COALESCE(person_opened_at, %s)"
+)
+
+
+def _opening(*, by_person: bool) -> list[Any]:
+    moment = _db_value(models.DateTimeField(), timezone.now())
+    return [moment, moment if by_person else None]
 
 
 def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | None = None) -> Refusal | None:
@@ -160,11 +164,17 @@ def spend(token: ResetToken) -> bool:
     A caller that gets False must roll back. The revoked ones are written on the trail.
     """
     own, now = _db_value(models.UUIDField(), token.pk), _db_value(models.DateTimeField(), timezone.now())
+    # Whoever sets a password is a person, and has opened the link, whatever its opening was taken for.
     ended = _update(
-        "SET state = CASE WHEN id = %s THEN %s ELSE %s END, ended_at = %s"
+        "SET state = CASE WHEN id = %s THEN %s ELSE %s END, ended_at = %s,"
+        " person_opened_at = CASE WHEN id = %s THEN COALESCE(person_opened_at, %s) ELSE person_opened_at END"
         " WHERE user_key = %s AND purpose = %s AND state = %s AND (id <> %s OR expires_at > %s)",
-        [own, TokenState.USED, TokenState.REVOKED, now, token.user_key, token.purpose, TokenState.LIVE, own, now],
-    )
+        [
+            own, TokenState.USED, TokenState.REVOKED, now,
+            own, now,
+            token.user_key, token.purpose, TokenState.LIVE, own, now,
+        ],
+    )  # fmt: skip
     _record(Action.LINK_REVOKED, [other for other in ended if other.pk != token.pk])
     return any(link.pk == token.pk for link in ended)
 
@@ -181,8 +191,9 @@ def handed_over(emails: Sequence[Email]) -> None:
 def _handed_over(keys: Sequence[Any]) -> None:
     table, now = _TABLE, timezone.now()
     listed = ", ".join(["%s"] * len(keys))
-    moments = (now, now + lifetime(ACTIVATION), now + lifetime())
-    moment, first, expiry = (_db_value(models.DateTimeField(), at) for at in moments)
+    moment = _db_value(models.DateTimeField(), now)
+    first = _db_value(models.DateTimeField(), now + first_lifetime())
+    expiry, expiries = _expiry(now)
     left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
     newer = (
         f"SELECT 1 FROM {table} AS newer WHERE newer.email_id IN ({listed}) AND newer.state = %s"
@@ -192,16 +203,31 @@ def _handed_over(keys: Sequence[Any]) -> None:
     ended = _update(
         f"SET state = CASE WHEN EXISTS ({newer}) THEN %s ELSE state END,"
         f" ended_at = CASE WHEN EXISTS ({newer}) THEN %s ELSE ended_at END,"
-        f" expires_at = CASE WHEN id NOT IN ({left}) THEN expires_at WHEN purpose = %s THEN %s ELSE %s END"
+        f" expires_at = CASE WHEN id NOT IN ({left}) THEN expires_at WHEN purpose = %s THEN %s ELSE {expiry} END"
         f" WHERE state = %s AND (id IN ({left}) OR EXISTS ({newer}))",
         [
             *keys, TokenState.LIVE, TokenState.REPLACED,
             *keys, TokenState.LIVE, moment,
-            *keys, ACTIVATION, first, expiry,
+            *keys, ACTIVATION, first, *expiries,
             TokenState.LIVE, *keys, *keys, TokenState.LIVE,
         ],
     )  # fmt: skip
     _record(Action.LINK_REPLACED, [link for link in ended if link.state == TokenState.REPLACED])
+
+
+def _expiry(now: datetime) -> tuple[str, list[Any]]:
+    """When links that left at ``now`` expire, as SQL; each by the audience of its mail where the site has several."""
+    lives = lifetimes(["default", *conf.AUDIENCES])
+    ends = {name: _db_value(models.DateTimeField(), now + life) for name, life in lives.items()}
+    if len(set(ends.values())) == 1:
+        return "%s", [ends["default"]]
+    audience = f"(SELECT audience FROM {Email._meta.db_table} AS mail WHERE mail.id = {_TABLE}.email_id)"
+    others = {name: at for name, at in ends.items() if name != "default"}
+    cases = " ".join(["WHEN %s THEN %s"] * len(others))
+    return f"CASE {audience} {cases} ELSE %s END", [
+        *(each for pair in others.items() for each in pair),
+        ends["default"],
+    ]
 
 
 def revoke(user_key: str, *, address: str = "") -> int:
@@ -250,28 +276,6 @@ def purge(most: int = 5000) -> int:
             fingerprint="",
         )
     )
-
-
-def lifetime(purpose: str = PURPOSE) -> timedelta:
-    """Life of a link from hand-over, at most 24 hours. "auto": four times the slowest usual delivery of the
-    last week on top of fifteen minutes, at most sixty; sixty while fewer than twenty were measured. Of a link to
-    the first password it is ``ACTIVATION_LIFETIME``, at most 7 days."""
-    if purpose == ACTIVATION:
-        return min(conf.ACTIVATION_LIFETIME, ACTIVATION_CEILING)
-    if isinstance(conf.TOKEN_LIFETIME, timedelta):
-        return min(conf.TOKEN_LIFETIME, CEILING)
-    recent = Email.objects.filter(kind=EmailKind.RESET, delivered_at__gt=Now() - MEASURED)
-    newest = recent.order_by("-delivered_at").values_list("queued_at", "delivered_at")[:200]
-    seconds = [(till - since).total_seconds() for since, till in newest if till]
-    if len(seconds) < FEWEST:
-        return LONGEST
-    slow = timedelta(seconds=statistics.quantiles(seconds, n=20)[-1])  # the 95th percentile
-    return max(SHORTEST, min(SHORTEST + 4 * slow, LONGEST))
-
-
-def longest_lifetime() -> timedelta:
-    """What may be said of a link's life without reading a row."""
-    return min(conf.TOKEN_LIFETIME, CEILING) if isinstance(conf.TOKEN_LIFETIME, timedelta) else LONGEST
 
 
 @sensitive_variables()

@@ -5,7 +5,6 @@ What holds for every page (headers, caching, transactions) is the decorator of `
 """
 
 import re
-from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, intake, lockouts, rendering, resets, tokens
+from recovery import audiences, cookies, intake, link_lives, lockouts, rendering, resets
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
 from recovery.exceptions import LinkRefused
@@ -66,7 +65,7 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpR
     if request.method == "POST":
         return _resend(request, code, asked)
     door = audiences.get(audience) if audience else _door(request)
-    life = rendering.life_in_words(tokens.longest_lifetime()) if isinstance(conf.TOKEN_LIFETIME, timedelta) else None
+    life = link_lives.fixed_lifetime(door.name)
     context = {
         "reference": shown_reference(code),
         "sender": door.from_email,
@@ -75,7 +74,7 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpR
         "wait_seconds": asked.wait_seconds if asked else 0,
         "hint": asked.hint if asked else None,
         "minutes": USUAL_MINUTES,
-        "link_life": life,
+        "link_life": rendering.life_in_words(life) if life else None,
         "forgot_url": _path(request, door, "forgot"),
         **_site(door),
     }

@@ -9,6 +9,13 @@ from recovery.reasons import EmailKind, Kind, RotationSource
 SITE = "https://library.example"
 NOTICE = UUID("019abcde-0000-7000-8000-000000000002")
 BACKUP = "019abcde-0000-7000-8000-000000000001"
+ALARM = {
+    "alarm": "success_low",
+    "what": "too little mail arrives",
+    "about": "",
+    "detail": "93.5 % arrived (58 of 62); the target is 98 %",
+    "dashboard_url": f"{SITE}/admin/recovery/rollup/",
+}
 FROM = {"browser": "Safari (iPhone)", "ip": "192.0.2.77"}
 CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00", "may_object": True, **FROM}
 HAPPENED = {"happened_at": "2026-11-21T09:41:00+00:00", "may_object": True, "username": "amelie", **FROM}
@@ -75,6 +82,8 @@ CASES = {
             "browser": "",
         },
     ),
+    "alarm": Case(EmailKind.ALARM, ALARM | {"is_over": False}, request=None),
+    "alarm_over": Case(EmailKind.ALARM, ALARM | {"is_over": True, "detail": ""}, request=None),
     "support_case_compromised": Case(
         EmailKind.SUPPORT_CASE,
         {

@@ -6,6 +6,7 @@ from recovery.admin.audit import AuditEventAdmin
 from recovery.admin.backups import BackupAddressAdmin
 from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
+from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.lockouts import LockoutAdmin
@@ -25,6 +26,7 @@ from recovery.models import (
     Lockout,
     RawEvent,
     ResetRequest,
+    RollUp,
     Rotation,
     RotationMember,
     RouteState,
@@ -41,6 +43,7 @@ __all__ = [
     "LockoutAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
+    "RollUpAdmin",
     "RotationAdmin",
     "RotationMemberAdmin",
     "RouteStateAdmin",
@@ -49,6 +52,7 @@ __all__ = [
     "UserRecoveryMixin",
 ]
 
+admin.site.register(RollUp, RollUpAdmin)
 admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)

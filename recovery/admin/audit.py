@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
 from recovery.admin.columns import Columns
+from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import meant, uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
@@ -72,7 +73,7 @@ class AuditEventAdmin(ExportMixin):
     columns = AuditEventColumns
     listed = ("occurred_at", "action", "actor", "account", "request_link", "reason")
     further = ("email_link", "detail")
-    list_filter = ("action", ("occurred_at", MomentFilter), AccountFilter)
+    list_filter = ("action", ("occurred_at", MomentFilter), AccountFilter, CountedFilter)
     ordering = ("-pk",)
     search_help_text = _("Reference, recipient, message id or account key.")
 

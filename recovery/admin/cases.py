@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import timelines
 from recovery.admin import moments
 from recovery.admin.columns import Columns
+from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
@@ -105,7 +106,7 @@ class SupportCaseAdmin(ExportMixin, WorkingMixin):
     listed = ("opened_at", "state", "account", "reason", "request_link", "assignee")
     further = ("rotation", "closed_at", "closer", "end_reason")
     as_stored = ("failure_count",)
-    list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter)
+    list_filter = (OpenFilter, "reason", ("opened_at", admin.DateFieldListFilter), AccountFilter, CountedFilter)
     list_select_related = ("request",)
     ordering = ("-opened_at", "id")
     search_help_text = _("Reference of the request, id of the case, or account key.")

@@ -20,6 +20,7 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
+from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
@@ -165,7 +166,7 @@ class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter)
+    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter, CountedFilter)
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")

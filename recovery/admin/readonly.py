@@ -228,7 +228,7 @@ class ReadOnlyAdmin(Base):
             elif isinstance(entry, tuple):
                 parameters |= {f"{entry[0]}__gte", f"{entry[0]}__lt"}
             else:
-                parameters.add(getattr(entry, "parameter_name", ""))
+                parameters |= set(getattr(entry, "parameters", [getattr(entry, "parameter_name", "")]))
         return parameters
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

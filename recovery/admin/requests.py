@@ -15,6 +15,7 @@ from recovery import timelines
 from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
+from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import meant, state_of, uuid_in
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
@@ -97,7 +98,7 @@ class ResetRequestAdmin(ExportMixin):
     listed = ("requested_at", "outcome", "asked_for", "account", "reference", "asked_by")
     further = ("reason", "kind", "client", "decided_at", "completed_at")
     as_stored = ("audience", "language", "next_url", "attempt_count")
-    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AccountFilter)
+    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AccountFilter, CountedFilter)
     ordering = ("-pk",)
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
 

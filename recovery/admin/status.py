@@ -12,16 +12,19 @@ from recovery import heartbeats, level, routes
 from recovery.admin import moments
 from recovery.admin.viewers import Viewer
 from recovery.heartbeats import PartHealth
-from recovery.models import RouteState
-from recovery.reasons import Circuit, MailLevel, Part
+from recovery.models import RouteState, StandingAlarm
+from recovery.reasons import Alarm, Circuit, MailLevel, Part
 
 
-def lines(request: HttpRequest, site_name: str) -> list[Any]:
-    """One line for each; none while all is well. Dead parts are told to those who may see signs of life."""
+def lines(request: HttpRequest, site_name: str, *, troubles: bool = True) -> list[Any]:
+    """One line for each; none while all is well. Dead parts are told to those who may see signs of life, and how many
+    alarms stand to those who may open the dashboard, unless it is there already."""
     viewer = Viewer.of(request)
-    told = [*_of_level(viewer, site_name), *_of_routes(viewer, site_name)]
-    if viewer.may_view("heartbeat"):
+    told = [*_of_level(viewer, site_name), *_of_routes(viewer, site_name, failed=troubles)]
+    if troubles and viewer.may_view("heartbeat"):
         told += _of_health()
+    if troubles and viewer.may_view("rollup"):
+        told += _of_alarms(viewer, site_name)
     return told
 
 
@@ -32,11 +35,11 @@ def _of_level(viewer: Viewer, site_name: str) -> Iterator[Any]:
         yield format_html("{} “{}”: {}.", words, now.value, now.label)
 
 
-def _of_routes(viewer: Viewer, site_name: str) -> Iterator[Any]:
+def _of_routes(viewer: Viewer, site_name: str, *, failed: bool) -> Iterator[Any]:
     known = routes.states()
     for route in routes.all_routes():
         state = known.get(route.name)
-        if state and (state.switched_off or state.circuit != Circuit.CLOSED):
+        if state and (state.switched_off or (failed and state.circuit != Circuit.CLOSED)):
             words = viewer.link_to_list("routestate", _("Route"), site_name)
             yield format_html("{} “{}”: {}.", words, route.name, _why_not(state, viewer))
 
@@ -55,6 +58,17 @@ def _of_health() -> Iterator[str]:
     dead = [_dead(part) for part in found.parts if not part.healthy and part.part != Part.ROUTE]
     if dead:
         yield capfirst("; ".join(dead)) + "."
+
+
+def _of_alarms(viewer: Viewer, site_name: str) -> Iterator[Any]:
+    """What the last look found and no line above says."""
+    above = {Alarm.CIRCUIT_OPEN, Alarm.NO_ROUTE}
+    if viewer.may_view("heartbeat"):
+        above |= {Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT}
+    standing = StandingAlarm.objects.exclude(alarm__in=above).order_by("since").values_list("alarm", flat=True)
+    if told := dict.fromkeys(str(Alarm(word).label) for word in standing if word in Alarm.values):
+        words = viewer.link_to_list("rollup", _("Dashboard"), site_name)
+        yield format_html("{}: {}.", words, "; ".join(told))
 
 
 def _dead(part: PartHealth) -> str:

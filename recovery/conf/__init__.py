@@ -55,9 +55,20 @@ class Conf:
         return cast(str, self._read("ADMIN_BASE"))
 
     @property
+    def ALARM_LIMITS(self) -> Mapping[str, float]:
+        """When figures are an alarm: samples, the fewest mails that a share is judged by; bounces and complaints, the
+        largest share that is none; open_cases, the most that are none."""
+        return cast(Mapping[str, float], self._read("ALARM_LIMITS"))
+
+    @property
+    def ALARM_MAIL_TO(self) -> Sequence[str]:
+        """Addresses that get a mail when an alarm begins and when it ends, beside the log and the signal."""
+        return cast(Sequence[str], self._read("ALARM_MAIL_TO"))
+
+    @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, and the names of its
-        ROUTES in order, if they are not all."""
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TOKEN_LIFETIME, and the
+        names of its ROUTES in order, if they are not all."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
@@ -146,7 +157,8 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long what providers posted (raw_events), emails, requests and the trail are kept; None: for good."""
+        """How long what providers posted (raw_events), emails, requests, figures (roll_ups) and the trail are kept;
+        None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
 
     @property
@@ -192,6 +204,12 @@ class Conf:
     def SUPPORT_CONTACT(self) -> str | None:
         """Address or phone number shown to people who cannot get in."""
         return cast("str | None", self._read("SUPPORT_CONTACT"))
+
+    @property
+    def TARGETS(self) -> Mapping[str, Any]:
+        """What recovery should reach: delivered_share of the mail that arrives does so delivered_within the request,
+        and delivery_success is the share that arrives."""
+        return cast(Mapping[str, Any], self._read("TARGETS"))
 
     @property
     def TOKEN_LIFETIME(self) -> timedelta | str:

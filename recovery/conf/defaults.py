@@ -10,6 +10,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ACTIVATION_LIFETIME": timedelta(days=7),
     "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
+    "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},
+    "ALARM_MAIL_TO": [],
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
@@ -41,6 +43,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "raw_events": timedelta(days=30),
         "emails": timedelta(days=400),
         "requests": timedelta(days=400),
+        "roll_ups": timedelta(days=400),
         "audit": None,
     },
     "RETURN_PATH_DOMAIN": None,
@@ -51,10 +54,12 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "SITE_MAIL": None,
     "SITE_NAME": None,
     "SUPPORT_CONTACT": None,
+    "TARGETS": {"delivered_within": timedelta(seconds=60), "delivered_share": 0.95, "delivery_success": 0.98},
     "TOKEN_LIFETIME": "auto",
     "TRUSTED_PROXIES": 0,
     "UNKNOWN_ACCOUNT_MAIL": False,
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION"})  # a site may give some keys of these
+MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+"""A site may give some keys of these."""

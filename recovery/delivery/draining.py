@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections
 
-from recovery import tokens
+from recovery import link_lives
 from recovery.delivery import checking, composing, judging, senders
 from recovery.delivery.held import Held, Result
 from recovery.delivery.noting import Claim, Notes
@@ -68,7 +68,7 @@ class Drain:
         self.ways = Ways()
         self.pace = Pace()
         self.lines = senders.Lines()
-        self.life: timedelta | None = None  # of the links in what is claimed
+        self.lives: dict[str, timedelta] = {}  # of links, by audience
         self.pool: ThreadPoolExecutor | None = None
 
     def run(self) -> Drained:
@@ -163,8 +163,8 @@ class Drain:
         except BaseException:
             self.notes.add(judging.give_back(each) for each in held)
             raise
-        if any(each.links for each in ready):
-            self.life = tokens.lifetime()
+        if doors := {each.email.audience for each in ready if each.links}:
+            self.lives |= link_lives.lifetimes(doors)
         self.stock.extend(ready)
         self.notes.add(moves)
 
@@ -199,7 +199,7 @@ class Drain:
         """Make its message and its plan; the move it makes instead where that cannot be."""
         if held.stop:
             return None
-        if move := composing.compose(held, life=self.life):
+        if move := composing.compose(held, life=self.lives.get(held.email.audience)):
             return move
         held.plan = self.ways.plan(held)
         if held.plan or held.ask_at:

@@ -14,6 +14,7 @@ from recovery.models.login_counters import LoginCounter
 from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
 from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
 from recovery.models.suppressions import Suppression
@@ -32,6 +33,7 @@ __all__ = [
     "Heartbeat",
     "LevelSwitch",
     "LimitCounter",
+    "LinkLife",
     "Lockout",
     "LoginCounter",
     "NewBounce",
@@ -39,9 +41,13 @@ __all__ = [
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "RollUp",
+    "RollUpDay",
+    "RollUpProgress",
     "Rotation",
     "RotationMember",
     "RouteState",
+    "StandingAlarm",
     "SupportCase",
     "Suppression",
 ]

@@ -32,7 +32,10 @@ class ResetToken(models.Model):
     issued_at = models.DateTimeField(_("issued"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"), help_text=_("Set anew when the mail is handed over."))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    opened_at = models.DateTimeField(_("first opened"), null=True, blank=True)
+    opened_at = models.DateTimeField(_("first opened"), null=True, blank=True, help_text=_("By whomever."))
+    person_opened_at = models.DateTimeField(
+        _("first opened by a person"), null=True, blank=True, help_text=_("Mail scanners open links, too.")
+    )
     open_count = models.PositiveSmallIntegerField(_("openings"), default=0)
 
     objects = PrimaryManager["ResetToken"]()

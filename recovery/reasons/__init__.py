@@ -8,6 +8,7 @@ from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
+from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
@@ -41,6 +42,7 @@ __all__ = [
     "EmailState",
     "EmailVerb",
     "EventKind",
+    "Figure",
     "Gate",
     "Kind",
     "Lift",
@@ -55,6 +57,7 @@ __all__ = [
     "RotationSource",
     "RotationStage",
     "RotationStep",
+    "Standing",
     "SuppressionReason",
     "TellingState",
     "TokenState",

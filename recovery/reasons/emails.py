@@ -21,6 +21,7 @@ class EmailKind(TextChoices):
     SUSPICIOUS_SIGN_IN = "suspicious_sign_in", _("sign-in that the site found suspicious")
     ROTATION_FORCED = "rotation_forced", _("password was ended, and a new one is needed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
+    ALARM = "alarm", _("alarm, to the operators")
     SITE = "site", _("other mail of the site")
 
 

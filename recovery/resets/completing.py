@@ -50,14 +50,16 @@ def open_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, ve
 
     With the wrong secret nothing is written. Nothing is used up, however often it is opened.
     """
+    by_person = verdict == Verdict.PERSON
     if connections[router.db_for_write(ResetToken)].vendor == "postgresql":
         opening = _judged(tokens.find(selector, verifier, purpose=purpose))
         if opening.token is not None:
-            tokens.count_opening(opening.token, _opened(opening, verdict=verdict, origin=origin))
+            noted = _opened(opening, verdict=verdict, origin=origin)
+            tokens.count_opening(opening.token, noted, by_person=by_person)
         return opening
     # Two statements and no round trips: here the opening is counted while the link is found.
     with atomic(ResetToken):
-        token = tokens.find_and_count(selector, verifier, purpose=purpose)
+        token = tokens.find_and_count(selector, verifier, by_person=by_person, purpose=purpose)
         if token is None:
             return stand(selector, verifier, purpose=purpose)
         opening = _judged(token)

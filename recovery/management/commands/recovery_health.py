@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from recovery import heartbeats
+from recovery import heartbeats, metrics
 from recovery.reasons import Part
 
 
 class Command(BaseCommand):
-    help = "Tells how beat, sweep, workers, routes and the queue are. Exits with 1 if anything is red."
+    help = (
+        "Tells how beat, sweep, workers, routes and the queue are, and what is wrong. Exits with 1 if anything is red."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
@@ -22,14 +24,17 @@ class Command(BaseCommand):
         if options["forget"]:
             self._forget(options["forget"])
             return
-        found = heartbeats.health()
+        found = metrics.health()
         if options["json"]:
             self.stdout.write(json.dumps(found.as_dict()))
         else:
-            for part in found.parts:
+            for part in found.signs.parts:
                 colour = self.style.SUCCESS("green") if part.healthy else self.style.ERROR("red")
                 self.stdout.write(f"{colour:5} {' '.join(filter(None, [part.part, part.name]))}: {part.said}")
-            self.stdout.write(f"{found.waiting} waiting, level {found.level or 'unknown'}")
+            self.stdout.write(f"{found.signs.waiting} waiting, level {found.signs.level or 'unknown'}")
+            for trouble in found.troubles:
+                about = " ".join(filter(None, [trouble.alarm.value, trouble.subject]))
+                self.stdout.write(f"{self.style.ERROR('alarm')} {about}: {trouble.detail or trouble.alarm.label}")
         if not found.healthy:
             sys.exit(1)
 

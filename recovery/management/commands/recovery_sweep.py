@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
-from recovery import sweep
+from recovery import sweep, watch
 
 
 class Command(BaseCommand):
@@ -36,6 +36,7 @@ class Command(BaseCommand):
             wait = interval
             try:
                 swept = sweep.sweep(stop)
+                watch.keep()
             except DatabaseError as error:  # the database restarts; rows wait
                 self.stderr.write(f"{type(error).__name__}; trying again in {interval:g} s")
             else:

@@ -1,0 +1,41 @@
+"""How long a link lives: what the site says, or what was measured of its audience."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from recovery.conf import conf
+from recovery.models import LinkLife
+
+CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
+ACTIVATION_CEILING: Final = timedelta(days=7)  # not of a recovery: there is nothing yet that could be taken over
+SHORTEST, LONGEST = timedelta(minutes=15), timedelta(minutes=60)
+FEWEST: Final = 200  # deliveries, and openings, below which a 95th percentile says little
+MEASURED: Final = timedelta(days=7)
+
+
+def lifetime(audience: str = "default") -> timedelta:
+    """Life of a link of that audience from hand-over, at most 24 hours. "auto": as ``rollup`` measured it last, which
+    is one row; an hour while it has not."""
+    return lifetimes([audience])[audience]
+
+
+def lifetimes(audiences: Iterable[str]) -> dict[str, timedelta]:
+    """The same of several at once; one statement at most."""
+    lives = {audience: fixed_lifetime(audience) or LONGEST for audience in audiences}
+    measured = [audience for audience in lives if fixed_lifetime(audience) is None]
+    if measured:
+        known = LinkLife.objects.filter(audience__in=measured).values_list("audience", "seconds")
+        lives |= {audience: timedelta(seconds=seconds) for audience, seconds in known}
+    return lives
+
+
+def fixed_lifetime(audience: str = "default") -> timedelta | None:
+    """What the site says, at most 24 hours; None where the life follows what is measured. Reads no row."""
+    given = conf.AUDIENCES.get(audience, {}).get("TOKEN_LIFETIME", conf.TOKEN_LIFETIME)
+    return min(given, CEILING) if isinstance(given, timedelta) else None
+
+
+def first_lifetime() -> timedelta:
+    """Life of a link to the first password, at most 7 days."""
+    return min(conf.ACTIVATION_LIFETIME, ACTIVATION_CEILING)

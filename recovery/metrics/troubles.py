@@ -1,0 +1,173 @@
+"""What is wrong now, as one list, from rows alone: signs of life, queues, routes, webhooks, figures, open work.
+
+Shares are judged by the newest hours that hold enough mail, of one day at most: a busy site learns of trouble within
+the hour, and a small one is not alarmed by its only mail of the day. What stands already ends only when it is well
+clear of its limit, so that nothing comes and goes around it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recovery import floods, heartbeats
+from recovery.conf import conf
+from recovery.counting import Selection
+from recovery.heartbeats import Health, PartHealth
+from recovery.metrics import windows
+from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
+from recovery.metrics.numbers import limit as as_set
+from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
+from recovery.models import RouteState, StandingAlarm, SupportCase
+from recovery.reasons import Alarm, Figure, Part, Standing
+
+OLD: Final = timedelta(minutes=15)  # figures that nobody rolled up for so long
+FEWEST_COMPLAINTS: Final = 3  # one person who presses the wrong button is no trouble
+CLEAR: Final = 0.5  # a standing alarm ends at so much of what it began at
+
+Standings = Mapping[tuple[str, str], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong: the word, what it is about, how bad it is in words, since when it was told, and the
+    rows that show it."""
+
+    alarm: Alarm
+    subject: str = ""
+    detail: str = ""
+    since: datetime | None = None
+    figure: Figure | None = None
+    selection: Selection | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "alarm": self.alarm.value,
+            "subject": self.subject,
+            "detail": self.detail,
+            "since": self.since.isoformat() if self.since else None,
+        }
+
+
+def alarms(health: Health | None = None) -> list[Trouble]:
+    """All that is wrong now; none while all is well. Reads only; a dozen statements and those of ``health``, which a
+    caller who has it may give."""
+    found = health or heartbeats.health()
+    dead = [part for part in found.parts if not part.healthy]
+    if any(part.part == "database" for part in dead):
+        return [Trouble(Alarm.PART_SILENT, "database", part.said) for part in dead]
+    since = {(row.alarm, row.subject): row.since for row in StandingAlarm.objects.all()}
+    troubles = [*_of_parts(dead), *(trouble for rule in RULES for trouble in rule(since))]
+    return [replace(each, since=since.get((each.alarm.value, each.subject))) for each in troubles]
+
+
+def _of_parts(dead: list[PartHealth]) -> Iterator[Trouble]:
+    """What the health view finds red is trouble in the words of alarms."""
+    routes = [part.name for part in dead if part.part == Part.ROUTE]
+    off = set(RouteState.objects.filter(name__in=routes, switched_off=True).values_list("name", flat=True))
+    if off:
+        yield Trouble(Alarm.NO_ROUTE, "", _("every route is switched off or failed"))
+    for part in dead:
+        if part.part == Part.ROUTE:
+            if part.name not in off:
+                yield Trouble(Alarm.CIRCUIT_OPEN, part.name, part.said)
+        elif part.part == Part.WEBHOOK:
+            yield Trouble(Alarm.WEBHOOK_SILENT, part.name, part.said)
+        elif part.part == Part.QUEUE:
+            yield Trouble(Alarm.QUEUE_LATE, part.name, part.said)
+        else:
+            yield Trouble(Alarm.PART_SILENT, ":".join(filter(None, (part.part, part.name))), part.said)
+
+
+def _of_figures(since: Standings) -> Iterator[Trouble]:
+    rolled = rolled_at()
+    if rolled and rolled < timezone.now() - OLD:
+        yield Trouble(Alarm.FIGURES_OLD, "", _("rolled up last at %(moment)s UTC") % {"moment": f"{rolled:%H:%M}"})
+
+
+def _of_shares(since: Standings) -> Iterator[Trouble]:
+    """Of the newest hours with enough mail."""
+    now = timezone.now()
+    day = windows.selection(since=now - windows.DAY, until=now)
+    hours = by_hour(day)
+    lately, begins = _newest(hours, lambda numbers: numbers.expected)
+    selection = replace(day, since=begins)
+    for target in targets(lately):
+        alarm = Alarm.DELIVERY_SLOW if target.name == DELIVERED_WITHIN else Alarm.SUCCESS_LOW
+        figure = Figure.SLOW if target.name == DELIVERED_WITHIN else Figure.EXPECTED
+        if _is_missed(target, is_standing=(alarm.value, "") in since):
+            yield Trouble(alarm, "", _missed(target), figure=figure, selection=selection)
+    limits, complained = conf.ALARM_LIMITS, in_all(hours).complained
+    if lately.expected >= limits["samples"] and _is_over(Alarm.BOUNCES_HIGH, lately.bounced, limits["bounces"], since):
+        said = _said(lately.bounced, limits["bounces"])
+        yield Trouble(Alarm.BOUNCES_HIGH, "", said, figure=Figure.BOUNCED, selection=selection)
+    if complained.numerator >= FEWEST_COMPLAINTS and _is_over(
+        Alarm.COMPLAINTS_HIGH, complained, limits["complaints"], since
+    ):
+        said = _said(complained, limits["complaints"])
+        yield Trouble(Alarm.COMPLAINTS_HIGH, "", said, figure=Figure.COMPLAINED, selection=day)
+
+
+def _of_work(since: Standings) -> Iterator[Trouble]:
+    """Cases that nobody closes."""
+    most = conf.ALARM_LIMITS["open_cases"]
+    limit = most * CLEAR if (Alarm.CASES_PILED.value, "") in since else most
+    number = SupportCase.objects.filter(closed_at=None).count()
+    if number > limit:
+        yield Trouble(Alarm.CASES_PILED, "", ngettext("%(count)d case", "%(count)d cases", number) % {"count": number})
+
+
+def _of_asks(since: Standings) -> Iterator[Trouble]:
+    """Far more asks than usual; ``floods`` sounds it at once."""
+    if flood := floods.unusual():
+        yield Trouble(Alarm.ASKS_UNUSUAL, "forgot", str(flood))
+
+
+RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (_of_figures, _of_shares, _of_asks, _of_work)
+"""Each finds troubles of one kind; it is given since when each alarm stands, by alarm and subject. A rule about
+sign-ins or about what staff do has its place here."""
+
+
+def _newest(hours: Mapping[datetime, Numbers], samples: Callable[[Numbers], int]) -> tuple[Numbers, datetime]:
+    """The newest hours that together hold enough mail, or all there are; and when they begin."""
+    lately, begins = Numbers(), max(hours, default=windows.floor(timezone.now()))
+    for hour in sorted(hours, reverse=True):
+        lately, begins = lately.plus(hours[hour]), hour
+        if samples(lately) >= conf.ALARM_LIMITS["samples"]:
+            break
+    return lately, begins
+
+
+def _is_missed(target: Target, *, is_standing: bool) -> bool:
+    if target.standing == Standing.TOO_FEW:
+        return False
+    return target.best < (target.wanted + (1 - target.wanted) * CLEAR if is_standing else target.wanted)
+
+
+def _missed(target: Target) -> str:
+    said = _("%(share)s arrived (%(numerator)d of %(denominator)d); the target is %(limit)s")
+    if target.name == DELIVERED_WITHIN:
+        said = _("%(share)s arrived within %(seconds)d s (%(numerator)d of %(denominator)d); the target is %(limit)s")
+    seconds = conf.TARGETS["delivered_within"].total_seconds()
+    return said % {**_facts(target.reached, target.wanted), "seconds": seconds}
+
+
+def _is_over(alarm: Alarm, found: Share, limit: float, since: Standings) -> bool:
+    return (found.share or 0.0) > (limit * CLEAR if (alarm.value, "") in since else limit)
+
+
+def _said(found: Share, limit: float) -> str:
+    return _("%(share)s (%(numerator)d of %(denominator)d); the limit is %(limit)s") % _facts(found, limit)
+
+
+def _facts(found: Share, limit: float) -> dict[str, Any]:
+    return {
+        "numerator": found.numerator,
+        "denominator": found.denominator,
+        "share": percent(found.share or 0.0),
+        "limit": as_set(limit),
+    }
