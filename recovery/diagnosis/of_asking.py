@@ -24,6 +24,8 @@ def asked(facts: Facts) -> Iterator[Finding]:
             fix = Fix.ACTIVATE if facts.waits_to_join else None
             yield made(Cause.NEVER_ASKED, confidence=confidence, fix=fix, target=target)
         return
+    if facts.got_in_since:
+        return
     match facts.outcome:
         case Outcome.RECEIVED:
             yield from _waiting(facts, request)
