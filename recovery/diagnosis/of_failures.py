@@ -43,7 +43,7 @@ _ENDED = {
 }
 _FULL_RULES = (":4.2.2", ":5.2.2", "mailbox_full", "mailboxfull", "quota exceeded")
 _FULL_TEXT = "mailbox_full"
-_LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed")
+_LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed", "backend sent nothing")
 """How providers say that it is their own list which stops a mail."""
 
 
