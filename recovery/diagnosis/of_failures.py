@@ -43,8 +43,10 @@ _ENDED = {
 }
 _FULL_RULES = (":4.2.2", ":5.2.2", "mailbox_full", "mailboxfull", "quota exceeded")
 _FULL_TEXT = "mailbox_full"
-_LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed", "backend sent nothing")
-"""How providers say that it is their own list which stops a mail."""
+_LISTED = ("inactive", "suppress", "black list", "blacklist", "block list", "blocklist", "unsubscribed")
+_LISTED_RULES = ("suppress", "bounced address", "spam report", "preblocked", "blacklisted", "manuallydeactivated")
+_BY_PROVIDER = ("AnymailRecipientsRefused", "backend sent nothing")
+"""How a refusal by a provider begins. A mail server's own words about an inactive mailbox are another matter."""
 
 
 def came_back(facts: Facts) -> Iterator[Finding]:
@@ -61,7 +63,7 @@ def came_back(facts: Facts) -> Iterator[Finding]:
     told = [event_of(event) for event in events[:1]]
     if bounce is not None:
         told.append(seen(bounce, bounce.get_bounce_class_display(), bounce.occurred_at, quote=bounce.evidence))
-    if any(_is_listed(evidence.quote) for evidence in told) and (refused or _is_unclear(bounce)):
+    if _is_listed(told[0].quote if told and refused else "") or _is_held(bounce):
         cause, target = Cause.ON_PROVIDERS_LIST, target_of(email)
     elif bounce is not None:
         cause, target = _class_of(bounce), _of_address(facts)
@@ -166,11 +168,16 @@ def _is_full(bounce: Bounce) -> bool:
 
 
 def _is_listed(said: str) -> bool:
-    return any(word in said.lower() for word in _LISTED)
+    """Whether the provider refused the recipient, and says that it is for its own list."""
+    begun = any(word in said for word in _BY_PROVIDER)
+    return begun and ("sent nothing" in said or any(word in said.lower() for word in _LISTED))
 
 
-def _is_unclear(bounce: Bounce | None) -> bool:
-    return bounce is not None and bounce.bounce_class == BounceClass.UNDETERMINED
+def _is_held(bounce: Bounce | None) -> bool:
+    """Whether the provider reports that it did not send it, for its own list."""
+    if bounce is None or bounce.bounce_class != BounceClass.UNDETERMINED:
+        return False
+    return any(word in f"{bounce.rule} {bounce.evidence}".lower() for word in _LISTED_RULES)
 
 
 def _matters_now(facts: Facts) -> bool:
