@@ -87,12 +87,13 @@ def of_user(user: AbstractBaseUser) -> Account:
 
 @sensitive_variables()  # people type passwords where a name belongs
 def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
-    """The first ten accounts that have this name in one of these fields, however it is spelled. One statement, the
-    same for every name; a field may be a look-up through a relation (``emailaddress__email``)."""
+    """Ten accounts at most that have this name in one of these fields, however it is spelled; the oldest first. One
+    statement, the same for every name. A field may lie behind a relation (``emailaddress__email``)."""
     wanted = Q()
     for field in fields:
         wanted |= Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
-    return list(_model()._default_manager.filter(wanted).order_by("pk").distinct()[:10]) if is_storable(name) else []
+    found = _model()._default_manager.filter(wanted).order_by("pk")[:10] if is_storable(name) else ()
+    return list({key_of(user): user for user in found}.values())
 
 
 def shares_name(user: AbstractBaseUser) -> bool:

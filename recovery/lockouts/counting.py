@@ -65,12 +65,12 @@ class Attempt:
         self.refused_until: datetime | None = None
         """Until when a page may say that sign-in is refused; None: it is not."""
         limits = conf.LOGIN_FAILURE_LIMIT
-        counted = [each for each in counters.each if limits[each.kind] is not None]
-        kinds = tuple((each.kind, limits[each.kind]) for each in counted)
+        counted = [(each, most) for each in counters.each if (most := limits[each.kind]) is not None]
+        kinds = tuple((each.kind, most) for each, most in counted)
         window, quiet = conf.LOGIN_FAILURE_WINDOW.total_seconds(), episodes.QUIET.total_seconds()
         vendor = connections[router.db_for_write(LoginCounter)].vendor
         self.shape = Shape(vendor, kinds, window, max(DAY, window + quiet), len(counters.staff))
-        self.counted = {each.key: each for each in counted}
+        self.counted = {each.key: each for each, _ in counted}
         self.keys = list(self.counted)
         self.limits = dict(zip(self.keys, kinds, strict=True))
         self.params: dict[str, Any] = {f"key{number}": key for number, key in enumerate(self.keys)}
