@@ -152,14 +152,16 @@ class Attempt:
 
     def _succeed(self, connection: BaseDatabaseWrapper, user: AbstractBaseUser, *, without: list[int]) -> bool:
         shape, params = self._of([key for key in self.keys if key not in without])
-        shut = keys.shut_account(key_of(user))
-        found = episodes.run(connection, statements.succeed(shape), {**params, "shut": shut})
+        params["shut"] = keys.shut_account(key_of(user))
+        found = episodes.run(connection, statements.succeed(shape), params) if shape.limits else []
         for key, failed, in_a_row, *_ in found:
             if not self._is_of_somebody(key):
                 if failed and not without:
                     episodes.run(connection, statements.forgive(self.shape), {**self.params, "key": key})
             elif in_a_row > 0 and not shares_name(user):
                 episodes.run(connection, statements.begin_anew(self.shape), {"key": key})
+        if not found:  # locked since, or of others alone
+            return not LoginCounter.objects.filter(pk=params["shut"]).exists()
         return not any(row[3] for row in found)
 
     def _is_of_somebody(self, key: int) -> bool:

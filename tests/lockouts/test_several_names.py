@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from recovery import lockouts
 from recovery.backends import LockoutMixin
+from recovery.lockouts import Meant
 from recovery.models import Lockout, LoginCounter
 from recovery.reasons import LockKind
 from tests import hash_spy
@@ -136,6 +137,31 @@ def test_an_account_that_staff_shut_is_refused_by_a_name_that_it_shares(apart: A
     assert sign_in("mallory@example.org", MALLORYS)
 
 
+class Numbers(Either):
+    """Takes a number that stands in none of the fields."""
+
+    def authenticate(self, request: Any, username: str = "", password: str = "") -> Any:
+        user = get_user_model().objects.filter(last_name=username).first()
+        return user if user and user.check_password(password) else None
+
+
+class CountedNumbers(LockoutMixin, Numbers):
+    """Nobody said so."""
+
+
+@pytest.mark.parametrize("place", [{"REMOTE_ADDR": OFFICE}, {"REMOTE_ADDR": ""}], ids=["somewhere", "nowhere"])
+def test_a_third_one_who_gets_in_by_such_a_name_frees_neither(
+    settings: Any, apart: Any, mallory: Any, place: dict[str, str]
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CountedNumbers"]
+    carl = UserFactory.create(username="carl", last_name=apart.email)
+    for _ in range(LIMIT - 1):
+        assert sign_in(apart.email, **place)
+    assert (counter("ada").failed, counter(mallory.username).failed) == (LIMIT - 1, LIMIT - 1)
+    lockouts.lock(carl, actor=StaffFactory.create(), reason="left the company")
+    assert not sign_in(apart.email, **place)
+
+
 def test_a_known_device_is_known_by_each_name_of_its_owner(ada: Any) -> None:
     home = at_home("ada")
     locked(ada.email, REMOTE_ADDR=OFFICE)
@@ -174,3 +200,11 @@ def test_spellings_of_one_name_that_two_accounts_have_share_a_row_that_neither_b
     get_user_model().objects.filter(username="ADA").delete()
     assert sign_in("ada")
     assert counter("ada").streak == 0
+
+
+def test_whatever_the_order_of_accounts_their_counters_are_written_in_one_order() -> None:
+    """Else two tries that share two counters could wait for each other for ever."""
+    meant = [Meant(name) for name in ("ada", "bob", "cleo", "dora")]
+    ways = [lockouts.of_all(some, source="192.0.2.1").each for some in (meant, meant[::-1])]
+    assert ways[0] == ways[1]
+    assert [each.kind for each in ways[0]] == [*["account"] * 4, "source"]
