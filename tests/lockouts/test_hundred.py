@@ -120,6 +120,17 @@ def test_who_has_failed_often_is_remembered_for_long_and_who_has_not_for_a_day(a
     assert kept["ada"].forget_at - kept["bob"].forget_at > timedelta(days=80)
 
 
+def test_a_name_that_nobody_has_is_remembered_for_long_too_once_five_failed_in_a_row() -> None:
+    """Without a lock between them: else whether it is locked at the hundredth would soon tell that nobody has it."""
+    fail("bob", 4)
+    let_pass(timedelta(hours=20))
+    fail("bob")
+    assert not Lockout.objects.exists()
+    let_pass(timedelta(days=80))
+    lockouts.purge()
+    assert counter("bob").streak == 5
+
+
 def test_slow_guessing_does_not_begin_the_row_anew(ada: Any) -> None:
     """Four an hour never lock, and four a day are no more than a name that nobody has may be remembered for."""
     for _ in range(25):
