@@ -89,13 +89,24 @@ def known(request: HttpRequest | None, username: str) -> str | None:
     tagged = [entry for entry in _entries(plain) if entry.is_tagged(username)]
     found = ((user, _good(tagged, user)) for user in (_called(username) if tagged else ()))
     met = next((_Met(username, accounts.key_of(user), device) for user, device in found if device), _Met(username))
-    setattr(plain, _MET, met)
+    setattr(plain, _MET, {met.user_key: met})
     return met.device
+
+
+def known_of(request: HttpRequest | None, users: Iterable[AbstractBaseUser]) -> list[str | None]:
+    """As ``known``, where it was looked up already whom the typed name means: of each account the id of this browser,
+    whatever the name was under which its owner signed in."""
+    met = {
+        accounts.key_of(user): _Met(user.get_username(), accounts.key_of(user), _of(request, user)) for user in users
+    }
+    if (plain := _plain(request)) is not None:
+        setattr(plain, _MET, met)
+    return [each.device for each in met.values()]
 
 
 def is_known(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Whether this browser is a known device of ``user``, or was when the password was judged in this request."""
-    met = _met(request)
+    met = _met(request, user)
     if met is not None and met.device and met.user_key == accounts.key_of(user):
         return True
     return _good(_entries(_plain(request)), user) is not None
@@ -118,7 +129,7 @@ def remember(response: HttpResponseBase, request: HttpRequest, user: AbstractBas
     Commits since when the account has known devices, if it had none. Each success gets a number of its own: a copy
     that somebody took before does not count on the owner's counter.
     """
-    met = _met(request)
+    met = _met(request, user)
     name = met.typed if met is not None else user.get_username()
     made, number = _milliseconds(_moment_of(accounts.key_of(user))), secrets.token_bytes(10)
     entry = _Entry(made, number, _mac(_naming(number, name)), _mac(_proving(made, number, user)))
@@ -157,8 +168,15 @@ def _plain(request: Any) -> Any:
     return getattr(request, "_request", request)
 
 
-def _met(request: Any) -> _Met | None:
-    return cast("_Met | None", getattr(_plain(request), _MET, None))
+def _met(request: Any, user: AbstractBaseUser) -> _Met | None:
+    """What was found out about ``user``, else about a name of which nobody was known."""
+    met: dict[str, _Met] = getattr(_plain(request), _MET, {})
+    return met.get(accounts.key_of(user)) or met.get("")
+
+
+def _of(request: Any, user: AbstractBaseUser) -> str | None:
+    name = user.get_username()
+    return _good([entry for entry in _entries(_plain(request)) if entry.is_tagged(name)], user)
 
 
 def _entries(request: Any) -> list[_Entry]:

@@ -88,7 +88,7 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
-        login_counters=lockouts.purgeable().count(),
+        login_counters=lockouts.outlook(),
         lockouts=_old_lockouts(requests).count() if requests else 0,
         heartbeats=heartbeats.purgeable().count(),
         raw_events=_old_raw(_before("raw_events")).count() if _before("raw_events") else 0,

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
+from recovery.backends import ModelBackend
 from recovery.models import LoginCounter
 from tests import hash_spy
 from tests.asking import browser, seen, statements
@@ -73,6 +74,21 @@ def forget_everybody() -> None:
 
 @pytest.mark.parametrize("make", STATES)
 def test_up_to_the_lock_and_past_it_every_account_is_as_none(make: Callable[[], None]) -> None:
+    found = guessed(make)
+    forget_everybody()
+    assert found == guessed(unknown)
+    assert [each["hashed"] for each in found] == [1] * LIMIT + [0] * 2
+
+
+class ByBothNames(ModelBackend):
+    """Looks accounts up before it counts."""
+
+    name_fields = ("username", "email")
+
+
+@pytest.mark.parametrize("make", [known, inactive])
+def test_it_is_so_where_accounts_are_looked_up_first(settings: Any, make: Callable[[], None]) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ByBothNames"]
     found = guessed(make)
     forget_everybody()
     assert found == guessed(unknown)
