@@ -1,13 +1,10 @@
 """The email log: every mail that was decided on, where it is, and what happened to it."""
 
-import re
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
-from uuid import UUID
 
 from django.contrib import admin
-from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,12 +13,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes, silence, timelines
-from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import meant
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
@@ -31,8 +28,6 @@ from recovery.models.emails import WAITING
 from recovery.models.requests import parse_reference
 from recovery.reasons import EmailState
 
-SHORTEST_PREFIX: Final = 3
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _MOOD: Final = {
     EmailState.DELIVERED: "good",
     EmailState.HANDED_OVER: "good",
@@ -41,34 +36,6 @@ _MOOD: Final = {
     EmailState.WITHHELD: "bad",
     EmailState.EXPIRED: "bad",
 }
-
-
-def uuid_in(term: str) -> UUID | None:
-    """The id in what was pasted: bare, or within a Message-ID of ours."""
-    found = _UUID.search(term)
-    return UUID(found[0]) if found else None
-
-
-def mailed_to(term: str, viewer: Viewer) -> "QuerySet[Email]":
-    """Emails to an address, newest first; to addresses that begin so, where the viewer may see them anyway."""
-    key = normalise(term)
-    exact = Email.objects.filter(recipient_key=key).order_by("-queued_at")
-    if not viewer.sees_addresses or len(key) < SHORTEST_PREFIX or exact.exists():
-        return exact
-    if connections[exact.db].vendor == "sqlite":  # its LIKE ignores the index, a range uses it
-        return Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff").order_by()
-    return Email.objects.filter(recipient_key__startswith=key).order_by()
-
-
-def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
-    """Emails that a search means by recipient, by the provider's message id and by ours; one index each."""
-    by_provider = Email.objects.filter(esp_message_id=term.strip("<>")).exclude(esp_message_id="")
-    own = uuid_in(term)
-    return [
-        mailed_to(term, viewer),
-        by_provider.order_by("-queued_at"),
-        Email.objects.filter(pk=own) if own else Email.objects.none(),
-    ]
 
 
 def state_of(email: Email) -> SafeString:

@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from recovery.admin import status
+from recovery.admin import status, ways
 from recovery.admin.columns import Columns
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
@@ -177,8 +177,10 @@ class ReadOnlyAdmin(Base):
         row = context.get("original")
         context["recovery_status"] = status.lines(request, self.admin_site.name)
         if row is not None:
-            context["recovery_tools"] = self.tools_of(request, row)
-            context.update(self.story_of(row, Viewer.of(request)))
+            viewer = Viewer.of(request)
+            people = ways.to_people(self.accounts_of(row), viewer, self.admin_site.name)
+            context["recovery_tools"] = [*self.tools_of(request, row), *people]
+            context.update(self.story_of(row, viewer))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -16,24 +16,19 @@ from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
-from recovery.admin.emails import meant, state_of, uuid_in
+from recovery.admin.emails import state_of
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import meant, of_accounts, uuid_in
+from recovery.admin.persons import PersonMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken
+from recovery.models import Decision, Email, ResetRequest, ResetToken
 from recovery.models.requests import parse_reference
 from recovery.origin import describe_browser
 from recovery.reasons import Gate, Outcome, TokenState
 
 _GOOD = frozenset({Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED})
-
-
-def of_accounts(key: str) -> list["QuerySet[Any, Any]"]:
-    """Ids of the requests that concern an account: where it was decided on, and where staff asked for it."""
-    decided = Decision.objects.filter(user_key=key).order_by("-decided_at").values_list("request_id", flat=True)
-    noted = AuditEvent.objects.filter(user_key=key).exclude(request_id=None).order_by("-occurred_at")
-    return [decided[:MOST_FOUND], noted.values_list("request_id", flat=True)[:MOST_FOUND]]
 
 
 def accounts_of(request: ResetRequest) -> set[str]:
@@ -91,7 +86,7 @@ class ResetRequestColumns(Columns):
         return moments.shown(row.completed_at)
 
 
-class ResetRequestAdmin(ExportMixin):
+class ResetRequestAdmin(ExportMixin, PersonMixin):
     """List and page of requests."""
 
     columns = ResetRequestColumns

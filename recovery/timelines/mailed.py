@@ -1,4 +1,4 @@
-"""The steps of a request and of an email: asked, decided, queued, handed over, what the provider said, the link, the end.
+"""The steps of a request and of an email: asked, decided, queued, handed over, reported by the provider, ended.
 
 Several requests as one story are told by ``people``.
 """

@@ -1,4 +1,4 @@
-"""One person's story over many requests: with the notices beside them, lockouts, and what the trail says of the account.
+"""One person's story over many requests, with the notices beside them, lockouts, and the trail of the account.
 
 Which rows are told is chosen by whoever asks, who knows what a viewer may see.
 """

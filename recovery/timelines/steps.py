@@ -1,4 +1,4 @@
-"""One step of a timeline, who says so, and the order in which steps stand. What the steps are is told by the neighbours."""
+"""One step of a timeline, who says so, and the order in which steps stand. The neighbours tell what the steps are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
