@@ -1,18 +1,22 @@
-"""Members of staff who act on unusually many people: an alarm, and no limit beside that of links (``REQUEST_LIMITS``).
+"""Members of staff: whom they reach (``MAY_ACT_ON``), and who acts on unusually many people.
 
-A stolen account of an agent sends links, unlocks and corrects addresses as fast as it can; a help desk's busy morning
-does not. ``MANY`` people within an hour are more than one every three minutes, which nobody does who asks each caller
-who they are. Told from the trail, so acts by the page, by a list action and by a command count alike; a rotation of
-many people is one act, for it has a right, a page and a case of its own.
+Acting on many is an alarm, and no limit beside that of links (``REQUEST_LIMITS``). A stolen account of an agent sends
+links, unlocks and corrects addresses as fast as it can; a help desk's busy morning does not. ``MANY`` people within an
+hour are more than one every three minutes, which nobody does who asks each caller who they are. Told from the trail, so
+acts by the page, by a list action and by a command count alike; a rotation of many people is one act, for it has a
+right, a page and a case of its own.
 """
 
 from datetime import timedelta
 from typing import Final
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from recovery import alarms
+from recovery.conf import conf
 from recovery.models import AuditEvent
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Action, Alarm
@@ -30,6 +34,11 @@ COUNTED: Final = (
     Action.ADDRESSES_FREED,
     Action.DEVICES_FORGOTTEN,
 )
+
+
+def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
+    """Whether the site lets this member of staff reach this account (``MAY_ACT_ON``); yes if it says nothing."""
+    return bool(import_string(conf.MAY_ACT_ON)(actor, user)) if conf.MAY_ACT_ON else True
 
 
 def look() -> dict[str, int]:

@@ -68,6 +68,7 @@ class ResetRequest(models.Model):
             ("send_reset", _("Can send a reset link to a person")),
             ("activate", _("Can send an activation link, and make an account active")),
             ("correct_address", _("Can correct a person's address")),
+            ("diagnose", _("Can look up why a person cannot get in")),
         ]
         indexes = [
             models.Index(fields=["next_try_at"], name="recovery_request_due", condition=models.Q(decided_at=None)),

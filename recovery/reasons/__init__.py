@@ -7,6 +7,7 @@ imports anything else of this app; who may write which word is decided by the ro
 from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
+from recovery.reasons.causes import IN_ORDER, Cause, Confidence, Fix
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
@@ -22,6 +23,7 @@ from recovery.reasons.trail import Action
 __all__ = [
     "EVENT_STATE",
     "EXCUSED_RULE",
+    "IN_ORDER",
     "LINK_KINDS",
     "MOVES",
     "SHOWN_REFUSALS",
@@ -36,13 +38,16 @@ __all__ = [
     "CaseEnd",
     "CaseNews",
     "CaseReason",
+    "Cause",
     "Circuit",
+    "Confidence",
     "EmailKind",
     "EmailReason",
     "EmailState",
     "EmailVerb",
     "EventKind",
     "Figure",
+    "Fix",
     "Gate",
     "Kind",
     "Lift",

@@ -55,5 +55,6 @@ class Action(TextChoices):
     ADDRESSES_FREED = "addresses.freed", _("addresses may change again")
     EXPORTED = "list.exported", _("rows of a list were asked for as a file")
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
+    DIAGNOSED = "person.diagnosed", _("somebody looked up why a person cannot get in")
     LOCKED = "sign_in.locked", _("sign-in was locked")
     UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")

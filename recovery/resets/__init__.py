@@ -4,7 +4,9 @@ and end what a thief may have.
 Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each verb says what it commits.
 """
 
-from recovery.resets.activating import activate, activate_account, never_joined, user_saved, waits_to_join
+from recovery.agents import may_act_on
+from recovery.gates import waits_to_join
+from recovery.resets.activating import activate, activate_account, never_joined, user_saved
 from recovery.resets.addresses import address_changed, correct_address
 from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
 from recovery.resets.deciding import decide, expire_late, fulfil, late
@@ -12,7 +14,7 @@ from recovery.resets.ending import close_rotated, rotate, rotate_due, rotations_
 from recovery.resets.following import came_by_backup, climb, follow_up, lost, unreachable
 from recovery.resets.objecting import Objected, open_objection, raise_objection, see_objection, stand_objection
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
-from recovery.resets.staff import check_rank, held_up, may_act_on, send_by_staff
+from recovery.resets.staff import check_rank, held_up, send_by_staff
 
 __all__ = [
     "Objected",

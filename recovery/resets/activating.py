@@ -12,12 +12,13 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from recovery import accounts, audit, bell, tokens
 from recovery.conf import conf
+from recovery.gates import invited
 from recovery.models import ResetRequest, ResetToken
 from recovery.models.emails import FINAL_FAILURES
 from recovery.models.primary import atomic
@@ -57,18 +58,12 @@ def activate(
     return request
 
 
-def waits_to_join(user: AbstractBaseUser) -> bool:
-    """Whether an activation link was asked for and the person has not joined: what tells them from people who sign in
-    elsewhere and have no password here, either. One statement for an account without a password, else none."""
-    return not accounts.has_joined(user) and _invited().filter(user_key=accounts.key_of(user)).exists()
-
-
 def never_joined() -> Iterator[AbstractBaseUser]:
     """Active people who were to get an activation link, have not joined, and have no mail whose link still works. Two
     statements for five hundred."""
     came = ResetToken.objects.filter(email__handed_over_at__isnull=False).exclude(email__state__in=FINAL_FAILURES)
     works = came.filter(user_key=OuterRef("user_key"), purpose=tokens.ACTIVATION, state=TokenState.LIVE)
-    waiting = _invited().exclude(Exists(works.filter(expires_at__gt=Now())))
+    waiting = invited().exclude(Exists(works.filter(expires_at__gt=Now())))
     keys, last = waiting.order_by("user_key").values_list("user_key", flat=True).distinct(), ""
     while batch := list(keys.filter(user_key__gt=last)[:BATCH]):
         last = batch[-1]
@@ -117,9 +112,3 @@ def _activate_if_due(user: AbstractBaseUser, *, created: bool) -> None:
     is_due = last is None if created else last == Outcome.INACTIVE
     if is_due:
         activate(user)
-
-
-def _invited() -> "QuerySet[ResetRequest]":
-    """Asks for an activation by which nobody has joined so far."""
-    used = ResetToken.objects.filter(user_key=OuterRef("user_key"), purpose=tokens.ACTIVATION, state=TokenState.USED)
-    return ResetRequest.objects.filter(~Exists(used), kind=Kind.ACTIVATION)

@@ -3,8 +3,7 @@
 Everything that differs by account happens here, minutes or milliseconds after the page has answered.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,10 +14,11 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, level, limits, objections, outbox, tokens
+from recovery import accounts, audit, delivery, gates, level, limits, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
+from recovery.gates import Verdict
 from recovery.models import Decision, Email, ResetRequest
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
@@ -26,36 +26,6 @@ from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, K
 from recovery.resets import activating
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
-CLOSED: Final = {
-    Gate.ACTIVE: Outcome.INACTIVE,
-    Gate.HAS_PASSWORD: Outcome.NO_PASSWORD,
-    Gate.NOT_JOINED: Outcome.JOINED,
-    Gate.HAS_ADDRESS: Outcome.NO_ADDRESS,
-    Gate.VERIFIED_ADDRESS: Outcome.UNVERIFIED_ADDRESS,
-    Gate.UNDISPUTED: Outcome.DISPUTED,
-    Gate.COOLDOWN: Outcome.COOLDOWN,
-    Gate.ACCOUNT_LIMIT: Outcome.THROTTLED,
-}
-PASSED_BY: Final = {
-    EmailKind.RESET: Gate.NOT_JOINED,
-    EmailKind.FORCED_RESET: Gate.NOT_JOINED,
-    EmailKind.ACTIVATION: Gate.HAS_PASSWORD,
-}
-"""The gate that does not stand in the way of this kind of link."""
-
-
-@dataclass(slots=True)
-class Verdict:
-    """One account of a request: the kind of link it is judged for, the gates it passed, and what follows."""
-
-    account: Account
-    kind: EmailKind = EmailKind.RESET
-    outcome: str = Outcome.SENT
-    gates: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def address(self) -> str:
-        return self.account.reset_address.text if self.account.reset_address else ""
 
 
 def fulfil(request_id: UUID) -> str | None:
@@ -153,46 +123,17 @@ def _accounts(request: ResetRequest) -> Sequence[Account]:
 
 
 def _judge(request: ResetRequest, account: Account) -> Verdict:
-    """Pass the gates in order; the first closed one decides and ends the walk."""
-    is_first = request.kind == Kind.ACTIVATION or activating.waits_to_join(account.user)
-    again = EmailKind.FORCED_RESET if request.kind == Kind.FORCED else EmailKind.RESET
-    verdict = Verdict(account, EmailKind.ACTIVATION if is_first else again)
-    for gate in Gate:
-        if gate == PASSED_BY[verdict.kind]:
-            continue
-        is_open = _is_open(gate, request, account)
-        verdict.gates.append({"gate": gate.value, "open": is_open})
-        if not is_open:
-            verdict.outcome = CLOSED[gate]
-            break
-    return verdict
+    # Staff pass the person's throttle and cool-down; they have a cap of their own.
+    is_unlimited = bool(request.actor_key) or request.kind in (Kind.ADMIN, Kind.FORCED)
+    return gates.walk(account, kind=request.kind, is_unlimited=is_unlimited, is_within=_is_within)
 
 
-def _is_open(gate: Gate, request: ResetRequest, account: Account) -> bool:
-    address = account.reset_address
-    match gate:
-        case Gate.ACTIVE:
-            return bool(account.user.is_active)
-        case Gate.HAS_PASSWORD:
-            return accounts.has_password(account.user)
-        case Gate.NOT_JOINED:
-            return not accounts.has_joined(account.user)
-        case Gate.HAS_ADDRESS | Gate.VERIFIED_ADDRESS:
-            return address is not None and (gate == Gate.HAS_ADDRESS or address.verified)
-        case Gate.UNDISPUTED:  # staff who send a link have decided whose account it is
-            return request.kind == Kind.ADMIN or not objections.is_disputed(account.key)
-        case Gate.ACCOUNT_LIMIT | Gate.COOLDOWN if request.actor_key or request.kind in (Kind.ADMIN, Kind.FORCED):
-            return True  # staff pass the person's throttle and cool-down; they have a cap of their own
-        case Gate.COOLDOWN:
-            limits.hold("account", account.key)
-            newest = tokens.last_issued(account.key)
-            return newest is None or newest.issued_at <= timezone.now() - conf.COOLDOWN
-        case Gate.ACCOUNT_LIMIT:
-            subjects = {"account": account.key}
-            if request.kind == Kind.ACTIVATION and address:
-                # A sign-up form that anybody may fill in makes many accounts of one address.
-                subjects["activation_address"] = normalise(address.text)
-            return not any(taken.refused for taken in limits.take(subjects)[0].values())
+def _is_within(gate: Gate, account: Account, subjects: Mapping[str, str]) -> bool:
+    """The gates that count: of decisions for one account at the same moment, one waits for the other."""
+    if gate == Gate.COOLDOWN:
+        limits.hold("account", account.key)
+        return gates.has_cooled_down(account.key)
+    return not any(taken.refused for taken in limits.take(subjects)[0].values())
 
 
 def _overall(outcomes: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from recovery import accounts, audit, bell, cases, limits
+from recovery.agents import may_act_on
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import CaseNote, ResetToken, Rotation, RotationMember, SupportCase
@@ -28,7 +29,6 @@ from recovery.reasons import (
     RotationStep,
     TokenState,
 )
-from recovery.resets.staff import may_act_on
 
 BATCH: Final = 500  # SQLite takes 32 766 parameters in a statement, and its oldest builds 999
 

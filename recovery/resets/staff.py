@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from recovery import accounts, audiences, audit, bell, limits
 from recovery.addresses import normalise
-from recovery.conf import conf
+from recovery.agents import may_act_on
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
 from recovery.models.insertion import insert
@@ -18,11 +17,6 @@ from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.origin import Origin
 from recovery.reasons import Action, Kind, Outcome
-
-
-def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
-    """Whether the site lets this member of staff reach this account (``MAY_ACT_ON``); yes if it says nothing."""
-    return bool(import_string(conf.MAY_ACT_ON)(actor, user)) if conf.MAY_ACT_ON else True
 
 
 def send_by_staff(

@@ -1,0 +1,71 @@
+"""All rules, asked in turn; the cause that leads is the first of the order."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils import timezone
+
+from recovery import timelines
+from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
+from recovery.diagnosis.facts import Facts
+from recovery.diagnosis.findings import Explanation, Finding, made
+from recovery.diagnosis.order import rank
+from recovery.diagnosis.subjects import Subject
+from recovery.reasons import Cause, Confidence
+from recovery.timelines import Step
+
+RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
+    of_accounts.unknown,
+    of_accounts.unfit,
+    of_accounts.mistyped,
+    of_asking.asked,
+    of_asking.held_back,
+    of_mail.waiting,
+    of_mail.doubtful,
+    of_mail.with_provider,
+    of_failures.came_back,
+    of_failures.stopped,
+    of_failures.complained,
+    of_failures.ended,
+    of_failures.ladder,
+    of_links.followed,
+    of_sign_in.locked,
+    of_sign_in.ended_by_force,
+)
+
+
+def explain(subject: Subject, *, viewer: AbstractBaseUser | None = None, now: datetime | None = None) -> Explanation:
+    """Why this person did not get the mail or does not get in: one leading cause, then the others, in their order.
+
+    Reads only, within a bound of statements. ``viewer`` decides whose near misses are named; that the subject itself is
+    in their scope was decided by ``find``. ``now``: the moment it is asked, for whoever looks at several.
+    """
+    facts = Facts(subject, viewer=viewer, now=now or timezone.now())
+    findings = _in_order(finding for rule in RULES for finding in rule(facts))
+    if not findings:
+        findings = (_nothing_known(facts),)
+    would = forecasting.would(subject, now=facts.now) if subject.user is not None else None
+    return Explanation(subject, findings[0], findings, _timeline(facts), would)
+
+
+def _in_order(found: Iterator[Finding]) -> tuple[Finding, ...]:
+    """Each cause once, with the evidence of whoever found it first."""
+    once: dict[Cause, Finding] = {}
+    for finding in found:
+        once.setdefault(finding.code, finding)
+    return tuple(sorted(once.values(), key=lambda finding: rank(finding.code)))
+
+
+def _timeline(facts: Facts) -> list[Step]:
+    if facts.request is not None:
+        return timelines.of_request(facts.request)
+    return timelines.of_email(facts.email) if facts.email is not None else []
+
+
+def _nothing_known(facts: Facts) -> Finding:
+    """What was named says nothing, such as a request whose account is gone."""
+    if facts.subject.user is not None:
+        return made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
+    return made(Cause.UNKNOWN_ACCOUNT, confidence=Confidence.OBSERVED, said={"typed": facts.subject.label})

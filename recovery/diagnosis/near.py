@@ -1,0 +1,47 @@
+"""Addresses and names that miss what was typed by one slip: a letter too many, missing, wrong, or two swapped.
+
+All of them are made from the typed text and looked up by one statement: nothing reads the list of accounts through.
+"""
+
+import string
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q
+
+from recovery import accounts
+from recovery.addresses import likely_domain, normalise
+
+LETTERS: Final = f"{string.ascii_lowercase}{string.digits}.-_+"
+SHORTEST, LONGEST = 4, 64  # of shorter ones everything is near; of longer ones there are too many slips
+MOST: Final = 3
+
+
+def misses(typed: str) -> list[AbstractBaseUser]:
+    """Accounts whose user name or address is one slip away; at most ``MOST``, the first of them. One statement."""
+    plain = normalise(typed)
+    if not SHORTEST <= len(plain) <= LONGEST or "\0" in plain:
+        return []
+    wanted = {*_slips(plain)} - {plain}
+    if domain := likely_domain(plain):
+        wanted.add(f"{plain.rpartition('@')[0]}@{domain}")
+    model: Any = get_user_model()
+    fields = {model.USERNAME_FIELD, accounts.email_field()} - {""}
+    means = Q()
+    for name in sorted(fields):
+        means |= Q(**{f"{name}__in": sorted(wanted)})
+    return list(model._default_manager.filter(means).order_by("pk")[:MOST])
+
+
+def _slips(text: str) -> Iterator[str]:
+    for place in range(len(text)):
+        before, letter, after = text[:place], text[place], text[place + 1 :]
+        yield before + after
+        yield from (f"{before}{other}{letter}{after}" for other in LETTERS)
+        if letter != "@":
+            yield from (before + other + after for other in LETTERS)
+        if after:
+            yield before + after[0] + letter + after[1:]
+    yield from (text + other for other in LETTERS)

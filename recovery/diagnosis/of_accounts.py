@@ -1,0 +1,164 @@
+"""Who was meant, and whether the account can be recovered at all: as it was decided then, else as it is now."""
+
+from collections.abc import Iterator
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.translation import gettext as _
+
+from recovery import accounts, objections
+from recovery.addresses import likely_domain, normalise
+from recovery.diagnosis import near
+from recovery.diagnosis.facts import Facts
+from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, made, seen
+from recovery.diagnosis.subjects import within
+from recovery.diagnosis.wording import moment
+from recovery.models import AccountState, Decision, Email, ResetRequest
+from recovery.reasons import LINK_KINDS, Cause, Confidence, EmailReason, EmailState, Fix, Outcome
+
+_DECIDED = {
+    Outcome.INACTIVE: Cause.INACTIVE_ACCOUNT,
+    Outcome.JOINED: Cause.ALREADY_JOINED,
+    Outcome.NO_ADDRESS: Cause.NO_ADDRESS,
+    Outcome.UNVERIFIED_ADDRESS: Cause.UNVERIFIED_ADDRESS,
+    Outcome.DISPUTED: Cause.DISPUTED_ADDRESS,
+}
+ASKS_SHOWN = 3
+
+
+def unknown(facts: Facts) -> Iterator[Finding]:
+    """Nobody is known by what was typed: a former address, a slip, or nobody at all."""
+    if facts.subject.user is not None or facts.subject.email is not None:
+        return
+    request = facts.subject.request
+    typed = request.identifier if request else facts.subject.label
+    if request is not None and facts.outcome not in (Outcome.NO_ACCOUNT, Outcome.THROTTLED):
+        return
+    for email, user in _former(facts, typed):
+        said = {"typed": typed, "name": user.get_username()}
+        evidence = seen(email, _("A mail for this account went there."), email.queued_at)
+        yield made(Cause.FORMER_ADDRESS, evidence, confidence=Confidence.OBSERVED, said=said, target=person(user))
+    for user in within(facts.viewer, near.misses(typed)):
+        said = {"typed": typed, "name": user.get_username()}
+        evidence = Evidence(_("One letter makes the difference."), model=label_of(user), pk=accounts.key_of(user))
+        yield made(Cause.NEAR_MISS, evidence, confidence=Confidence.INFERRED, said=said, target=person(user))
+    if facts.outcome != Outcome.THROTTLED:
+        decided = request is not None and facts.decision is not None
+        yield made(
+            Cause.UNKNOWN_ACCOUNT,
+            *([_decided(facts.decision)] if facts.decision else _asks(typed)),
+            confidence=Confidence.RECORDED if decided else Confidence.OBSERVED,
+            said={"typed": typed},
+        )
+
+
+def unfit(facts: Facts) -> Iterator[Finding]:
+    """What no mail mends: inactive, without a password or an address, not verified, disputed."""
+    account = facts.account
+    if account is None:
+        return
+    decided, user = facts.decision, account.user
+    cause = _DECIDED.get(Outcome(facts.outcome)) if facts.outcome else None
+    is_past = decided is not None and cause is not None
+    if cause is None:
+        cause = _unfit_now(facts)
+    if facts.outcome == Outcome.NO_PASSWORD or (cause is None and not accounts.has_password(user)):
+        cause = _without_password(facts)
+    if cause is None:
+        return
+    evidence = [_decided(decided)] if decided is not None and is_past else [_now(facts, cause)]
+    if cause in (Cause.NO_PASSWORD, Cause.NOT_ACTIVATED) and facts.outcome == Outcome.NO_PASSWORD and decided:
+        evidence = [_decided(decided)]
+    is_recorded = evidence[0].model == "recovery.decision"
+    yield made(
+        cause,
+        *evidence,
+        confidence=Confidence.RECORDED if is_recorded else Confidence.OBSERVED,
+        fix=Fix.SEND_NEW_LINK if _is_over(facts, cause) else None,
+        target=person(user),
+    )
+
+
+def mistyped(facts: Facts) -> Iterator[Finding]:
+    """A domain that is one letter off a well-known one takes mail to nowhere, or to a stranger."""
+    if facts.account is None or (facts.request is not None and facts.request.completed_at):
+        return
+    main = facts.account.reset_address
+    domain = likely_domain(main.text) if main else None
+    if main is None or domain is None or (facts.link is not None and facts.link.person_opened_at):
+        return
+    evidence = Evidence(_("Its domain is one letter off %(domain)s.") % {"domain": domain})
+    said = {"address": main.text, "domain": domain}
+    target = person(facts.account.user)
+    yield made(Cause.ADDRESS_MISTYPED, evidence, confidence=Confidence.INFERRED, said=said, target=target)
+
+
+def person(user: AbstractBaseUser) -> Target:
+    return label_of(user), accounts.key_of(user)
+
+
+def _unfit_now(facts: Facts) -> Cause | None:
+    account = facts.account
+    assert account is not None
+    stopped = facts.email is not None and facts.email.state == EmailState.CANCELLED
+    if not account.user.is_active or (stopped and facts.email and facts.email.reason == EmailReason.INACTIVE):
+        return Cause.INACTIVE_ACCOUNT
+    address = account.reset_address
+    if facts.request is None and (address is None or not address.verified):
+        return Cause.NO_ADDRESS if address is None else Cause.UNVERIFIED_ADDRESS
+    if objections.is_disputed(account.key):
+        return Cause.DISPUTED_ADDRESS
+    return None
+
+
+def _without_password(facts: Facts) -> Cause | None:
+    """One who never joined waits for an activation, or for the mail of one; others sign in elsewhere."""
+    user = facts.account.user if facts.account else None
+    if user is None or facts.waits_to_join:
+        return None
+    if accounts.has_joined(user):
+        return Cause.NO_PASSWORD
+    return Cause.NOT_ACTIVATED
+
+
+def _is_over(facts: Facts, cause: Cause) -> bool:
+    """Whether what was decided then would not be decided now: what is left is to send a link."""
+    account = facts.account
+    assert account is not None
+    address = account.reset_address
+    return {
+        Cause.INACTIVE_ACCOUNT: bool(account.user.is_active),
+        Cause.NO_ADDRESS: address is not None,
+        Cause.UNVERIFIED_ADDRESS: bool(address and address.verified),
+        Cause.NO_PASSWORD: accounts.has_password(account.user),
+        Cause.NOT_ACTIVATED: accounts.has_password(account.user),
+    }.get(cause, False)
+
+
+def _now(facts: Facts, cause: Cause) -> Evidence:
+    assert facts.account is not None
+    if cause == Cause.DISPUTED_ADDRESS:
+        state = AccountState.objects.filter(pk=facts.key).first()
+        return seen(state, _("It was said over a notice."), state.disputed_at) if state else Evidence(str(cause.label))
+    return Evidence(str(cause.label), facts.now, *person(facts.account.user))
+
+
+def _decided(decision: Decision) -> Evidence:
+    return seen(decision, decision.get_outcome_display(), decision.decided_at)
+
+
+def _asks(typed: str) -> list[Evidence]:
+    """The newest asks for it: whether they found anybody stays unsaid, for it may be somebody out of scope."""
+    same = ResetRequest.objects.filter(identifier__in={typed, normalise(typed)}, decided_at__isnull=False)
+    newest = list(same.order_by("-requested_at")[:ASKS_SHOWN])
+    return [
+        Evidence(_("It was asked for on %(at)s.") % {"at": moment(request.requested_at)}, request.requested_at)
+        for request in newest
+    ]
+
+
+def _former(facts: Facts, typed: str) -> list[tuple[Email, AbstractBaseUser]]:
+    """Accounts within reach whose link went to this address and that have another now."""
+    sent = Email.objects.filter(recipient_key=normalise(typed)[:254]).exclude(user_key="").order_by("-queued_at")
+    mails = {email.user_key: email for email in sent.filter(kind__in=LINK_KINDS)[:ASKS_SHOWN]}
+    people = accounts.by_keys(mails)
+    return [(mails[accounts.key_of(user)], user) for user in within(facts.viewer, people.values())][:1]

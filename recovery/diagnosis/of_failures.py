@@ -1,0 +1,185 @@
+"""Mail that ended: it came back, was refused, held back, cancelled or too late; and the ladder that followed."""
+
+from collections.abc import Iterator
+
+from recovery.diagnosis.facts import Facts
+from recovery.diagnosis.findings import Finding, Target, made, seen, target_of
+from recovery.diagnosis.of_accounts import person
+from recovery.diagnosis.of_mail import event_of
+from recovery.diagnosis.wording import moment, text_for_it
+from recovery.models import Bounce, Email, Suppression
+from recovery.models.emails import FINAL_FAILURES
+from recovery.reasons import (
+    BounceClass,
+    Cause,
+    Confidence,
+    EmailReason,
+    EmailState,
+    EventKind,
+    Fix,
+    SuppressionReason,
+)
+
+_CLASSES = {
+    BounceClass.HARD: Cause.ADDRESS_DEAD,
+    BounceClass.SOFT: Cause.BOUNCED_FOR_NOW,
+    BounceClass.UNDETERMINED: Cause.BOUNCED_UNCLEAR,
+    BounceClass.POLICY: Cause.POLICY_REFUSED,
+}
+_STOPS = {
+    SuppressionReason.BOUNCED: Cause.SUPPRESSED,
+    SuppressionReason.COMPLAINED: Cause.COMPLAINED,
+    SuppressionReason.STAFF: Cause.SUPPRESSED_BY_STAFF,
+}
+_ENDED = {
+    (EmailState.FAILED, EmailReason.PROVIDER_REFUSED_MAIL): Cause.MAIL_REFUSED,
+    (EmailState.FAILED, EmailReason.POISON): Cause.SET_ASIDE_AS_POISON,
+    (EmailState.EXPIRED, EmailReason.PAST_SEND_BY): Cause.MAIL_TOO_LATE,
+    (EmailState.WITHHELD, EmailReason.SET_ASIDE): Cause.SET_ASIDE_BY_STAFF,
+    (EmailState.CANCELLED, EmailReason.STAFF): Cause.CANCELLED_BY_STAFF,
+    (EmailState.CANCELLED, EmailReason.ADDRESS_CHANGED): Cause.ADDRESS_CHANGED,
+    (EmailState.CANCELLED, EmailReason.TOKEN_DEAD): Cause.CANCELLED_AS_DEAD,
+}
+_FULL_STATUSES = ("4.2.2", "5.2.2")
+_FULL_WORDS = ("mailbox_full", "mailboxfull", "quota", "mailbox full", "mailbox is full", "over quota", "overquota")
+_LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed")
+"""How providers say that it is their own list which stops a mail."""
+
+
+def came_back(facts: Facts) -> Iterator[Finding]:
+    """It bounced, or the recipient was refused."""
+    email = facts.email
+    if email is None or email.state not in (EmailState.BOUNCED, EmailState.FAILED):
+        return
+    said = {"address": email.recipient, "text_for_it": text_for_it(email)}
+    events = [event for event in facts.events if event.kind in _FAILED]
+    bounce = next((bounce for bounce in facts.bounces if bounce.bounce_class != BounceClass.COMPLAINT), None)
+    refused = email.state == EmailState.FAILED and email.reason in ("", EmailReason.PROVIDER_REFUSED_RECIPIENT)
+    if not refused and email.state != EmailState.BOUNCED:
+        return
+    told = [event_of(event) for event in events[:1]]
+    if bounce is not None:
+        told.append(seen(bounce, bounce.get_bounce_class_display(), bounce.occurred_at, quote=bounce.evidence))
+    if any(_is_listed(evidence.quote) for evidence in told) and (refused or _is_unclear(bounce)):
+        cause, target = Cause.ON_PROVIDERS_LIST, target_of(email)
+    elif bounce is not None:
+        cause, target = _class_of(bounce), _of_address(facts)
+    else:
+        cause = Cause.RECIPIENT_REFUSED if refused else Cause.BOUNCED_UNCLEAR
+        target = _of_address(facts)
+    yield made(cause, *told, confidence=Confidence.REPORTED, said=said, target=target)
+
+
+_FAILED = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED})
+
+
+def stopped(facts: Facts) -> Iterator[Finding]:
+    """The address is suppressed: it was when the mail was held back, or it is now."""
+    email = facts.email
+    withheld = email is not None and email.state == EmailState.WITHHELD and email.reason == EmailReason.SUPPRESSED
+    row = facts.stops[0] if facts.stops else _stop_of(email) if withheld and email is not None else None
+    if row is None or not (withheld or _matters_now(facts)):
+        return
+    evidence = [seen(row, row.get_reason_display(), row.since)]
+    if withheld and email is not None:
+        evidence.append(seen(email, email.get_reason_display(), email.queued_at))
+    is_lifted = row not in facts.stops
+    yield made(
+        _STOPS[SuppressionReason(row.reason)],
+        *evidence,
+        confidence=Confidence.RECORDED if withheld else Confidence.OBSERVED,
+        said={"address": facts.address},
+        fix=Fix.SEND_NEW_LINK if is_lifted else None,
+        target=_of_person(facts) if is_lifted else target_of(row),
+    )
+
+
+def complained(facts: Facts) -> Iterator[Finding]:
+    """It arrived, and was reported as spam."""
+    found = next((bounce for bounce in facts.bounces if bounce.bounce_class == BounceClass.COMPLAINT), None)
+    if found is None or facts.email is None:
+        return
+    evidence = seen(found, found.get_bounce_class_display(), found.occurred_at, quote=found.evidence)
+    row = next((row for row in facts.stops if row.reason == SuppressionReason.COMPLAINED), None)
+    yield made(
+        Cause.COMPLAINED,
+        evidence,
+        confidence=Confidence.REPORTED,
+        said={"address": facts.email.recipient},
+        fix=None if row else Fix.SEND_NEW_LINK,
+        target=target_of(row) if row else _of_person(facts),
+    )
+
+
+def ended(facts: Facts) -> Iterator[Finding]:
+    """By us or by staff: set aside, cancelled, given up, or too late."""
+    email = facts.email
+    cause = _ENDED.get((EmailState(email.state), EmailReason(email.reason))) if email and email.reason else None
+    if email is None or cause is None:
+        return
+    last = [event_of(event) for event in facts.events[:1]]
+    by_email = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and email.send_by > facts.now
+    fix = Fix.SEND_NEW_LINK if cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email else None
+    yield made(
+        cause,
+        *last,
+        confidence=Confidence.RECORDED,
+        said={"at": moment(last[0].at if last else email.queued_at)},
+        fix=fix,
+        target=target_of(email) if by_email else _of_person(facts),
+    )
+
+
+def ladder(facts: Facts) -> Iterator[Finding]:
+    """What the failure of a mail led to: a backup address, or a case."""
+    email = facts.email
+    if facts.case is not None:
+        evidence = seen(facts.case, facts.case.get_reason_display(), facts.case.opened_at)
+        said = {"at": moment(facts.case.opened_at)}
+        target = target_of(facts.case)
+        yield made(Cause.CASE_OPEN, evidence, confidence=Confidence.OBSERVED, said=said, target=target)
+    if email is None or not email.context.get("to_backup") or facts.subject.email is not None:
+        return
+    said = {"address": email.recipient, "at": moment(email.queued_at)}
+    if email.state in FINAL_FAILURES or (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.SUPPRESSED):
+        rows = [seen(email, email.get_state_display(), email.queued_at), *map(event_of, facts.events[:1])]
+        yield made(Cause.BACKUP_FAILED, *rows, confidence=Confidence.REPORTED, said=said, target=_of_address(facts))
+    elif facts.link is not None and facts.link.person_opened_at is None and facts.refusal is None:
+        rows = [seen(each, each.get_state_display(), each.queued_at) for each in reversed(facts.emails)]
+        yield made(Cause.SENT_TO_BACKUP, *rows, confidence=Confidence.RECORDED, said=said)
+
+
+def _class_of(bounce: Bounce) -> Cause:
+    text = f"{bounce.rule} {bounce.evidence}".lower()
+    is_full = bounce.status in _FULL_STATUSES or any(word in text for word in (*_FULL_WORDS, *_FULL_STATUSES))
+    if bounce.bounce_class == BounceClass.SOFT and is_full:
+        return Cause.MAILBOX_FULL
+    return _CLASSES[BounceClass(bounce.bounce_class)]
+
+
+def _is_listed(said: str) -> bool:
+    return any(word in said.lower() for word in _LISTED)
+
+
+def _is_unclear(bounce: Bounce | None) -> bool:
+    return bounce is not None and bounce.bounce_class == BounceClass.UNDETERMINED
+
+
+def _matters_now(facts: Facts) -> bool:
+    """Whether a mail that is asked for now would be held back, and nothing is under way that shows how it goes."""
+    return facts.email is None or facts.email.state in (*FINAL_FAILURES, EmailState.CANCELLED)
+
+
+def _stop_of(email: Email) -> Suppression | None:
+    """What stood when the mail was held back, though it was lifted or ran out since."""
+    same = Suppression.objects.filter(address_key=email.recipient_key, since__lte=email.queued_at)
+    return same.order_by("-since").first()
+
+
+def _of_person(facts: Facts) -> Target | None:
+    return person(facts.account.user) if facts.account else None
+
+
+def _of_address(facts: Facts) -> Target | None:
+    """Whose address is to be corrected."""
+    return _of_person(facts)

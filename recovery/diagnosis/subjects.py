@@ -1,0 +1,118 @@
+"""Who is meant by what somebody typed: a user name, an address, a message id, a reference code or a key.
+
+Whoever is out of the viewer's scope (``MAY_ACT_ON``) is not found, and nothing here tells that from not being there.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from recovery import accounts, agents
+from recovery.models import Email, ResetRequest, ResetToken
+from recovery.models.requests import parse_reference
+from recovery.origin import printable
+
+MOST: Final = 10  # people of one look-up: a box that a whole team shares
+LONGEST: Final = 254
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One person, and the request or mail that was named, if one was. ``user`` is None where nobody is known: then
+    ``label`` is what was typed."""
+
+    user: AbstractBaseUser | None = None
+    request: ResetRequest | None = None
+    email: Email | None = None
+    label: str = ""
+
+    @property
+    def user_key(self) -> str:
+        return accounts.key_of(self.user) if self.user is not None else ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "user": self.user_key,
+            "reference": self.request.shown_reference if self.request else "",
+            "email": str(self.email.pk) if self.email else "",
+        }
+
+
+def find(ident: str, *, viewer: AbstractBaseUser | None = None) -> list[Subject]:
+    """What this means, within the scope of ``viewer`` (None: everything); nobody known is a subject, too, and nothing
+    typed is none. A dozen statements at most. Names and addresses come before what only looks like a code."""
+    typed = printable(ident).strip()[:LONGEST]
+    if not typed:
+        return []
+    for way in (_of_name, _of_reference, _of_message, _of_key):
+        if found := list(islice(way(typed, viewer), MOST)):
+            return found
+    return [Subject(label=typed)]
+
+
+def within(viewer: AbstractBaseUser | None, users: Iterable[AbstractBaseUser]) -> list[AbstractBaseUser]:
+    """Those whom the viewer reaches."""
+    return [user for user in users if viewer is None or agents.may_act_on(viewer, user)]
+
+
+def _of_name(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    users = within(viewer, [account.user for account in accounts.of_identifier(typed)])
+    yield from (Subject(user, label=user.get_username()) for user in users)
+
+
+def _of_reference(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    reference = parse_reference(typed)
+    request = ResetRequest.objects.filter(reference=reference).first() if reference else None
+    if request is not None:
+        yield from _of_request(request, None, viewer)
+
+
+def _of_message(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    """Our own key or Message-ID of a mail, or the provider's."""
+    mails = Email.objects.select_related("request")
+    own = _UUID.search(typed)
+    email = mails.filter(pk=UUID(own[0])).first() if own else None
+    if email is None:
+        named = mails.filter(esp_message_id=typed.strip("<>")).exclude(esp_message_id="")
+        email = named.order_by("-queued_at").first()
+    if email is not None:
+        yield from _of_email(email, viewer)
+    elif own and (request := ResetRequest.objects.filter(pk=UUID(own[0])).first()):
+        yield from _of_request(request, None, viewer)
+
+
+def _of_key(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    user = accounts.by_key(typed)
+    yield from (Subject(each, label=each.get_username()) for each in within(viewer, [user] if user else []))
+
+
+def _of_request(request: ResetRequest, email: Email | None, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    """One subject for each account of it; the request itself where it meant none."""
+    decided = request.decisions.values_list("user_key", flat=True)
+    yield from _of_keys({request.user_key, *decided} - {""}, request, email, viewer)
+
+
+def _of_email(email: Email, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
+    links = ResetToken.objects.filter(email=email).values_list("user_key", flat=True)
+    keys = {email.user_key, *links} - {""}
+    if not keys and email.request_id is None:  # other mail of the site's, to whoever has the address
+        keys = {account.key for account in accounts.of_identifier(email.recipient)}
+    yield from _of_keys(keys, email.request, email, viewer)
+
+
+def _of_keys(
+    keys: set[str], request: ResetRequest | None, email: Email | None, viewer: AbstractBaseUser | None
+) -> Iterator[Subject]:
+    people = accounts.by_keys(keys)
+    reached = within(viewer, [people[key] for key in sorted(people)])
+    yield from (Subject(user, request, email, user.get_username()) for user in reached)
+    if not people:  # of nobody, or of people who are gone: what they left says nothing of others
+        label = request.shown_reference if request else str(email.pk) if email else ""
+        yield Subject(None, request, email, label)
