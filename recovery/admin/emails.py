@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes, silence, timelines
-from recovery.admin import moments
+from recovery.admin import moments, ways
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
@@ -151,6 +151,9 @@ class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
 
     def accounts_of(self, row: Email) -> Iterable[str]:
         return accounts_of(row)
+
+    def diagnosis_of(self, row: Email, viewer: Viewer) -> list[dict[str, Any]]:
+        return ways.to_diagnosis("email", row.pk, viewer, self.admin_site.name)
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [*meant(term, viewer), Email.objects.filter(user_key=term)]

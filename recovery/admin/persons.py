@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from recovery import timelines
 from recovery.accounts import Address
-from recovery.admin import moments, person_rows, status
+from recovery.admin import moments, person_rows, status, ways
 from recovery.admin.acts import url_of
 from recovery.admin.columns import worded
 from recovery.admin.person_rows import MOST, PersonRows
@@ -60,6 +60,9 @@ class PersonMixin(ReadOnlyAdmin):
             "media": self.media,
             "list_url": url_of(self, "changelist"),
             "recovery_status": status.lines(request, self.admin_site.name),
+            "recovery_tools": ways.to_diagnosis("person", quote(key), viewer, self.admin_site.name)
+            if rows.user
+            else [],
             "facts": [*self._facts(rows, viewer)],
             "timeline": self._timeline(rows, viewer),
             "is_of_many": True,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.core.paginator import Paginator
@@ -167,6 +168,11 @@ class ReadOnlyAdmin(Base):
         """Buttons of a row's own page, each with ``url`` and ``label``."""
         return []
 
+    def diagnosis_of(self, row: Any, viewer: Viewer) -> list[dict[str, Any]]:
+        """The button to why this row is what it is; that of its person, unless the row has a diagnosis of its own."""
+        keys = [key for key in self.accounts_of(row) if key]
+        return ways.to_diagnosis("person", quote(keys[0]), viewer, self.admin_site.name) if len(keys) == 1 else []
+
     def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Buttons of the list, with ``is_post`` where a click already acts."""
         return []
@@ -179,7 +185,7 @@ class ReadOnlyAdmin(Base):
         if row is not None:
             viewer = Viewer.of(request)
             people = ways.to_people(self.accounts_of(row), viewer, self.admin_site.name)
-            context["recovery_tools"] = [*self.tools_of(request, row), *people]
+            context["recovery_tools"] = [*self.tools_of(request, row), *self.diagnosis_of(row, viewer), *people]
             context.update(self.story_of(row, viewer))
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
 from recovery.addresses import normalise
-from recovery.admin import moments
+from recovery.admin import moments, ways
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import state_of
@@ -105,6 +105,9 @@ class ResetRequestAdmin(ExportMixin, PersonMixin):
 
     def staff_of(self, row: ResetRequest) -> Iterable[str]:
         return [row.actor_key]
+
+    def diagnosis_of(self, row: ResetRequest, viewer: Viewer) -> list[dict[str, Any]]:
+        return ways.to_diagnosis("request", row.pk, viewer, self.admin_site.name)
 
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))

@@ -116,6 +116,7 @@ class UserRecoveryMixin(
         yield from self.forcing_tools(request, user)
         yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
+        yield from ways.to_diagnosis("person", quote(accounts.key_of(user)), viewer, self.admin_site.name)
         yield from ways.to_people([accounts.key_of(user)], viewer, self.admin_site.name)
         pages = {
             "resetrequest": _("Recovery requests"),

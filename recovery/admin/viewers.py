@@ -94,29 +94,28 @@ class Viewer:
         """A link to a row's page of ours, or the bare text where the viewer may not open that."""
         if not self.may_view(model_name):
             return text
-        return _linked(f"{model_name}_change", [quote(pk)], text, site_name)
+        return self._linked(f"{model_name}_change", [quote(pk)], text, site_name)
 
     def story_url(self, key: str, site_name: str) -> str:
         """Where the page of this person's whole story is; "" for nobody, and where the viewer may not open it."""
         if not (key and self.may_view("resetrequest")):
             return ""
-        return _url("resetrequest_person", [quote(key)], site_name)
+        return self.url("resetrequest_person", [quote(key)], site_name)
+
+    def url(self, page: str, keys: list[Any], site_name: str) -> str:
+        """Where a page of ours is; "" where this admin site has none, since it may show only some of our models."""
+        try:
+            return reverse(f"admin:recovery_{page}", args=keys, current_app=site_name)
+        except NoReverseMatch:
+            return ""
+
+    def _linked(self, page: str, keys: list[Any], text: str, site_name: str) -> str | SafeString:
+        url = self.url(page, keys, site_name)
+        return format_html('<a href="{}">{}</a>', url, text) if url else text
 
     def link_to_list(self, model_name: str, text: str, site_name: str) -> str | SafeString:
         """A link to the list of our rows of a kind, or the bare text where the viewer may not open that."""
-        return _linked(f"{model_name}_changelist", [], text, site_name) if self.may_view(model_name) else text
-
-
-def _linked(page: str, keys: list[Any], text: str, site_name: str) -> str | SafeString:
-    url = _url(page, keys, site_name)
-    return format_html('<a href="{}">{}</a>', url, text) if url else text
-
-
-def _url(page: str, keys: list[Any], site_name: str) -> str:
-    try:
-        return reverse(f"admin:recovery_{page}", args=keys, current_app=site_name)
-    except NoReverseMatch:  # this admin site shows only some of our models
-        return ""
+        return self._linked(f"{model_name}_changelist", [], text, site_name) if self.may_view(model_name) else text
 
 
 def _people(keys: set[str]) -> dict[str, AbstractBaseUser]:
