@@ -79,7 +79,7 @@ class DiagnosisAdmin(Base):
         return False
 
     def look_up_view(self, request: HttpRequest) -> HttpResponse:
-        """GET shows the box. POST leads to the one who is meant, or asks which of several, or says that it is nobody."""
+        """GET shows the box. POST leads to whoever is meant, or asks which of several, or says that it is nobody."""
         self._check(request)
         form = LookUpForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
@@ -144,15 +144,14 @@ class DiagnosisAdmin(Base):
     def _explain(self, request: HttpRequest, subject: Subject, form: LookUpForm | None = None) -> HttpResponse:
         found, viewer = diagnosis.explain(subject, viewer=actor_of(request)), Viewer.of(request)
         self._note(request, [subject], found)
-        shown = explained.of(
-            found, viewer, self.admin_site.name, back=self._url_of(subject) or url_of(self, "changelist")
-        )
-        title = viewer.text(subject.label) if self._url_of(subject) else _("Nobody by this name")
+        own = self._url_of(subject)
+        shown = explained.of(found, viewer, self.admin_site.name, back=own or url_of(self, "changelist"))
+        title = viewer.text(subject.label) if own else _("Nobody by this name")
         return self._page(request, form or LookUpForm(), title=title, **shown)
 
     def _note(self, request: HttpRequest, found: Iterable[Subject], told: Explanation | None = None) -> None:
         """On the trail: who looked, at whom, and which cause led. What was typed is not there, it may be anything."""
-        facts = {"cause": told.leading.code.value} if told else {}
+        facts: dict[str, Any] = {"cause": told.leading.code.value} if told else {}
         for subject in found:
             audit.record(
                 Action.DIAGNOSED,

@@ -60,15 +60,17 @@ class PersonMixin(ReadOnlyAdmin):
             "media": self.media,
             "list_url": url_of(self, "changelist"),
             "recovery_status": status.lines(request, self.admin_site.name),
-            "recovery_tools": ways.to_diagnosis("person", quote(key), viewer, self.admin_site.name)
-            if rows.user
-            else [],
+            "recovery_tools": self.diagnosis_tools(rows, viewer),
             "facts": [*self._facts(rows, viewer)],
             "timeline": self._timeline(rows, viewer),
             "is_of_many": True,
             "sections": [self._section(model, found, key, viewer) for model, found in _kinds(rows).items()],
         }
         return TemplateResponse(request, "admin/recovery/person.html", context)
+
+    def diagnosis_tools(self, rows: PersonRows, viewer: Viewer) -> list[dict[str, Any]]:
+        """The way to why they do not get in; of an account that is gone there is nothing to explain."""
+        return ways.to_diagnosis("person", quote(rows.key), viewer, self.admin_site.name) if rows.user else []
 
     def _facts(self, rows: PersonRows, viewer: Viewer) -> Iterable[tuple[str, Any]]:
         if rows.user is None:
