@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from recovery.bounces import texts
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Finding, Target, made, seen, target_of
 from recovery.diagnosis.of_accounts import person
@@ -40,8 +41,8 @@ _ENDED = {
     (EmailState.CANCELLED, EmailReason.ADDRESS_CHANGED): Cause.ADDRESS_CHANGED,
     (EmailState.CANCELLED, EmailReason.TOKEN_DEAD): Cause.CANCELLED_AS_DEAD,
 }
-_FULL_STATUSES = ("4.2.2", "5.2.2")
-_FULL_WORDS = ("mailbox_full", "mailboxfull", "quota", "mailbox full", "mailbox is full", "over quota", "overquota")
+_FULL_RULES = (":4.2.2", ":5.2.2", "mailbox_full", "mailboxfull", "quota exceeded")
+_FULL_TEXT = "mailbox_full"
 _LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed")
 """How providers say that it is their own list which stops a mail."""
 
@@ -150,11 +151,18 @@ def ladder(facts: Facts) -> Iterator[Finding]:
 
 
 def _class_of(bounce: Bounce) -> Cause:
-    text = f"{bounce.rule} {bounce.evidence}".lower()
-    is_full = bounce.status in _FULL_STATUSES or any(word in text for word in (*_FULL_WORDS, *_FULL_STATUSES))
-    if bounce.bounce_class == BounceClass.SOFT and is_full:
+    if bounce.bounce_class == BounceClass.SOFT and _is_full(bounce):
         return Cause.MAILBOX_FULL
     return _CLASSES[BounceClass(bounce.bounce_class)]
+
+
+def _is_full(bounce: Bounce) -> bool:
+    """By the rule, or by what a server said. A provider's own description of a kind of bounce names a full mailbox as
+    one example of several, and proves nothing."""
+    if any(word in bounce.rule for word in _FULL_RULES):
+        return True
+    said = texts.rule_for(bounce.evidence) if bounce.rule.startswith(("enhanced:", "smtp:", "text:")) else None
+    return said is not None and said.name == _FULL_TEXT
 
 
 def _is_listed(said: str) -> bool:

@@ -1,0 +1,23 @@
+"""A provider that sends nothing to whoever is on its list, and lets addresses be taken off it."""
+
+from dataclasses import dataclass, field
+
+from tests.provider_lists.standins import KEY, Answer, Ask, Postmark
+
+
+@dataclass
+class WithList(Postmark):
+    """Postmark's list beside its sending endpoint; ``bodies`` are the texts of what it took."""
+
+    key = KEY
+    bodies: list[str] = field(default_factory=list)
+
+    def answer_proven(self, ask: Ask) -> Answer:
+        if ask.path != "/email":
+            return super().answer_proven(ask)
+        mail = ask.json()
+        if self.held.get(mail["To"]):
+            return 422, {"ErrorCode": 406, "Message": f"Found inactive addresses: {mail['To']}."}
+        self.bodies.append(mail["TextBody"])
+        taken = {"To": mail["To"], "SubmittedAt": "2026-11-20T10:15:00Z", "MessageID": str(len(self.bodies))}
+        return 200, {**taken, "ErrorCode": 0, "Message": "OK"}
