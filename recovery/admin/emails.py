@@ -19,10 +19,13 @@ from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant
+from recovery.admin.previews import PreviewMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
+from recovery.admin.revealing import RevealMixin
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
+from recovery.conf import conf
 from recovery.models import Bounce, Email
 from recovery.models.emails import WAITING
 from recovery.models.requests import parse_reference
@@ -67,6 +70,20 @@ class RouteFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(route=self.value()) if self.value() else queryset
+
+
+class AudienceFilter(admin.SimpleListFilter):
+    """Doors of the settings, where there are several. Those of old rows are not looked for, as with routes."""
+
+    title = _("audience")
+    parameter_name = "audience"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = ["default", *conf.AUDIENCES]
+        return [(name, name) for name in names] if len(names) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        return queryset.filter(audience=self.value()) if self.value() else queryset
 
 
 class EmailColumns(Columns):
@@ -126,14 +143,23 @@ class EmailColumns(Columns):
         return if_released(email)
 
 
-class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
+class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, SteeringMixin):
     """List and page of emails."""
 
     columns = EmailColumns
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter, CountedFilter)
+    list_filter = (
+        "state",
+        "kind",
+        "reason",
+        ("queued_at", MomentFilter),
+        RouteFilter,
+        AudienceFilter,
+        AccountFilter,
+        CountedFilter,
+    )
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")
@@ -151,6 +177,9 @@ class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
 
     def accounts_of(self, row: Email) -> Iterable[str]:
         return accounts_of(row)
+
+    def hidden_in(self, row: Email) -> list[tuple[str, str]]:
+        return [(gettext("Recipient"), row.recipient)]
 
     def diagnosis_of(self, row: Email, viewer: Viewer) -> list[dict[str, Any]]:
         return ways.to_diagnosis("email", row.pk, viewer, self.admin_site.name)

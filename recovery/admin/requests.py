@@ -16,11 +16,12 @@ from recovery.addresses import normalise
 from recovery.admin import moments, ways
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
-from recovery.admin.emails import state_of
+from recovery.admin.emails import AudienceFilter, state_of
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, of_accounts, uuid_in
 from recovery.admin.persons import PersonMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
+from recovery.admin.revealing import RevealMixin
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import Decision, Email, ResetRequest, ResetToken
@@ -86,14 +87,14 @@ class ResetRequestColumns(Columns):
         return moments.shown(row.completed_at)
 
 
-class ResetRequestAdmin(ExportMixin, PersonMixin):
+class ResetRequestAdmin(ExportMixin, RevealMixin, PersonMixin):
     """List and page of requests."""
 
     columns = ResetRequestColumns
     listed = ("requested_at", "outcome", "asked_for", "account", "reference", "asked_by")
     further = ("reason", "kind", "client", "decided_at", "completed_at")
     as_stored = ("audience", "language", "next_url", "attempt_count")
-    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AccountFilter, CountedFilter)
+    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AudienceFilter, AccountFilter, CountedFilter)
     ordering = ("-pk",)
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
 
@@ -105,6 +106,10 @@ class ResetRequestAdmin(ExportMixin, PersonMixin):
 
     def staff_of(self, row: ResetRequest) -> Iterable[str]:
         return [row.actor_key]
+
+    def hidden_in(self, row: ResetRequest) -> list[tuple[str, str]]:
+        decided = [(gettext("Address"), decision.address) for decision in row.decisions.all()]
+        return [(gettext("Asked for"), row.identifier), *decided, (gettext("Client address"), row.ip or "")]
 
     def diagnosis_of(self, row: ResetRequest, viewer: Viewer) -> list[dict[str, Any]]:
         return ways.to_diagnosis("request", row.pk, viewer, self.admin_site.name)
