@@ -151,15 +151,8 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
     list_filter = (
-        "state",
-        "kind",
-        "reason",
-        ("queued_at", MomentFilter),
-        RouteFilter,
-        AudienceFilter,
-        AccountFilter,
-        CountedFilter,
-    )
+        "state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AudienceFilter, AccountFilter, CountedFilter,
+    )  # fmt: skip
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")

@@ -24,7 +24,16 @@ from recovery.models import Email
 from recovery.reasons import EmailKind
 from recovery.rendering import Preview
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "sandbox",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    )
+)
 PLACES: Final = ("ip",)
 """Facts of a mail that are shown to whoever may see addresses alone."""
 
