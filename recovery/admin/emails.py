@@ -59,6 +59,10 @@ def accounts_of(email: Email) -> set[str]:
     return {email.user_key, *email.context.get("usernames", {})} - {""}
 
 
+FOLLOWED: Final = (AccountFilter, CountedFilter)
+"""Filters that offer nothing by themselves: other pages lead to what they find."""
+
+
 class RouteFilter(admin.SimpleListFilter):
     """Routes of the settings. Those of old rows are not looked for: that would read the whole table."""
 
@@ -150,9 +154,7 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = (
-        "state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AudienceFilter, AccountFilter, CountedFilter,
-    )  # fmt: skip
+    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AudienceFilter, *FOLLOWED)
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")
