@@ -3,12 +3,12 @@
 Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, those of the audience first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from email.policy import Compat32
 from email.utils import parseaddr
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
@@ -36,6 +36,8 @@ BLANK: Final = dict.fromkeys(
 )  # fmt: skip
 """What the templates of notices may ask for and only some are told."""
 MOMENTS: Final = frozenset({"changed_at", "happened_at", "until"})  # of a context, which is JSON
+HIDDEN: Final = "#•••"
+"""What a preview has in the place of a link or a code: it leads nowhere."""
 WIDTH: Final = 76  # characters of a line, also with its end below the 78 of RFC 5322 section 2.1.1
 
 
@@ -95,6 +97,26 @@ def message_for(
     return message
 
 
+class Preview(NamedTuple):
+    """A mail as somebody may look at it who must not have what it brings."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def preview_of(email: Email, *, without: Collection[str] = ()) -> Preview:
+    """What the templates make of this email today, in its language: nothing that it said was kept. No secret is derived
+    for it: where a link or a code stands in the mail, ``HIDDEN`` stands here. ``without``: facts of its context that
+    are blanked. Raises whatever a template raises, and Misconfigured where its audience is gone.
+    """
+    audience = audiences.get(email.audience)
+    with translation.override(email.language or None):
+        context = _context(email, audience, (), None, is_hidden=True) | dict.fromkeys(without, "")
+        subject = " ".join(_rendered(email, "subject.txt", context).split())
+        return Preview(subject, _rendered(email, "txt", context), _rendered(email, "html", context))
+
+
 @lru_cache(maxsize=64)
 def _domain(sender: str) -> str:
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
@@ -124,7 +146,12 @@ def _template_names(kind: str, audience: str, part: str) -> list[str]:
 
 @sensitive_variables()
 def _context(
-    email: Email, audience: audiences.Audience, links: Sequence[ResetToken], life: timedelta | None
+    email: Email,
+    audience: audiences.Audience,
+    links: Sequence[ResetToken],
+    life: timedelta | None,
+    *,
+    is_hidden: bool = False,
 ) -> dict[str, Any]:
     request = email.request
     facts: dict[str, Any] = {
@@ -141,8 +168,7 @@ def _context(
     for name in MOMENTS & facts.keys():
         facts[name] = _local(parse_datetime(facts[name]) or timezone.now()) if facts[name] else None
     if objections.is_offered(email):
-        url = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
-        facts["not_me_url"], facts["not_me_code"] = Secret(url), Secret(objections.code_of(email))
+        facts["not_me_url"], facts["not_me_code"] = (HIDDEN, HIDDEN) if is_hidden else _objection(email, audience)
         facts["not_me_life"] = life_in_words(objections.LIFE)
     if email.kind in LINK_KINDS:
         names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
@@ -152,7 +178,7 @@ def _context(
         asked_by_person = bool(request and request.kind == Kind.FORGOT)
         facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person
         facts["to_backup"] = bool(email.context.get("to_backup"))
-        facts["links"] = []
+        facts["links"] = [{"url": HIDDEN, "username": name} for name in names.values() or [""]] if is_hidden else []
         for link in links:
             verifier = tokens.verifier_of(link)
             url = audience.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
@@ -160,9 +186,16 @@ def _context(
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")
     if email.kind == EmailKind.BACKUP_CODE:
-        facts["code"] = Secret(code_of(email))
+        facts["code"] = HIDDEN if is_hidden else Secret(code_of(email))
         facts["life"] = life_in_words(codes.LIFE)
     return facts
+
+
+@sensitive_variables()
+def _objection(email: Email, audience: audiences.Audience) -> tuple[Secret, Secret]:
+    """The link and the code with which the person says that it was not them."""
+    url = audience.link("not_me", key=str(email.pk), verifier=objections.verifier_of(email))
+    return Secret(url), Secret(objections.code_of(email))
 
 
 def _said_by_person(email: Email) -> bool:

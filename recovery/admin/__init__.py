@@ -7,6 +7,7 @@ from recovery.admin.backups import BackupAddressAdmin
 from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.dashboard import RollUpAdmin
+from recovery.admin.diagnoses import DiagnosisAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.lockouts import LockoutAdmin
@@ -21,6 +22,7 @@ from recovery.models import (
     AuditEvent,
     BackupAddress,
     Bounce,
+    Diagnosis,
     Email,
     LevelSwitch,
     Lockout,
@@ -38,6 +40,7 @@ __all__ = [
     "AuditEventAdmin",
     "BackupAddressAdmin",
     "BounceAdmin",
+    "DiagnosisAdmin",
     "EmailAdmin",
     "LevelSwitchAdmin",
     "LockoutAdmin",
@@ -53,6 +56,7 @@ __all__ = [
 ]
 
 admin.site.register(RollUp, RollUpAdmin)
+admin.site.register(Diagnosis, DiagnosisAdmin)
 admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)

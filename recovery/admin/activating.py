@@ -12,14 +12,14 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.scope import actor_of
 from recovery.admin.sent_links import SentLink, SentLinksMixin
 from recovery.admin.stated import ReasonForm
@@ -93,7 +93,7 @@ class ActivationMixin(SentLinksMixin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             self._activate(request, user, form.cleaned_data["reason"])
-            return HttpResponseRedirect(url_of(self, "change", quote(user.pk)))
+            return lead_back(request, url_of(self, "change", quote(user.pk)))
         return asking(
             self,
             request,

@@ -1,20 +1,36 @@
 """Pages that ask "are you sure, and why?" before staff act on a row of ours. GET asks and changes nothing."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from recovery.admin import status
 from recovery.admin.stated import ReasonForm
+
+NEXT: Final = "next"
+"""Parameter of an act's URL: the page of this site to which it leads back."""
 
 
 def url_of(pages: "admin.ModelAdmin[Any]", page: str, *keys: Any) -> str:
     """Where a page of this admin is, on whichever admin site it is shown. A key that is text must be quoted."""
     name = f"admin:{pages.opts.app_label}_{pages.opts.model_name}_{page}"
     return reverse(name, args=keys, current_app=pages.admin_site.name)
+
+
+def way_back(request: HttpRequest, usual: str) -> str:
+    """Where an act leads when it is done or left: to the diagnosis that offered it, else to its usual place. What the
+    URL names is a page of this site, whoever wrote it."""
+    wanted = request.GET.get(NEXT, "")
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else usual
+
+
+def lead_back(request: HttpRequest, usual: str) -> HttpResponseRedirect:
+    """The answer to an act that is done."""
+    return HttpResponseRedirect(way_back(request, usual))
 
 
 def asking(
@@ -36,7 +52,7 @@ def asking(
         "media": pages.media,
         "form": form,
         "list_url": url_of(pages, "changelist"),
-        "back_url": back_url,
+        "back_url": way_back(request, back_url),
         "recovery_status": status.lines(request, pages.admin_site.name),
         **more,
     }

@@ -5,13 +5,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 
 from recovery import provider_lists
 from recovery.addresses import normalise
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
@@ -50,7 +50,7 @@ class AtProviderMixin(ReadOnlyAdmin):
             )
             for line in told(found, viewer):
                 self.message_user(request, line, messages.INFO)
-            return HttpResponseRedirect(url_of(self, "at_provider", email.pk))
+            return lead_back(request, url_of(self, "at_provider", email.pk))
         lines = told(provider_lists.show(normalise(email.recipient)), viewer)
         return asking(
             self,

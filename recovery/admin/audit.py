@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from recovery.admin import moments
 from recovery.admin.columns import Columns
 from recovery.admin.counted import CountedFilter
-from recovery.admin.emails import meant, uuid_in
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import meant, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, ResetRequest

@@ -22,8 +22,8 @@ from recovery import timelines
 from recovery.admin import moments
 from recovery.admin.columns import Columns
 from recovery.admin.counted import CountedFilter
-from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer

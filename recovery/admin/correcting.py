@@ -8,13 +8,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery import accounts, resets
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
@@ -94,7 +94,7 @@ class CorrectingMixin(_Admin):
                 submit=_("Correct address"),
             )
         self._correct(request, user, form)
-        return HttpResponseRedirect(back)
+        return lead_back(request, back)
 
     def correcting_tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         """The button, where the account can have an address."""

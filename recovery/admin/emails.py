@@ -1,13 +1,10 @@
 """The email log: every mail that was decided on, where it is, and what happened to it."""
 
-import re
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
-from uuid import UUID
 
 from django.contrib import admin
-from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,23 +13,24 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes, silence, timelines
-from recovery.addresses import normalise
-from recovery.admin import moments
+from recovery.admin import moments, ways
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import meant
+from recovery.admin.previews import PreviewMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
+from recovery.admin.revealing import RevealMixin
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
+from recovery.conf import conf
 from recovery.models import Bounce, Email
 from recovery.models.emails import WAITING
 from recovery.models.requests import parse_reference
 from recovery.reasons import EmailState
 
-SHORTEST_PREFIX: Final = 3
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _MOOD: Final = {
     EmailState.DELIVERED: "good",
     EmailState.HANDED_OVER: "good",
@@ -41,34 +39,6 @@ _MOOD: Final = {
     EmailState.WITHHELD: "bad",
     EmailState.EXPIRED: "bad",
 }
-
-
-def uuid_in(term: str) -> UUID | None:
-    """The id in what was pasted: bare, or within a Message-ID of ours."""
-    found = _UUID.search(term)
-    return UUID(found[0]) if found else None
-
-
-def mailed_to(term: str, viewer: Viewer) -> "QuerySet[Email]":
-    """Emails to an address, newest first; to addresses that begin so, where the viewer may see them anyway."""
-    key = normalise(term)
-    exact = Email.objects.filter(recipient_key=key).order_by("-queued_at")
-    if not viewer.sees_addresses or len(key) < SHORTEST_PREFIX or exact.exists():
-        return exact
-    if connections[exact.db].vendor == "sqlite":  # its LIKE ignores the index, a range uses it
-        return Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff").order_by()
-    return Email.objects.filter(recipient_key__startswith=key).order_by()
-
-
-def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
-    """Emails that a search means by recipient, by the provider's message id and by ours; one index each."""
-    by_provider = Email.objects.filter(esp_message_id=term.strip("<>")).exclude(esp_message_id="")
-    own = uuid_in(term)
-    return [
-        mailed_to(term, viewer),
-        by_provider.order_by("-queued_at"),
-        Email.objects.filter(pk=own) if own else Email.objects.none(),
-    ]
 
 
 def state_of(email: Email) -> SafeString:
@@ -89,6 +59,10 @@ def accounts_of(email: Email) -> set[str]:
     return {email.user_key, *email.context.get("usernames", {})} - {""}
 
 
+FOLLOWED: Final = (AccountFilter, CountedFilter)
+"""Filters that offer nothing by themselves: other pages lead to what they find."""
+
+
 class RouteFilter(admin.SimpleListFilter):
     """Routes of the settings. Those of old rows are not looked for: that would read the whole table."""
 
@@ -100,6 +74,20 @@ class RouteFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(route=self.value()) if self.value() else queryset
+
+
+class AudienceFilter(admin.SimpleListFilter):
+    """Doors of the settings, where there are several. Those of old rows are not looked for, as with routes."""
+
+    title = _("audience")
+    parameter_name = "audience"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = ["default", *conf.AUDIENCES]
+        return [(name, name) for name in names] if len(names) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        return queryset.filter(audience=self.value()) if self.value() else queryset
 
 
 class EmailColumns(Columns):
@@ -159,14 +147,14 @@ class EmailColumns(Columns):
         return if_released(email)
 
 
-class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
+class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, SteeringMixin):
     """List and page of emails."""
 
     columns = EmailColumns
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter, CountedFilter)
+    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AudienceFilter, *FOLLOWED)
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")
@@ -184,6 +172,12 @@ class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
 
     def accounts_of(self, row: Email) -> Iterable[str]:
         return accounts_of(row)
+
+    def hidden_in(self, row: Email) -> list[tuple[str, str]]:
+        return [(gettext("Recipient"), row.recipient)]
+
+    def diagnosis_of(self, row: Email, viewer: Viewer) -> list[dict[str, Any]]:
+        return ways.to_diagnosis("email", row.pk, viewer, self.admin_site.name)
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [*meant(term, viewer), Email.objects.filter(user_key=term)]

@@ -6,14 +6,14 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import level, outbox
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
@@ -122,7 +122,7 @@ class LevelSwitchAdmin(ReadOnlyAdmin):
         form = LevelForm(data, now=now, initial={"level": now})
         if form.is_valid():
             self._change(request, form, now)
-            return HttpResponseRedirect(url_of(self, "changelist"))
+            return lead_back(request, url_of(self, "changelist"))
         return asking(
             self,
             request,

@@ -10,7 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery import accounts, lockouts
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
@@ -155,7 +155,7 @@ class LockoutAdmin(ExportMixin):
         if not form.is_valid():
             return ask_to_unlock(self, request, [row], form, back_url=url_of(self, "change", row.pk))
         lift_each(self, request, [row], form.cleaned_data["reason"])
-        return HttpResponseRedirect(url_of(self, "change", row.pk))
+        return lead_back(request, url_of(self, "change", row.pk))
 
     @admin.action(description=_("Unlock"), permissions=["unlock"])
     def lift_lockouts(self, request: HttpRequest, queryset: "QuerySet[Lockout]") -> HttpResponse | None:

@@ -10,17 +10,22 @@ from django.utils.translation import gettext as _
 
 
 def shown(moment: datetime | None) -> str | SafeString:
-    """In the viewer's zone and with its name, UTC in the title, and how long ago; a dash for none."""
+    """In the viewer's zone and with its name, how long ago, and in UTC where that is another; a dash for none."""
     if moment is None:
         return "–"
     local, utc = timezone.localtime(moment), moment.astimezone(UTC)
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet recovery-ago">{}</span>',
+        '<time datetime="{}" title="{} UTC">{}</time> <span class="quiet recovery-ago">{}{}</span>',
         utc.isoformat(),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
         _how_far(moment),
+        _beside(utc) if local.utcoffset() else "",
     )
+
+
+def _beside(utc: datetime) -> SafeString:
+    return format_html(' <span class="recovery-utc">{} UTC</span>', utc.strftime("%H:%M:%S"))
 
 
 def clock(moment: datetime) -> SafeString:

@@ -7,13 +7,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from recovery import accounts, cases
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
@@ -47,7 +47,7 @@ class OpenedCaseMixin(_Admin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             self._open(request, user, form.cleaned_data["reason"])
-            return HttpResponseRedirect(url_of(self, "change", quote(user.pk)))
+            return lead_back(request, url_of(self, "change", quote(user.pk)))
         return asking(
             self,
             request,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.core.paginator import Paginator
@@ -21,7 +22,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from recovery.admin import status
+from recovery.admin import status, ways
 from recovery.admin.columns import Columns
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
@@ -167,6 +168,11 @@ class ReadOnlyAdmin(Base):
         """Buttons of a row's own page, each with ``url`` and ``label``."""
         return []
 
+    def diagnosis_of(self, row: Any, viewer: Viewer) -> list[dict[str, Any]]:
+        """The button to why this row is what it is; that of its person, unless the row has a diagnosis of its own."""
+        keys = [key for key in self.accounts_of(row) if key]
+        return ways.to_diagnosis("person", quote(keys[0]), viewer, self.admin_site.name) if len(keys) == 1 else []
+
     def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Buttons of the list, with ``is_post`` where a click already acts."""
         return []
@@ -177,8 +183,10 @@ class ReadOnlyAdmin(Base):
         row = context.get("original")
         context["recovery_status"] = status.lines(request, self.admin_site.name)
         if row is not None:
-            context["recovery_tools"] = self.tools_of(request, row)
-            context.update(self.story_of(row, Viewer.of(request)))
+            viewer = Viewer.of(request)
+            people = ways.to_people(self.accounts_of(row), viewer, self.admin_site.name)
+            context["recovery_tools"] = [*self.tools_of(request, row), *self.diagnosis_of(row, viewer), *people]
+            context.update(self.story_of(row, viewer))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

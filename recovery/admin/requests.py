@@ -13,27 +13,23 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
 from recovery.addresses import normalise
-from recovery.admin import moments
+from recovery.admin import moments, ways
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
-from recovery.admin.emails import meant, state_of, uuid_in
+from recovery.admin.emails import AudienceFilter, state_of
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import meant, of_accounts, uuid_in
+from recovery.admin.persons import PersonMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
+from recovery.admin.revealing import RevealMixin
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken
+from recovery.models import Decision, Email, ResetRequest, ResetToken
 from recovery.models.requests import parse_reference
 from recovery.origin import describe_browser
 from recovery.reasons import Gate, Outcome, TokenState
 
 _GOOD = frozenset({Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED})
-
-
-def of_accounts(key: str) -> list["QuerySet[Any, Any]"]:
-    """Ids of the requests that concern an account: where it was decided on, and where staff asked for it."""
-    decided = Decision.objects.filter(user_key=key).order_by("-decided_at").values_list("request_id", flat=True)
-    noted = AuditEvent.objects.filter(user_key=key).exclude(request_id=None).order_by("-occurred_at")
-    return [decided[:MOST_FOUND], noted.values_list("request_id", flat=True)[:MOST_FOUND]]
 
 
 def accounts_of(request: ResetRequest) -> set[str]:
@@ -91,14 +87,14 @@ class ResetRequestColumns(Columns):
         return moments.shown(row.completed_at)
 
 
-class ResetRequestAdmin(ExportMixin):
+class ResetRequestAdmin(ExportMixin, RevealMixin, PersonMixin):
     """List and page of requests."""
 
     columns = ResetRequestColumns
     listed = ("requested_at", "outcome", "asked_for", "account", "reference", "asked_by")
     further = ("reason", "kind", "client", "decided_at", "completed_at")
     as_stored = ("audience", "language", "next_url", "attempt_count")
-    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AccountFilter, CountedFilter)
+    list_filter = ("outcome", "kind", ("requested_at", MomentFilter), AudienceFilter, AccountFilter, CountedFilter)
     ordering = ("-pk",)
     search_help_text = _("Reference, recipient, what was typed, message id or account key.")
 
@@ -110,6 +106,13 @@ class ResetRequestAdmin(ExportMixin):
 
     def staff_of(self, row: ResetRequest) -> Iterable[str]:
         return [row.actor_key]
+
+    def hidden_in(self, row: ResetRequest) -> list[tuple[str, str]]:
+        decided = [(gettext("Address"), decision.address) for decision in row.decisions.all()]
+        return [(gettext("Asked for"), row.identifier), *decided, (gettext("Client address"), row.ip or "")]
+
+    def diagnosis_of(self, row: ResetRequest, viewer: Viewer) -> list[dict[str, Any]]:
+        return ways.to_diagnosis("request", row.pk, viewer, self.admin_site.name)
 
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
-from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
 from recovery.models import Rotation, RotationMember

@@ -19,8 +19,8 @@ from recovery import resets
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
-from recovery.admin.emails import uuid_in
 from recovery.admin.exports import ExportMixin
+from recovery.admin.finding import uuid_in
 from recovery.admin.forcing import RIGHT
 from recovery.admin.readonly import MOST_FOUND, MomentFilter
 from recovery.admin.rotation_members import described

@@ -8,14 +8,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Value, When
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import routes
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
@@ -156,7 +156,7 @@ class RouteStateAdmin(ReadOnlyAdmin):
             level = messages.SUCCESS
         how = gettext("on") if form.cleaned_data["to"] == ON else gettext("off")
         self.message_user(request, said % {"route": row.name, "how": how}, level)
-        return HttpResponseRedirect(url_of(self, "changelist"))
+        return lead_back(request, url_of(self, "changelist"))
 
     def _ask_why(self, request: HttpRequest, row: RouteState, form: SwitchForm) -> HttpResponse:
         known = routes.states()

@@ -15,7 +15,7 @@ from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from recovery import accounts, resets
 from recovery.accounts import Account
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
 from recovery.exceptions import NotAllowed
@@ -68,7 +68,7 @@ class SentLinksMixin(_Admin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             self.send_links(request, [user], link, form.cleaned_data["reason"])
-            return HttpResponseRedirect(url_of(self, "change", quote(user.pk)))
+            return lead_back(request, url_of(self, "change", quote(user.pk)))
         return self._ask(request, [user], link, form)
 
     def links_action(self, request: HttpRequest, queryset: "QuerySet[Any]", link: SentLink) -> HttpResponse | None:

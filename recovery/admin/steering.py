@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery import outbox, routes
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
@@ -72,7 +72,7 @@ class SteeringMixin(ReadOnlyAdmin):
         if not outbox.steer(email, wanted, actor=actor_of(request), reason=form.cleaned_data["reason"]):
             return self._moved_on(request, email)
         self.message_user(request, str(DONE[wanted]), messages.SUCCESS)
-        return HttpResponseRedirect(url_of(self, "change", email.pk))
+        return lead_back(request, url_of(self, "change", email.pk))
 
     def _moved_on(self, request: HttpRequest, email: Email) -> HttpResponse:
         email.refresh_from_db()
@@ -81,7 +81,7 @@ class SteeringMixin(ReadOnlyAdmin):
             "meaning": email.get_state_display(),
         }
         self.message_user(request, said, messages.WARNING)
-        return HttpResponseRedirect(url_of(self, "change", email.pk))
+        return lead_back(request, url_of(self, "change", email.pk))
 
     def _ask_why(self, request: HttpRequest, email: Email, verb: EmailVerb, form: ReasonForm) -> HttpResponse:
         columns = self.columns_for(request)

@@ -21,6 +21,14 @@ def rows_of(steps: Sequence[Step], viewer: Viewer, site_name: str) -> list[dict[
             "said_by": step.by.label,
             "actor": viewer.link_to(step.actor_key, site_name) if step.actor_key else "",
             "detail": viewer.text(step.detail),
+            "about": _about(step, viewer, site_name),
         }
         for number, step in enumerate(steps)
     ]
+
+
+def _about(step: Step, viewer: Viewer, site_name: str) -> str:
+    """The way to the request, where steps of several are told, or else to the mail."""
+    if step.request:
+        return viewer.link_to_page("resetrequest", step.request.pk, step.request.shown_reference, site_name)
+    return viewer.link_to_page("email", step.email.pk, step.email.get_kind_display(), site_name) if step.email else ""

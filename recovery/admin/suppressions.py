@@ -7,7 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import provider_lists, suppressions
 from recovery.addresses import normalise
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.columns import Columns
 from recovery.admin.exports import ExportMixin
 from recovery.admin.scope import actor_of
@@ -179,7 +179,7 @@ class SuppressionAdmin(ExportMixin):
             found = provider_lists.lift(row.address_key, actor=actor_of(request), reason=reason)
             for line in told(found, Viewer.of(request)):
                 self.message_user(request, line, messages.INFO)
-        return HttpResponseRedirect(url_of(self, "change", row.pk))
+        return lead_back(request, url_of(self, "change", row.pk))
 
     def _ask_why(self, request: HttpRequest, row: Suppression, form: LiftForm) -> HttpResponse:
         columns, viewer = self.columns_for(request), Viewer.of(request)

@@ -9,13 +9,13 @@ from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery import accounts, lockouts, resets
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.lockouts import MOST_AT_ONCE, RIGHT, ask_to_unlock, lift_each
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
@@ -54,13 +54,13 @@ class UnlockingMixin(_Admin):
         back, rows = url_of(self, "change", quote(user.pk)), list(lockouts.standing(user))
         if not rows:
             self.message_user(request, _("Nothing was done: nothing refuses this person's sign-ins."), messages.WARNING)
-            return HttpResponseRedirect(back)
+            return lead_back(request, back)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return ask_to_unlock(self, request, rows, form, back_url=back)
         if lift_each(self, request, rows, form.cleaned_data["reason"]):
             self.log_change(request, user, _("Unlocked."))
-        return HttpResponseRedirect(back)
+        return lead_back(request, back)
 
     @admin.action(description=gettext_lazy("Unlock"), permissions=["unlock"])
     def unlock_people(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse | None:
@@ -90,7 +90,7 @@ class UnlockingMixin(_Admin):
         back = url_of(self, "change", quote(user.pk))
         if user.pk == request.user.pk:
             self.message_user(request, _("Nothing was done: you would shut yourself out."), messages.ERROR)
-            return HttpResponseRedirect(back)
+            return lead_back(request, back)
         if not form.is_valid():
             return asking(
                 self,
@@ -111,13 +111,13 @@ class UnlockingMixin(_Admin):
             resets.check_rank(actor_of(request), user, reason=form.cleaned_data["reason"])
         except NotAllowed as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(back)
+            return lead_back(request, back)
         lockouts.lock(user, actor=actor_of(request), reason=form.cleaned_data["reason"])
         self.log_change(request, user, _("Locked sign-in."))
         self.message_user(
             request, _("Sign-ins of this person are refused until somebody unlocks it."), messages.SUCCESS
         )
-        return HttpResponseRedirect(back)
+        return lead_back(request, back)
 
     def lockout_tools(self, request: HttpRequest, user: AbstractBaseUser) -> Iterable[dict[str, str]]:
         """The buttons, where they would do something."""

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recovery import accounts, resets
+from recovery.admin import ways
 from recovery.admin.acts import url_of
 from recovery.admin.correcting import CorrectingMixin
 from recovery.admin.forcing import ACTION as FORCE
@@ -115,6 +116,8 @@ class UserRecoveryMixin(
         yield from self.forcing_tools(request, user)
         yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
+        yield from ways.to_diagnosis("person", quote(accounts.key_of(user)), viewer, self.admin_site.name)
+        yield from ways.to_people([accounts.key_of(user)], viewer, self.admin_site.name)
         pages = {
             "resetrequest": _("Recovery requests"),
             "email": _("Recovery mail"),

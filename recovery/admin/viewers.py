@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from django.contrib.admin.utils import quote
-from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -55,7 +53,7 @@ class Viewer:
         """Fetch the people of a whole page in one statement."""
         wanted = {key for key in keys if key} - self._people.keys()
         if wanted:
-            self._people |= dict.fromkeys(wanted) | _people(wanted)
+            self._people |= dict.fromkeys(wanted) | accounts.by_keys(wanted)
 
     def person(self, key: str) -> AbstractBaseUser | None:
         self.look_up([key])
@@ -94,25 +92,25 @@ class Viewer:
         """A link to a row's page of ours, or the bare text where the viewer may not open that."""
         if not self.may_view(model_name):
             return text
-        return _linked(f"{model_name}_change", [quote(pk)], text, site_name)
+        return self._linked(f"{model_name}_change", [quote(pk)], text, site_name)
+
+    def story_url(self, key: str, site_name: str) -> str:
+        """Where the page of this person's whole story is; "" for nobody, and where the viewer may not open it."""
+        if not (key and self.may_view("resetrequest")):
+            return ""
+        return self.url("resetrequest_person", [quote(key)], site_name)
+
+    def url(self, page: str, keys: list[Any], site_name: str) -> str:
+        """Where a page of ours is; "" where this admin site has none, since it may show only some of our models."""
+        try:
+            return reverse(f"admin:recovery_{page}", args=keys, current_app=site_name)
+        except NoReverseMatch:
+            return ""
+
+    def _linked(self, page: str, keys: list[Any], text: str, site_name: str) -> str | SafeString:
+        url = self.url(page, keys, site_name)
+        return format_html('<a href="{}">{}</a>', url, text) if url else text
 
     def link_to_list(self, model_name: str, text: str, site_name: str) -> str | SafeString:
         """A link to the list of our rows of a kind, or the bare text where the viewer may not open that."""
-        return _linked(f"{model_name}_changelist", [], text, site_name) if self.may_view(model_name) else text
-
-
-def _linked(page: str, keys: list[Any], text: str, site_name: str) -> str | SafeString:
-    try:
-        url = reverse(f"admin:recovery_{page}", args=keys, current_app=site_name)
-    except NoReverseMatch:  # this admin site shows only some of our models
-        return text
-    return format_html('<a href="{}">{}</a>', url, text)
-
-
-def _people(keys: set[str]) -> dict[str, AbstractBaseUser]:
-    found: list[AbstractBaseUser]
-    try:
-        found = list(get_user_model()._default_manager.filter(pk__in=keys))
-    except (TypeError, ValueError, ValidationError):  # composite keys, or keys of a user model that was replaced
-        found = [user for user in map(accounts.by_key, keys) if user]
-    return {accounts.key_of(user): user for user in found}
+        return self._linked(f"{model_name}_changelist", [], text, site_name) if self.may_view(model_name) else text

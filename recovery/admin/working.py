@@ -8,13 +8,13 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from recovery import accounts, cases
 from recovery.admin import colleagues
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm, TextField
@@ -133,7 +133,7 @@ class WorkingMixin(ReadOnlyAdmin):
             self.message_user(request, str(DONE[act]), messages.SUCCESS)
         else:
             self.message_user(request, str(NOT_DONE[act]), messages.WARNING)
-        return HttpResponseRedirect(url_of(self, "change", case.pk))
+        return lead_back(request, url_of(self, "change", case.pk))
 
     def _ask_why(self, request: HttpRequest, case: SupportCase, act: str, form: ReasonForm) -> HttpResponse:
         columns = self.columns_for(request)

@@ -5,6 +5,7 @@ from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
+from recovery.models.diagnoses import Diagnosis
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
@@ -28,6 +29,7 @@ __all__ = [
     "CaseNote",
     "CaseTelling",
     "Decision",
+    "Diagnosis",
     "Email",
     "EmailEvent",
     "Heartbeat",

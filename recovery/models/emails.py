@@ -155,6 +155,7 @@ class Email(models.Model):
         ordering = ["-id"]
         permissions = [
             ("see_addresses", _("Can see full addresses")),
+            ("reveal_addresses", _("Can reveal the addresses of one row, with a reason")),
             ("steer_email", _("Can retry, cancel, set aside and release mail")),
         ]
         indexes = [

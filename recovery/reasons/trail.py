@@ -53,6 +53,7 @@ class Action(TextChoices):
     ROTATION_STOPPED = "rotation.stopped", _("what a forced rotation had not started was stopped")
     ROTATION_RENEWED = "rotation.renewed", _("fresh links of a forced rotation were asked for")
     ADDRESSES_FREED = "addresses.freed", _("addresses may change again")
+    ADDRESS_REVEALED = "address.revealed", _("addresses of one row were revealed to staff")
     EXPORTED = "list.exported", _("rows of a list were asked for as a file")
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
     DIAGNOSED = "person.diagnosed", _("somebody looked up why a person cannot get in")

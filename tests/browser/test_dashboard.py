@@ -130,6 +130,10 @@ def test_long_words_and_right_to_left_fit_too(window: OpenWindow) -> None:
 
 @pytest.fixture
 def unfolded(a_day_of_mail: None) -> Iterator[str]:
+    yield from running_in_unfold()
+
+
+def running_in_unfold() -> Iterator[str]:
     """The site under unfold, on the rows of this test, in a process of its own."""
     pytest.importorskip("unfold")
     port = free_port()

@@ -1,17 +1,14 @@
-"""What happened, in order, read from the rows: one list of steps for a request or for an email.
+"""The steps of a request and of an email: asked, decided, queued, handed over, reported by the provider, ended.
 
-Reads models and writes nothing. Admin pages and commands print these steps; why a mail did not arrive is
-told by ``diagnosis``. Details are as stored: whoever shows them masks the addresses in them.
+Several requests as one story are told by ``people``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
-from django.db.models import Prefetch, TextChoices, prefetch_related_objects
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from recovery.models import AuditEvent, Decision, Email, EmailEvent, ResetRequest
 from recovery.reasons import (
@@ -27,40 +24,7 @@ from recovery.reasons import (
     Refusal,
     Verdict,
 )
-
-
-class Party(TextChoices):
-    """Who says so, or who did it."""
-
-    US = "us", gettext_lazy("this site")
-    PROVIDER = "provider", gettext_lazy("the mail provider")
-    PERSON = "person", gettext_lazy("the person")
-    SCANNER = "scanner", gettext_lazy("probably a mail scanner")
-    STAFF = "staff", gettext_lazy("staff")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happened. ``what`` is a word for programs, ``label`` the same for people; ``seconds``
-    counts from the step before, 0 for the first. ``at`` is as told: a provider's clock may differ from ours.
-    ``actor_key`` is the member of staff who did it, where that is known.
-    """
-
-    at: datetime
-    what: str
-    label: str
-    detail: str
-    by: Party
-    seconds: float = 0.0
-    email: Email | None = None
-    actor_key: str = ""
-
-
-# Steps of one instant stand in the order in which one thing leads to the next.
-_ORDER: Final = (
-    "requested", "decided", "queued", "retried", "released", "sending", "asked", "handed_over", "sent", "deferred",
-    "unknown", "freed", "delivered",
-)  # fmt: skip
+from recovery.timelines.steps import TICK, Party, Placed, Step, in_order
 
 # The words of audit actions in a timeline. A link that was opened is "opened"; a mail of which the provider
 # says that it was opened is "mail_opened", because scanners and image proxies open mails too.
@@ -81,7 +45,15 @@ _ANSWERED: Final = {
     Action.OBJECTED: "objected",
 }
 _BY_ITSELF: Final = frozenset(
-    {Action.LINK_REPLACED, Action.LINK_REVOKED, Action.BACKUP_MAILED, Action.CASE_OPENED, Action.CASE_CLOSED}
+    {
+        Action.LINK_REPLACED,
+        Action.LINK_REVOKED,
+        Action.BACKUP_MAILED,
+        Action.CASE_OPENED,
+        Action.CASE_CLOSED,
+        Action.ACCESS_ENDED,
+        Action.ROTATION_FAILED,
+    }
 )
 # What staff do with a mail stands in its events; who did it and why stands in the trail.
 _STEERED: Final = {
@@ -93,20 +65,19 @@ _STEERED: Final = {
 _BY_STAFF: Final = frozenset({EventKind.RETRIED, EventKind.RELEASED, EventKind.SET_ASIDE})
 _EVENTS: Final = {EventKind.OPENED: "mail_opened", EventKind.CLICKED: "mail_clicked"}
 
-TICK: Final = timedelta(microseconds=1)
-
-_Placed = tuple[datetime, Step]  # a step and the moment that gives its place
-
 
 def of_request(request: ResetRequest) -> list[Step]:
     """Everything known of a request: asked, decided, its mails and their events, its links, its end.
 
     Four statements, however much happened.
     """
+    emails = list(request.emails.order_by("queued_at").prefetch_related(events()))
+    return in_order(story(request, emails, list(trail_of([request]))))
+
+
+def story(request: ResetRequest, emails: Sequence[Email], trail: Sequence[AuditEvent]) -> list[Placed]:
+    """The steps of a request, given its emails with their events and what ``trail_of`` it found."""
     decisions = list(request.decisions.all())
-    emails = request.emails.order_by("queued_at").prefetch_related(_events())
-    noted = AuditEvent.objects.filter(request_id=request.pk, action__in=[*_ACTIONS, *_STEERED])
-    trail = list(noted.order_by("occurred_at", "id"))
     placed = [(request.requested_at, _requested(request))]
     placed += [(decision.decided_at, _decided(decision)) for decision in decisions]
     if not decisions and request.outcome != Outcome.RECEIVED:
@@ -114,12 +85,19 @@ def of_request(request: ResetRequest) -> list[Step]:
         placed.append((ended_at, Step(ended_at, "decided", _("decided"), request.get_outcome_display(), Party.US)))
     begin = min((decision.decided_at for decision in decisions), default=request.requested_at)
     for email in emails:
-        placed += _mailed(email, trail, not_before=begin, say_which=True)
-    placed += [(_place(event, request), _noted(event)) for event in trail if event.action in _ACTIONS]
+        placed += mailed(email, trail, not_before=begin, say_which=True)
+    placed += [(_place(event, request), noted(event)) for event in trail if event.action in _ACTIONS]
     if request.completed_at and not any(step.what == "completed" for _moment, step in placed):
         done = Step(request.completed_at, "completed", str(Action.COMPLETED.label), "", Party.PERSON)
         placed.append((request.completed_at, done))
-    return _in_order(placed)
+    return placed
+
+
+def trail_of(requests: Iterable[ResetRequest]) -> "QuerySet[AuditEvent]":
+    """What the trail says of these requests, their links and their mails, in its order."""
+    keys = [request.pk for request in requests]
+    told = AuditEvent.objects.filter(request_id__in=keys, action__in=[*_ACTIONS, *_STEERED])
+    return told.order_by("occurred_at", "id")
 
 
 def of_email(email: Email) -> list[Step]:
@@ -128,26 +106,27 @@ def of_email(email: Email) -> list[Step]:
     whose = {"request_id": email.request_id} if email.request_id else {"user_key": email.user_key}
     about = AuditEvent.objects.filter(**whose, email_id=email.pk, action__in=[*_STEERED, *_ANSWERED])
     trail = list(about.order_by("occurred_at", "id")) if any(whose.values()) else []
-    prefetch_related_objects([email], _events())
-    placed = _mailed(email, trail, not_before=email.queued_at, say_which=False)
-    return _in_order([*placed, *((line.occurred_at, _noted(line)) for line in trail if line.action in _ANSWERED)])
+    prefetch_related_objects([email], events())
+    placed = mailed(email, trail, not_before=email.queued_at, say_which=False)
+    return in_order([*placed, *((line.occurred_at, noted(line)) for line in trail if line.action in _ANSWERED)])
 
 
-def _events() -> "Prefetch[str]":
+def events() -> "Prefetch[str]":
     """The events of emails, without what was posted: a page shows none of it."""
     return Prefetch("events", EmailEvent.objects.defer("content", "digest"))
 
 
 def _requested(request: ResetRequest) -> Step:
     by = Party.PERSON if request.kind == Kind.FORGOT else Party.STAFF if request.actor_key else Party.US
-    return Step(request.requested_at, "requested", _("requested"), request.get_kind_display(), by)
+    said = " · ".join(text for text in (request.get_kind_display(), request.reason) if text)
+    return Step(request.requested_at, "requested", _("requested"), said, by, actor_key=request.actor_key)
 
 
 def _decided(decision: Decision) -> Step:
     return Step(decision.decided_at, "decided", _("decided"), decision.get_outcome_display(), Party.US)
 
 
-def _mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, say_which: bool) -> list[_Placed]:
+def mailed(email: Email, trail: Iterable[AuditEvent], *, not_before: datetime, say_which: bool = True) -> list[Placed]:
     """When it was queued, when workers took it, and its events, those by staff with what the trail says of them.
 
     A provider that counts whole seconds, or whose report overtakes our note, would have delivered before we handed
@@ -238,15 +217,17 @@ def _place(event: AuditEvent, request: ResetRequest) -> datetime:
     return event.occurred_at
 
 
-def _noted(event: AuditEvent) -> Step:
+def noted(event: AuditEvent) -> Step:
     facts = event.detail
     if (
         event.action in (Action.LINK_OPENED, Action.OBJECTION_OPENED)
         and facts.get("verdict") == Verdict.PROBABLE_SCANNER
     ):
         by = Party.SCANNER
+    elif event.actor_key:
+        by = Party.STAFF
     elif event.action in _BY_ITSELF:
-        by = Party.STAFF if event.actor_key else Party.US
+        by = Party.US
     else:
         by = Party.PERSON
     refusal = dict(Refusal.choices).get(facts.get("refusal", ""), "")
@@ -254,18 +235,5 @@ def _noted(event: AuditEvent) -> Step:
     end = dict(ObjectionEnd.choices).get(facts.get("end", ""), "")
     said = [event.reason, facts.get("browser", ""), refusal, why, end, ", ".join(facts.get("codes", []))]
     detail = " · ".join(str(text) for text in said if text)
-    what = {**_ACTIONS, **_ANSWERED}[Action(event.action)]
-    return Step(event.occurred_at, what, event.get_action_display(), detail, by)
-
-
-def _in_order(placed: Iterable[_Placed]) -> list[Step]:
-    def place(item: _Placed) -> tuple[datetime, int]:
-        moment, step = item
-        return moment, _ORDER.index(step.what) if step.what in _ORDER else len(_ORDER)
-
-    ordered = sorted(placed, key=place)
-    moments = [ordered[0][0], *(moment for moment, _step in ordered)] if ordered else []
-    return [
-        replace(step, seconds=(moment - before).total_seconds())
-        for (moment, step), before in zip(ordered, moments, strict=False)
-    ]
+    what = {**_ACTIONS, **_ANSWERED}.get(Action(event.action), event.action.replace(".", "_"))
+    return Step(event.occurred_at, what, event.get_action_display(), detail, by, actor_key=event.actor_key)
