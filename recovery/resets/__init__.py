@@ -12,7 +12,7 @@ from recovery.resets.ending import close_rotated, rotate, rotate_due, rotations_
 from recovery.resets.following import came_by_backup, climb, follow_up, lost, unreachable
 from recovery.resets.objecting import Objected, open_objection, raise_objection, see_objection, stand_objection
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
-from recovery.resets.staff import check_rank, held_up, may_act_on, send_by_staff
+from recovery.resets.staff import check_rank, held_up, may_act_on, request_of, send_by_staff, written
 
 __all__ = [
     "Objected",
@@ -43,6 +43,7 @@ __all__ = [
     "refuse_link",
     "refuse_password",
     "renew_links",
+    "request_of",
     "rotate",
     "rotate_due",
     "rotations_due",
@@ -55,4 +56,5 @@ __all__ = [
     "unreachable",
     "user_saved",
     "waits_to_join",
+    "written",
 ]
