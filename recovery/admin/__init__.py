@@ -8,6 +8,7 @@ from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.emails import EmailAdmin
+from recovery.admin.incidents import IncidentAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
@@ -22,6 +23,7 @@ from recovery.models import (
     BackupAddress,
     Bounce,
     Email,
+    Incident,
     LevelSwitch,
     Lockout,
     RawEvent,
@@ -39,6 +41,7 @@ __all__ = [
     "BackupAddressAdmin",
     "BounceAdmin",
     "EmailAdmin",
+    "IncidentAdmin",
     "LevelSwitchAdmin",
     "LockoutAdmin",
     "RawEventAdmin",
@@ -53,6 +56,7 @@ __all__ = [
 ]
 
 admin.site.register(RollUp, RollUpAdmin)
+admin.site.register(Incident, IncidentAdmin)
 admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)

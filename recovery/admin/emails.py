@@ -22,6 +22,7 @@ from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
+from recovery.admin.incident_mails import IncidentFilter
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
@@ -166,7 +167,16 @@ class EmailAdmin(ExportMixin, AtProviderMixin, SteeringMixin):
     listed = ("queued_at", "state", "to_address", "account", "kind", "request_link")
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
-    list_filter = ("state", "kind", "reason", ("queued_at", MomentFilter), RouteFilter, AccountFilter, CountedFilter)
+    list_filter = (
+        "state",
+        "kind",
+        "reason",
+        ("queued_at", MomentFilter),
+        RouteFilter,
+        AccountFilter,
+        CountedFilter,
+        IncidentFilter,
+    )
     list_select_related = ("request",)
     ordering = ("-pk",)
     search_help_text = _("Recipient, reference, message id or account key.")

@@ -1,6 +1,6 @@
 """The pace of all lists of people who get a link because staff said so: forced rotations and repairs of incidents."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -22,7 +22,7 @@ def claim(due: "QuerySet[Any]", *, is_one: bool) -> "QuerySet[Any]":
     wanted = due[:BATCH].count()
     if wanted and not is_one:
         wanted = limits.grant("rotation", wanted=wanted, a_minute=conf.ROTATION_PACE)
-    rows = due.model._default_manager
+    rows = cast("QuerySet[Any]", due.model._default_manager.all())
     if not wanted:
         return rows.none()
     with atomic(due.model):
