@@ -14,8 +14,8 @@ from recovery.incidents import Incident
 
 class Command(BaseCommand):
     help = (
-        "Tells for which cause, at which recipient domain and by which route mail with links failed for several people, "
-        "and how many of them still need one. Exits with 1 if anybody does."
+        "Tells for which cause, at which recipient domain and by which route mail with links failed for several "
+        "people, and how many of them still need one. Exits with 1 if anybody does."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,9 +44,7 @@ class Command(BaseCommand):
     def _print(self, found: list[Incident]) -> None:
         for incident in found:
             which = incident.which
-            where = " ".join(
-                part for part in (which.domain or "all domains", which.route and f"by {which.route}") if part
-            )
+            where = f"{which.domain or 'all domains'} by {which.route or 'no route'}"
             self.stdout.write(
                 f"{incident.people} people at {where} since {incident.first_at:%Y-%m-%d %H:%M} UTC, {which.cause}: "
                 f"{incident.completed} completed since, {incident.helped} have a newer link, {incident.needy} need one"
