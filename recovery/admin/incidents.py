@@ -1,6 +1,5 @@
 """Incidents: which failures belong together and how many people still need a link, and the one act that sends it."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -17,24 +15,22 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from recovery import accounts, incidents, metrics, suppressions
-from recovery.admin import moments, status
+from recovery import incidents, metrics
+from recovery.admin import moments, repairs, status
 from recovery.admin.acts import asking, url_of
 from recovery.admin.incident_mails import cause_in_words, domain_in_words, mails_url, query_of, which_in
 from recovery.admin.readonly import Base, refuse_nul
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.exceptions import NotAllowed
-from recovery.incidents import Incident, Person, Which
-from recovery.models import Repair, RepairMember
+from recovery.incidents import Incident, Which
+from recovery.models import RepairMember
 from recovery.reasons import RepairStep
 
 RIGHT: Final = "recovery.repair_incident"
 WINDOWS: Final = {"24h": _("last 24 hours"), "7d": _("last 7 days"), "30d": _("last 30 days")}
 FIRST: Final = "24h"
-MOST_REPAIRS: Final = 20
 
 
 class WindowForm(forms.Form):
@@ -45,23 +41,6 @@ class WindowForm(forms.Form):
     def since(self, now: Any) -> Any:
         self.is_valid()
         return metrics.parse(self.cleaned_data.get("window") or FIRST, now)
-
-
-class RepairForm(ReasonForm):
-    """Why, and for how many it was asked: those who came to need a link since are no surprise to anybody."""
-
-    counted = forms.IntegerField(required=False)  # not shown: the page states how many it asked for
-
-    def __init__(self, *args: Any, count: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.count = count
-
-    def clean(self) -> dict[str, Any]:
-        """Fewer may need a link by now, and are mailed; for more, the page asks again."""
-        cleaned = super().clean() or self.cleaned_data
-        if self.count > (cleaned.get("counted") or 0):
-            self.add_error(None, gettext("More people need a link by now. Look at the number, and confirm again."))
-        return cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +115,10 @@ class IncidentAdmin(Base):
         if not people:
             self.message_user(request, gettext("Nobody of them needs a link any more."), messages.WARNING)
             return HttpResponseRedirect(back)
-        form = RepairForm(request.POST if request.method == "POST" else None, count=len(people))
+        form = repairs.RepairForm(request.POST if request.method == "POST" else None, count=len(people))
         if form.is_valid():
             self._repair(request, which, form.cleaned_data["reason"])
             return HttpResponseRedirect(back)
-        count = ngettext("%(count)d person", "%(count)d people", len(people)) % {"count": len(people)}
         return asking(
             self,
             request,
@@ -152,16 +130,16 @@ class IncidentAdmin(Base):
                 (gettext("Cause"), cause_in_words(which.cause)),
                 (gettext("Recipient domain"), domain_in_words(which.domain)),
                 (gettext("Route"), which.route or "–"),
-                (gettext("Still need a link"), count),
+                (gettext("Still need a link"), _people(len(people))),
             ],
-            consequences=list(_consequences(people)),
+            consequences=list(repairs.consequences(people)),
             submit=gettext("Send fresh links"),
         )
 
     def stop_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Says what follows and asks for the reason, then stops what has not begun. GET only asks."""
         self._check_may_act(request)
-        repair, back = self._shown_repairs(request).filter(pk=key).first(), url_of(self, "changelist")
+        repair, back = repairs.shown_to(actor_of(request)).filter(pk=key).first(), url_of(self, "changelist")
         if repair is None:
             raise Http404
         form = ReasonForm(request.POST if request.method == "POST" else None)
@@ -178,13 +156,11 @@ class IncidentAdmin(Base):
             "act.html",
             title=gettext("Stop what has not begun?"),
             back_url=back,
-            facts=[
-                (RepairStep.WAITING.label, ngettext("%(count)d person", "%(count)d people", left) % {"count": left})
-            ],
+            facts=[(RepairStep.WAITING.label, _people(left))],
             consequences=[
                 gettext(
-                    "They get no mail by this repair. Links that were asked for already still leave. To go on with them "
-                    "later, send fresh links again."
+                    "They get no mail by this repair. Links that were asked for already still leave. To go on with "
+                    "them later, send fresh links again."
                 )
             ],
             submit=gettext("Stop"),
@@ -227,61 +203,13 @@ class IncidentAdmin(Base):
             repair_url=f"{url_of(self, 'repair')}?{query_of(which)}" if may_repair else "",
         )
 
-    def _shown_repairs(self, request: HttpRequest) -> "QuerySet[Repair]":
-        """With ``MAY_ACT_ON``, those that the viewer started: others may be of people whom they do not reach."""
-        repairs = Repair.objects.all()
-        return repairs.filter(actor_key=accounts.key_of(actor_of(request))) if conf.MAY_ACT_ON else repairs
-
     def _repairs(self, request: HttpRequest, since: Any) -> list[dict[str, Any]]:
-        """Those of that time, and what goes on."""
-        standing = Q(started_at__gte=since) | Q(finished_at=None)
-        repairs = list(self._shown_repairs(request).filter(standing).order_by("-id")[:MOST_REPAIRS])
-        viewer, may_act = Viewer.of(request), request.user.has_perm(RIGHT)
-        viewer.look_up(repair.actor_key for repair in repairs)
-        counts = _counts(repairs)
-        return [
-            {
-                "started_at": moments.shown(repair.started_at),
-                "actor": viewer.link_to(repair.actor_key, self.admin_site.name),
-                "reason": viewer.text(repair.reason),
-                "meaning": cause_in_words(repair.cause),
-                "domain": domain_in_words(repair.domain),
-                "people": repair.member_count,
-                "steps": [(RepairStep(step).label, count) for step, count in counts.get(repair.pk, {}).items()],
-                "stop_url": url_of(self, "stop", repair.pk) if may_act and repair.finished_at is None else "",
-            }
-            for repair in repairs
-        ]
+        """Those of that time, and what goes on, with the way to stop it."""
+        told, may_act = repairs.told(Viewer.of(request), since, self.admin_site.name), request.user.has_perm(RIGHT)
+        for each in told:
+            each["stop_url"] = url_of(self, "stop", each["key"]) if may_act and not each["is_over"] else ""
+        return told
 
 
-def _counts(repairs: Sequence[Repair]) -> dict[UUID, dict[str, int]]:
-    members: Any = RepairMember.objects.filter(repair__in=[repair.pk for repair in repairs]).order_by()
-    counted = dict[UUID, dict[str, int]]()
-    for key, step, count in members.values_list("repair", "step").annotate(count=Count("pk")).order_by("step"):
-        counted.setdefault(key, {})[step] = count
-    return counted
-
-
-def _consequences(people: Sequence[Person]) -> Iterable[str]:
-    count = len(people)
-    gets = ngettext(
-        "%(count)d person gets a mail with a link that sets a new password. You do not see the link.",
-        "%(count)d people get a mail with a link that sets a new password. You do not see the links.",
-        count,
-    )
-    yield gets % {"count": count}
-    yield gettext("The present password stays good until a new one is set. Older links end when the new mail leaves.")
-    yield gettext("Who sets a new password, or gets another link, before it is their turn gets none by this.")
-    yield gettext("Mend the cause first: if it still stands, this mail fails like the one before.")
-    if count > 1:
-        pace = gettext("They are mailed at a pace of %(pace)d a minute; what has not begun can be stopped.")
-        yield pace % {"pace": conf.ROTATION_PACE}
-    if held := len(suppressions.of({person.address_key for person in people})):
-        said = ngettext(
-            "%(count)d address is suppressed: mail to it is held back, and a backup address or support is what is left. "
-            "Lift that first if the address is good.",
-            "%(count)d addresses are suppressed: mail to them is held back, and a backup address or support is what is "
-            "left. Lift that first if the addresses are good.",
-            held,
-        )
-        yield said % {"count": held}
+def _people(count: int) -> str:
+    return ngettext("%(count)d person", "%(count)d people", count) % {"count": count}
