@@ -27,7 +27,7 @@ from recovery.models import Repair, RepairMember, ResetRequest
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, Kind, RepairStep
-from recovery.resets import pacing
+from recovery.resets import deciding, pacing
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def _one(member: RepairMember) -> bool:
             return False
         request = _ask(member)
         if request is not None:
-            resets.decide(request.pk)
+            deciding.decide(request.pk)
     except (InterfaceError, OperationalError):
         raise
     except Exception:
