@@ -6,6 +6,8 @@ access, and no flag stands between the two. What became of each fresh link is re
 person who has one needs none any more.
 """
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -18,11 +20,21 @@ from recovery.models.requests import ResetRequest
 from recovery.reasons import Outcome, RepairStep
 
 
+class IncidentManager(PrimaryManager["Incident"]):
+    """None: an incident is found by ``incidents``, and is no row."""
+
+    def get_queryset(self) -> "models.QuerySet[Incident]":
+        return super().get_queryset().none()
+
+
 class Incident(Email):
-    """The page of incidents, and who may see and repair them; its rows are failed mails, and it has none of its own."""
+    """The page of incidents, and who may see and repair them. It stands for mails, and has no rows of its own."""
+
+    objects: ClassVar[IncidentManager] = IncidentManager()  # type: ignore[assignment]
 
     class Meta:
         proxy = True
+        base_manager_name = "objects"
         verbose_name = _("incident")
         verbose_name_plural = _("incidents")
         default_permissions = ("view",)
