@@ -16,6 +16,7 @@ from tests.incidents.people import (
     PAGE,
     POLICY,
     RIGHTS,
+    RULE,
     VIEW,
     WHY,
     asked_and_mailed,
@@ -62,7 +63,7 @@ def test_a_line_says_what_happened_to_whom_and_opens_the_mails() -> None:
     gets_in(people[0])
     answer = staff(*VIEW, "recovery.see_addresses").get(PAGE)
     [row] = answer.context["rows"]
-    assert (row.word, row.rule, row.domain) == ("policy", "enhanced:5.7.1", "example.com")
+    assert (row.word, row.rule, row.domain) == ("policy", RULE, "example.com")
     body = answer.content.decode()
     assert "refused for who we are or what we sent" in body
     behind = staff(*VIEW).get(row.mails_url)

@@ -3,6 +3,7 @@ and staff who send fresh links from the page of incidents."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,24 +14,26 @@ from django.utils import timezone
 
 from recovery import incidents, sweep
 from recovery.incidents import Found, Incident
-from recovery.models import Email, Repair, RepairMember, ResetRequest
+from recovery.models import Email, Repair, RepairMember
 from tests.admin.posting import posted
 from tests.admin.staff import staff
 from tests.asking import ask, browser, links, set_password
-from tests.following import opened
+from tests.asking import work as decide
+from tests.following import let_pass, opened
 from tests.rotations.people import let_pace_pass
 from tests.webhooks import posts
 
 PAGE = "/admin/recovery/incident/"
 VIEW = ("recovery.view_incident", "recovery.view_email")
 RIGHTS = (*VIEW, "recovery.repair_incident")
-WHY = "their server took our new address for a stranger's, ticket 4715"
+WHY = "their server was mended, ticket 4715"
 POLICY = {
     "type": "blocked",
     "status": "5.7.1",
     "reason": "550 5.7.1 Sender refused by policy",
     "bounce_classification": "Reputation",
 }
+RULE = "enhanced:5.7.1+text:refused_for_us"
 DEAD = {
     "type": "bounce",
     "status": "5.1.1",
@@ -52,14 +55,25 @@ def asked_and_mailed(people: Sequence[Any]) -> list[Email]:
     client = browser()
     for user in people:
         ask(client, user.email)
-    settle()
+    decide()
     newest = {email.recipient: email for email in Email.objects.filter(kind="reset").order_by("queued_at", "id")}
     return [newest[user.email] for user in people]
 
 
+def asked_again(people: Sequence[Any]) -> list[Email]:
+    """The same, some minutes later."""
+    let_pass(timedelta(minutes=2))
+    return asked_and_mailed(people)
+
+
+def mailed_links(before: int) -> Counter[str]:
+    """How many mails with links each address got, after so many messages."""
+    return Counter(message.to[0] for message in mail.outbox[before:] if links(message))
+
+
 def settle() -> None:
-    """Workers sweep until nothing is left to do but what the pace holds back."""
-    while ResetRequest.objects.undecided().exists() or sweep.sweep().left:
+    """Workers sweep until no mail is left that is due."""
+    while sweep.sweep().left:
         pass
 
 

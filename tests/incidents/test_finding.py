@@ -20,6 +20,8 @@ from tests.incidents.people import (
     ARRIVED,
     DEAD,
     POLICY,
+    RULE,
+    asked_again,
     asked_and_mailed,
     found,
     gets_in,
@@ -53,7 +55,7 @@ def test_failures_are_one_incident_by_cause_and_domain() -> None:
     incident_of(at("big.example", 4))
     incident_of(at("dead.example", 3), DEAD)
     told(asked_and_mailed(at("good.example", 3)), ARRIVED)
-    assert lines() == [("hard/enhanced:5.1.1", "dead.example", 3), ("policy/enhanced:5.7.1", "big.example", 4)]
+    assert lines() == [("hard/enhanced:5.1.1", "dead.example", 3), (f"policy/{RULE}", "big.example", 4)]
     [policy] = [each for each in found().incidents if each.which.domain == "big.example"]
     mails = Email.objects.filter(recipient_key__endswith="@big.example").order_by("queued_at")
     assert (policy.first_at, policy.last_at) == (mails[0].queued_at, mails[3].queued_at)
@@ -64,7 +66,7 @@ def test_two_people_are_no_incident_and_few_at_each_of_many_domains_are_one() ->
     incident_of(at("firm.example", 2))
     assert lines() == []
     incident_of([*at("shop.example", 2), *at("big.example", 3)])
-    assert lines() == [("policy/enhanced:5.7.1", "(other)", 4), ("policy/enhanced:5.7.1", "big.example", 3)]
+    assert lines() == [(f"policy/{RULE}", "(other)", 4), (f"policy/{RULE}", "big.example", 3)]
     [other] = [each.which for each in found().incidents if each.which.domain == incidents.OTHER]
     domains = {email.recipient.partition("@")[2] for email in Email.objects.filter(pk__in=incidents.mails(other))}
     assert domains == {"firm.example", "shop.example"}
@@ -104,8 +106,8 @@ def test_who_completed_or_has_a_newer_link_needs_none_and_who_failed_again_does(
     people = at("big.example", 5)
     incident_of(people)
     gets_in(people[0])
-    told(asked_and_mailed(people[1:2]), ARRIVED)
-    asked_and_mailed(people[2:3])  # on its way
+    told(asked_again(people[1:2]), ARRIVED)
+    asked_again(people[2:3])  # on its way
     assert numbers(only()) == {"people": 5, "completed": 1, "helped": 2, "needy": 2}
     assert [person.user_key for person in incidents.needy(only().which)] == [str(user.pk) for user in people[3:]]
     told(list(Email.objects.filter(recipient=people[2].email)), POLICY)
@@ -205,7 +207,7 @@ def test_the_command_tells_them_and_ends_with_1_while_somebody_needs_a_link() ->
     told = json.loads(text)
     assert code == 1
     [incident] = told["incidents"]
-    wanted = {"cause": "policy", "rule": "enhanced:5.7.1", "domain": "big.example", "people": 3, "needy": 3, "mails": 3}
+    wanted = {"cause": "policy", "rule": RULE, "domain": "big.example", "people": 3, "needy": 3, "mails": 3}
     assert wanted.items() <= incident.items()
     assert "3 people at big.example" in command()[1]
     for user in people:
