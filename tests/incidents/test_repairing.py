@@ -9,7 +9,7 @@ from django.core import mail
 from django.db import connection
 from django.db.models import F
 
-from recovery import accounts, incidents, level, resets, sweep, tasks
+from recovery import accounts, agents, incidents, level, resets, sweep, tasks
 from recovery.exceptions import NotAllowed
 from recovery.incidents import Person
 from recovery.models import AuditEvent, Email, Repair, RepairMember, ResetRequest
@@ -139,6 +139,14 @@ def test_it_goes_at_the_pace_of_all_lists_and_can_be_stopped(settings: Any) -> N
     assert steps() == {"asked": begun, "stopped": 30 - begun}
     assert trail(Action.REPAIR_STOPPED) == [{"repair": str(made.pk), "people": 30 - begun}]
     assert numbers(only())["needy"] == 30 - begun
+
+
+def test_a_repair_of_many_is_one_act_of_whoever_started_it() -> None:
+    incident_of(readers(agents.MANY + 1))
+    assert repaired()
+    work()
+    assert steps() == {"asked": agents.MANY + 1}
+    assert agents.look() == {}
 
 
 def test_the_task_works_on_the_repair_that_was_rung_for() -> None:
