@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -21,6 +21,7 @@ from recovery.models import AuditEvent
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Action, Alarm
 
+_LISTS: Final = ("repair", "rotation")  # what a worker asks for on behalf of whoever started one is no act of theirs
 WINDOW: Final = timedelta(hours=1)
 MANY: Final = 20
 COUNTED: Final = (
@@ -46,7 +47,7 @@ def look() -> dict[str, int]:
     account, with how many people that were. One statement over the hour's rows, found by their keys."""
     since = timezone.now() - WINDOW
     acts = AuditEvent.objects.filter(pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=COUNTED).exclude(
-        actor_key=""
+        Q(actor_key="") | Q(action=Action.REQUESTED, detail__has_any_keys=_LISTS)
     )
     people = acts.order_by().values_list("actor_key").annotate(people=Count("user_key", distinct=True))
     busy = {actor: count for actor, count in people if count >= MANY}

@@ -22,6 +22,8 @@ from recovery.models import (
     Lockout,
     Objection,
     RawEvent,
+    Repair,
+    RepairMember,
     ResetRequest,
     ResetToken,
     RollUp,
@@ -52,6 +54,7 @@ class Purged:
     requests: int
     cases: int
     rotations: int
+    repairs: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -74,6 +77,7 @@ def purge() -> Purged:
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
         rotations=_rotations_before(_before("requests")),
+        repairs=_repairs_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -96,6 +100,7 @@ def outlook() -> Purged:
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
         rotations=_old_rotations(requests).count() if requests else 0,
+        repairs=_old_repairs(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
@@ -153,6 +158,20 @@ def _rotations_before(moment: datetime | None) -> int:
         with atomic(Rotation):
             RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
             gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
+    return gone
+
+
+def _old_repairs(moment: datetime) -> "models.QuerySet[Repair]":
+    """Repairs of incidents that were finished before ``moment``."""
+    return Repair.objects.filter(finished_at__lt=moment)
+
+
+def _repairs_before(moment: datetime | None) -> int:
+    gone = 0
+    for repair in _old_repairs(moment) if moment else ():
+        with atomic(Repair):
+            RepairMember.objects.filter(repair=repair)._raw_delete(router.db_for_write(RepairMember))
+            gone += Repair.objects.filter(pk=repair.pk)._raw_delete(router.db_for_write(Repair))
     return gone
 
 
@@ -261,6 +280,7 @@ def _requests_before(moment: datetime | None) -> int:
             Email.objects.filter(request__in=keys).update(request=None)
             SupportCase.objects.filter(request__in=keys).update(request=None)
             RotationMember.objects.filter(request__in=keys).update(request=None)
+            RepairMember.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

@@ -22,6 +22,7 @@ from recovery import (
     feedback,
     floods,
     heartbeats,
+    incidents,
     news,
     notices,
     proxies,
@@ -44,7 +45,8 @@ class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
-    decided who is told. ``left``: mail that is due waits for the next sweep."""
+    decided who is told, for how many people of incidents a fresh link was asked. ``left``: mail that is due
+    waits for the next sweep."""
 
     decided: int
     expired: int
@@ -56,6 +58,7 @@ class Swept:
     told: int
     rotated: int = 0
     locked: int = 0
+    repaired: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -73,6 +76,7 @@ def sweep(stop: Event | None = None) -> Swept:
     decided = _decide_due(BATCH)
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
     rotated = 0 if stop and stop.is_set() else resets.rotate_due()
+    repaired = 0 if stop and stop.is_set() else incidents.repair_due()
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
     notices.watch()
     drained = work(seconds=SECONDS, stop=stop)
@@ -96,6 +100,7 @@ def sweep(stop: Event | None = None) -> Swept:
         told=told,
         rotated=rotated,
         locked=locked,
+        repaired=repaired,
         left=drained.left,
     )
 
@@ -139,6 +144,7 @@ def outlook() -> Swept:
         told=CaseTelling.objects.due().count(),
         rotated=resets.rotations_due(),
         locked=Lockout.objects.filter(told_at=None).count(),
+        repaired=incidents.repairs_due(),
     )
 
 

@@ -18,6 +18,7 @@ ONE_IS_ENOUGH = {
     "tests/bounces/": "sqlite",
     "tests/browser/": "postgresql",
     "tests/guards/": "sqlite",
+    "tests/incidents/test_thousand.py": "postgresql",
     "tests/provider/": "sqlite",
     "tests/test_demo.py::test_without_webhooks": "sqlite",
     "tests/test_project.py": "sqlite",

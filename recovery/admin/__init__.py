@@ -9,6 +9,7 @@ from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.diagnoses import DiagnosisAdmin
 from recovery.admin.emails import EmailAdmin
+from recovery.admin.incidents import IncidentAdmin
 from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
@@ -24,6 +25,7 @@ from recovery.models import (
     Bounce,
     Diagnosis,
     Email,
+    Incident,
     LevelSwitch,
     Lockout,
     RawEvent,
@@ -42,6 +44,7 @@ __all__ = [
     "BounceAdmin",
     "DiagnosisAdmin",
     "EmailAdmin",
+    "IncidentAdmin",
     "LevelSwitchAdmin",
     "LockoutAdmin",
     "RawEventAdmin",
@@ -57,6 +60,7 @@ __all__ = [
 
 admin.site.register(RollUp, RollUpAdmin)
 admin.site.register(Diagnosis, DiagnosisAdmin)
+admin.site.register(Incident, IncidentAdmin)
 admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)

@@ -19,6 +19,7 @@ from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant
+from recovery.admin.incident_mails import IncidentFilter
 from recovery.admin.previews import PreviewMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.revealing import RevealMixin
@@ -59,7 +60,7 @@ def accounts_of(email: Email) -> set[str]:
     return {email.user_key, *email.context.get("usernames", {})} - {""}
 
 
-FOLLOWED: Final = (AccountFilter, CountedFilter)
+FOLLOWED: Final = (AccountFilter, CountedFilter, IncidentFilter)
 """Filters that offer nothing by themselves: other pages lead to what they find."""
 
 

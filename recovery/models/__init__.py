@@ -14,6 +14,7 @@ from recovery.models.lockouts import Lockout
 from recovery.models.login_counters import LoginCounter
 from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
+from recovery.models.repairs import Incident, Repair, RepairMember
 from recovery.models.requests import Decision, ResetRequest
 from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
 from recovery.models.rotations import Rotation, RotationMember
@@ -33,6 +34,7 @@ __all__ = [
     "Email",
     "EmailEvent",
     "Heartbeat",
+    "Incident",
     "LevelSwitch",
     "LimitCounter",
     "LinkLife",
@@ -41,6 +43,8 @@ __all__ = [
     "NewBounce",
     "Objection",
     "RawEvent",
+    "Repair",
+    "RepairMember",
     "ResetRequest",
     "ResetToken",
     "RollUp",

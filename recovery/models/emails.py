@@ -34,6 +34,13 @@ FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIR
 """States in which a mail has failed for good; one that is withheld because its address is suppressed has as well."""
 
 
+COMES_NO_MORE: Final = Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | Q(
+    state=EmailState.CANCELLED, reason=EmailReason.STAFF
+)
+"""Mail that will not arrive. What staff cancelled counts as never asked for. One that was cancelled because its link
+was dead is another matter: the person has changed the password meanwhile, or a newer one stands behind it."""
+
+
 class DomainOf(Func):
     """What stands behind the @ of a compared address. The text has no parameter: SQLite would not find the index."""
 

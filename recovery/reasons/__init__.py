@@ -13,6 +13,7 @@ from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
+from recovery.reasons.repairs import RepairStep
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
@@ -58,6 +59,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Refusal",
+    "RepairStep",
     "RotationSnag",
     "RotationSource",
     "RotationStage",

@@ -14,7 +14,7 @@ from recovery.resets.ending import close_rotated, rotate, rotate_due, rotations_
 from recovery.resets.following import came_by_backup, climb, follow_up, lost, unreachable
 from recovery.resets.objecting import Objected, open_objection, raise_objection, see_objection, stand_objection
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
-from recovery.resets.staff import check_rank, held_up, send_by_staff
+from recovery.resets.staff import check_rank, held_up, request_of, send_by_staff, written
 
 __all__ = [
     "Objected",
@@ -45,6 +45,7 @@ __all__ = [
     "refuse_link",
     "refuse_password",
     "renew_links",
+    "request_of",
     "rotate",
     "rotate_due",
     "rotations_due",
@@ -57,4 +58,5 @@ __all__ = [
     "unreachable",
     "user_saved",
     "waits_to_join",
+    "written",
 ]
