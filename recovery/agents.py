@@ -23,6 +23,7 @@ COUNTED: Final = (
     Action.REQUESTED,
     Action.UNLOCKED,
     Action.LOCKED,
+    Action.ADDRESS_PROPOSED,
     Action.ADDRESS_CHANGED,
     Action.ACCOUNT_ACTIVATED,
     Action.STAFF_REFUSED,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
+    AddressCorrection,
     AuditEvent,
     BackupAddress,
     Bounce,
@@ -52,6 +53,7 @@ class Purged:
     requests: int
     cases: int
     rotations: int
+    corrections: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -74,6 +76,7 @@ def purge() -> Purged:
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
         rotations=_rotations_before(_before("requests")),
+        corrections=_corrections_before(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -96,6 +99,7 @@ def outlook() -> Purged:
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
         rotations=_old_rotations(requests).count() if requests else 0,
+        corrections=_old_corrections(requests).count() if requests else 0,
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
@@ -154,6 +158,15 @@ def _rotations_before(moment: datetime | None) -> int:
             RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
             gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
     return gone
+
+
+def _old_corrections(moment: datetime) -> "models.QuerySet[AddressCorrection]":
+    """Corrections of addresses that ended before ``moment``."""
+    return AddressCorrection.objects.filter(ended_at__lt=moment)
+
+
+def _corrections_before(moment: datetime | None) -> int:
+    return _old_corrections(moment).delete()[0] if moment else 0
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":

@@ -44,7 +44,8 @@ class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
-    decided who is told. ``left``: mail that is due waits for the next sweep."""
+    decided who is told, how many corrections of addresses were settled. ``left``: mail that is due waits for the next
+    sweep."""
 
     decided: int
     expired: int
@@ -56,6 +57,7 @@ class Swept:
     told: int
     rotated: int = 0
     locked: int = 0
+    corrected: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -75,6 +77,7 @@ def sweep(stop: Event | None = None) -> Swept:
     rotated = 0 if stop and stop.is_set() else resets.rotate_due()
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
     notices.watch()
+    corrected = resets.settle_corrections()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
@@ -96,6 +99,7 @@ def sweep(stop: Event | None = None) -> Swept:
         told=told,
         rotated=rotated,
         locked=locked,
+        corrected=corrected,
         left=drained.left,
     )
 
@@ -139,6 +143,7 @@ def outlook() -> Swept:
         told=CaseTelling.objects.due().count(),
         rotated=resets.rotations_due(),
         locked=Lockout.objects.filter(told_at=None).count(),
+        corrected=resets.corrections_due(),
     )
 
 

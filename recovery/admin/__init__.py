@@ -6,6 +6,7 @@ from recovery.admin.audit import AuditEventAdmin
 from recovery.admin.backups import BackupAddressAdmin
 from recovery.admin.bounces import BounceAdmin
 from recovery.admin.cases import SupportCaseAdmin
+from recovery.admin.corrections import AddressCorrectionAdmin
 from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.levels import LevelSwitchAdmin
@@ -18,6 +19,7 @@ from recovery.admin.routes import RouteStateAdmin
 from recovery.admin.suppressions import SuppressionAdmin
 from recovery.admin.users import UserRecoveryMixin
 from recovery.models import (
+    AddressCorrection,
     AuditEvent,
     BackupAddress,
     Bounce,
@@ -35,6 +37,7 @@ from recovery.models import (
 )
 
 __all__ = [
+    "AddressCorrectionAdmin",
     "AuditEventAdmin",
     "BackupAddressAdmin",
     "BounceAdmin",
@@ -63,6 +66,7 @@ admin.site.register(Rotation, RotationAdmin)
 admin.site.register(RotationMember, RotationMemberAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
+admin.site.register(AddressCorrection, AddressCorrectionAdmin)
 admin.site.register(Bounce, BounceAdmin)
 admin.site.register(Suppression, SuppressionAdmin)
 admin.site.register(RawEvent, RawEventAdmin)

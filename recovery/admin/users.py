@@ -122,6 +122,7 @@ class UserRecoveryMixin(
             "backupaddress": _("Backup addresses"),
             "lockout": _("Lockouts"),
             "rotationmember": _("Forced rotations"),
+            "addresscorrection": _("Corrections of the address"),
         }
         for model_name, label in pages.items():
             if viewer.may_view(model_name):

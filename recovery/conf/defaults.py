@@ -8,6 +8,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ACCOUNTS": "recovery.accounts.find",
     "ACTIVATE_NEW_USERS": False,
     "ACTIVATION_LIFETIME": timedelta(days=7),
+    "ADDRESS_CORRECTION": "second_approver",
     "ADDRESS_FREEZE": timedelta(days=3),
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},

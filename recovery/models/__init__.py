@@ -5,6 +5,7 @@ from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
+from recovery.models.corrections import AddressCorrection
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
@@ -22,6 +23,7 @@ from recovery.models.tokens import ResetToken
 
 __all__ = [
     "AccountState",
+    "AddressCorrection",
     "AuditEvent",
     "BackupAddress",
     "Bounce",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from recovery import accounts, objections, outbox
-from recovery.models import BackupAddress, Email, ResetRequest
+from recovery.models import AddressCorrection, BackupAddress, Email, ResetRequest
 from recovery.notices.copies import compose, moment
 from recovery.objections import OFFERED
 from recovery.origin import Origin, shortened
@@ -96,6 +96,29 @@ def address_changed(
         but_for=[old, new],
         audience=audience,
     )
+    outbox.write(others)
+    return emails + others
+
+
+def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> list[Email]:
+    """Queue a notice that staff want to change the address: to the one that the account has, and to all others of it
+    but the new one; none shows another. Whoever reads one may object. Inactive people get none."""
+    if not user.is_active:
+        return []
+    old, new = correction.old_address, correction.new_address
+    until = moment(correction.effective_at) if correction.effective_at else None
+    facts = {
+        "happened_at": moment(correction.proposed_at), "until": until, "correction": str(correction.pk), "browser": ""
+    }  # fmt: skip
+    emails: list[Email] = []
+    if old:
+        emails += outbox.queue(
+            EmailKind.ADDRESS_PROPOSED,
+            [old],
+            user_key=correction.user_key,
+            context={**facts, "username": user.get_username(), OFFERED: True},
+        )
+    others = compose(EmailKind.ADDRESS_PROPOSED, user, origin=Origin(), facts=facts, but_for=[old, new])
     outbox.write(others)
     return emails + others
 

@@ -7,6 +7,7 @@ imports anything else of this app; who may write which word is decided by the ro
 from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
+from recovery.reasons.corrections import CorrectionState
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
@@ -37,6 +38,7 @@ __all__ = [
     "CaseNews",
     "CaseReason",
     "Circuit",
+    "CorrectionState",
     "EmailKind",
     "EmailReason",
     "EmailState",

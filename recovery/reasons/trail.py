@@ -16,6 +16,8 @@ class Action(TextChoices):
     LINK_REPLACED = "link.replaced", _("link was replaced by a newer one")
     LINK_REVOKED = "link.revoked", _("link was revoked")
     ADDRESS_CHANGED = "address.changed", _("address was changed")
+    ADDRESS_PROPOSED = "address.proposed", _("another address was proposed by staff")
+    CORRECTION_ENDED = "address.correction_ended", _("what was proposed took effect, or ended without")
     ACCOUNT_ACTIVATED = "account.activated", _("account was made active by staff")
     STAFF_REFUSED = "staff.refused", _("staff act was refused")
     PURGED = "retention.purged", _("old rows were purged")
