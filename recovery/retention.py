@@ -10,7 +10,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
     AddressCorrection,
@@ -54,6 +54,7 @@ class Purged:
     cases: int
     rotations: int
     corrections: int
+    revocations: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -77,6 +78,7 @@ def purge() -> Purged:
         cases=_cases_before(_before("requests")),
         rotations=_rotations_before(_before("requests")),
         corrections=_corrections_before(_before("requests")),
+        revocations=revoking.purge(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -100,6 +102,7 @@ def outlook() -> Purged:
         cases=_old_cases(requests).count() if requests else 0,
         rotations=_old_rotations(requests).count() if requests else 0,
         corrections=_old_corrections(requests).count() if requests else 0,
+        revocations=revoking.purgeable(requests).count(),
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,

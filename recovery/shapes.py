@@ -144,6 +144,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "CHANGE_PASSWORD_URL": _TEXT,
     "COOLDOWN": _DURATION,
+    "FORCED_LIFETIME": (
+        lambda value: isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING,
+        "a timedelta of at most 24 hours",
+    ),
     "FROM_EMAIL": _TEXT_OR_NONE,
     "HEALTH_TOKEN": (
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),

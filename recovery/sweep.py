@@ -26,10 +26,11 @@ from recovery import (
     notices,
     proxies,
     resets,
+    revoking,
     routes,
     site_mail,
 )
-from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
+from recovery.models import CaseTelling, Email, Lockout, ResetRequest, Revocation, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
-    decided who is told, how many corrections of addresses were settled. ``left``: mail that is due waits for the next
+    decided who is told, how many corrections of addresses were settled, how
+    often it was tried to end tokens that had not ended. ``left``: mail that is due waits for the next
     sweep."""
 
     decided: int
@@ -58,6 +60,7 @@ class Swept:
     rotated: int = 0
     locked: int = 0
     corrected: int = 0
+    revoked: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -78,6 +81,7 @@ def sweep(stop: Event | None = None) -> Swept:
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
     notices.watch()
     corrected = resets.settle_corrections()
+    revoked = revoking.revoke_due()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
@@ -100,6 +104,7 @@ def sweep(stop: Event | None = None) -> Swept:
         rotated=rotated,
         locked=locked,
         corrected=corrected,
+        revoked=revoked,
         left=drained.left,
     )
 
@@ -144,6 +149,7 @@ def outlook() -> Swept:
         rotated=resets.rotations_due(),
         locked=Lockout.objects.filter(told_at=None).count(),
         corrected=resets.corrections_due(),
+        revoked=Revocation.objects.due().count(),
     )
 
 

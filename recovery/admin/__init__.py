@@ -13,6 +13,7 @@ from recovery.admin.levels import LevelSwitchAdmin
 from recovery.admin.lockouts import LockoutAdmin
 from recovery.admin.raw_events import RawEventAdmin
 from recovery.admin.requests import ResetRequestAdmin
+from recovery.admin.revocations import RevocationAdmin
 from recovery.admin.rotation_members import RotationMemberAdmin
 from recovery.admin.rotations import RotationAdmin
 from recovery.admin.routes import RouteStateAdmin
@@ -28,6 +29,7 @@ from recovery.models import (
     Lockout,
     RawEvent,
     ResetRequest,
+    Revocation,
     RollUp,
     Rotation,
     RotationMember,
@@ -46,6 +48,7 @@ __all__ = [
     "LockoutAdmin",
     "RawEventAdmin",
     "ResetRequestAdmin",
+    "RevocationAdmin",
     "RollUpAdmin",
     "RotationAdmin",
     "RotationMemberAdmin",
@@ -64,6 +67,7 @@ admin.site.register(LevelSwitch, LevelSwitchAdmin)
 admin.site.register(Lockout, LockoutAdmin)
 admin.site.register(Rotation, RotationAdmin)
 admin.site.register(RotationMember, RotationMemberAdmin)
+admin.site.register(Revocation, RevocationAdmin)
 admin.site.register(SupportCase, SupportCaseAdmin)
 admin.site.register(BackupAddress, BackupAddressAdmin)
 admin.site.register(AddressCorrection, AddressCorrectionAdmin)

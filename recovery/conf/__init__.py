@@ -104,6 +104,12 @@ class Conf:
         return cast(timedelta, self._read("COOLDOWN"))
 
     @property
+    def FORCED_LIFETIME(self) -> timedelta:
+        """Life of a link after a forced rotation from hand-over, up to 24 hours, which is what NIST SP 800-63B-4
+        section 4.2.1.2 allows a recovery code sent by mail. Longer than a reset's, for nobody waits for this mail."""
+        return cast(timedelta, self._read("FORCED_LIFETIME"))
+
+    @property
     def FROM_EMAIL(self) -> str:
         """Sender of the mails; without it, DEFAULT_FROM_EMAIL."""
         return cast(str, self._read("FROM_EMAIL") or settings.DEFAULT_FROM_EMAIL)

@@ -19,6 +19,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
     "COOLDOWN": timedelta(seconds=60),
+    "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
     "LOCKOUT_ALARM": 100,

@@ -15,6 +15,7 @@ from recovery.models.login_counters import LoginCounter
 from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.revocations import Revocation
 from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
 from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
@@ -43,6 +44,7 @@ __all__ = [
     "RawEvent",
     "ResetRequest",
     "ResetToken",
+    "Revocation",
     "RollUp",
     "RollUpDay",
     "RollUpProgress",
