@@ -9,7 +9,8 @@ many people is one act, for it has a right, a page and a case of its own.
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import Count
+from django.db.models import Case, CharField, Count, F, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from recovery import alarms
@@ -32,6 +33,9 @@ COUNTED: Final = (
     Action.DEVICES_FORGOTTEN,
 )
 
+_SUBJECT: Final = Case(When(user_key="", then=Cast("pk", CharField())), default=F("user_key"))
+"""Whom an act was about. Names that nobody has, and places, have no key: each act on one counts by itself."""
+
 
 def look() -> dict[str, int]:
     """Sound the alarm for each who acted on ``MANY`` people or more within an hour; returns them by the key of their
@@ -40,7 +44,7 @@ def look() -> dict[str, int]:
     acts = AuditEvent.objects.filter(pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=COUNTED).exclude(
         actor_key=""
     )
-    people = acts.order_by().values_list("actor_key").annotate(people=Count("user_key", distinct=True))
+    people = acts.order_by().values_list("actor_key").annotate(people=Count(_SUBJECT, distinct=True))
     busy = {actor: count for actor, count in people if count >= MANY}
     for actor, count in busy.items():
         alarms.sound(Alarm.AGENT_VOLUME, actor, detail=f"acted on {count} people within an hour")

@@ -108,7 +108,7 @@ def is_news(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """
     if is_known(request, user):
         return False
-    return AccountState.objects.filter(pk=accounts.key_of(user)).exclude(device_known_since=None).exists()
+    return has_known(user)
 
 
 @sensitive_variables()
@@ -142,6 +142,11 @@ def forget(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str) -> N
     with atomic(AccountState):
         AccountState.objects.filter(pk=key).exclude(device_known_since=None).update(device_known_since=Now())
         audit.record(Action.DEVICES_FORGOTTEN, actor_key=accounts.key_of(actor), user_key=key, reason=reason)
+
+
+def has_known(user: AbstractBaseUser) -> bool:
+    """Whether the account has known devices, or had some that were forgotten."""
+    return AccountState.objects.filter(pk=accounts.key_of(user)).exclude(device_known_since=None).exists()
 
 
 def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:

@@ -34,6 +34,7 @@ class AccountState(models.Model):
         base_manager_name = "objects"
         verbose_name = _("account state")
         verbose_name_plural = _("account states")
+        permissions = [("forget_devices", _("Can forget a person's known devices"))]
 
     def __str__(self) -> str:
         return self.user_key

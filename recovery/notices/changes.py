@@ -15,13 +15,15 @@ from recovery.reasons import BackupState, EmailKind
 def password_changed(
     user: AbstractBaseUser,
     *,
-    request: ResetRequest,
+    request: ResetRequest | None = None,
     origin: Origin,
-    backups: Sequence[str] = (),
+    backups: Sequence[str] | None = None,
     is_first: bool = False,
+    audience: str = "default",
 ) -> list[Email]:
-    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to those of its
-    ``backups``, for ``outbox.write``. ``is_first``: there was no password before."""
+    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to its backup
+    addresses, for ``outbox.write``. ``is_first``: there was no password before. ``request``: whose link it was, which
+    says the door; ``backups``: for a caller that has read them."""
     return compose(
         EmailKind.PASSWORD_CHANGED,
         user,
@@ -29,7 +31,7 @@ def password_changed(
         facts={"changed_at": moment(), "is_first": is_first},
         backups=backups,
         request=request,
-        audience=request.audience,
+        audience=request.audience if request else audience,
     )
 
 

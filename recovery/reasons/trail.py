@@ -13,6 +13,7 @@ class Action(TextChoices):
     PASSWORD_REFUSED = "password.refused", _("new password was refused by policy")
     LINK_REFUSED = "link.refused", _("new password came over a dead link")
     COMPLETED = "reset.completed", _("new password was set")
+    PASSWORD_CHANGED = "password.changed", _("password was changed without a link")
     LINK_REPLACED = "link.replaced", _("link was replaced by a newer one")
     LINK_REVOKED = "link.revoked", _("link was revoked")
     ADDRESS_CHANGED = "address.changed", _("address was changed")

@@ -6,6 +6,7 @@ Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each 
 
 from recovery.resets.activating import activate, activate_account, never_joined, user_saved, waits_to_join
 from recovery.resets.addresses import address_changed
+from recovery.resets.changing import followed_up, is_news, password_changed, user_created
 from recovery.resets.completing import Opening, complete, open_link, refuse_link, refuse_password, see_link, stand
 from recovery.resets.correcting import (
     approve_correction,
@@ -46,16 +47,19 @@ __all__ = [
     "decide",
     "expire_late",
     "follow_up",
+    "followed_up",
     "force_rotation",
     "free_addresses",
     "fulfil",
     "held_up",
+    "is_news",
     "late",
     "lost",
     "may_act_on",
     "never_joined",
     "open_link",
     "open_objection",
+    "password_changed",
     "raise_objection",
     "refuse_correction",
     "refuse_link",
@@ -73,6 +77,7 @@ __all__ = [
     "stop_rotation",
     "stops_a_change",
     "unreachable",
+    "user_created",
     "user_saved",
     "waits_to_join",
     "withdraw_corrections",
