@@ -187,9 +187,12 @@ class _EvenBackend(backends.ModelBackend):
         if username is None or password is None:
             return None
         user = _called(username)
+        stored = user.password if user else ""
         if user is None:
             users().set_password(password)
         elif user.check_password(password):
+            if user.password != stored:
+                devices.rehashed(user, old_hash=stored)
             return user if self.user_can_authenticate(user) else None
         elif _is_free(user.password):
             make_password(password)

@@ -43,9 +43,9 @@ class OldPasswordMixin:
 
 class FollowUpValidator:
     """For ``AUTH_PASSWORD_VALIDATORS``: refuses nothing, and follows up each password that is changed by
-    ``set_password`` and ``save``, on whichever page; ``resets.password_changed`` says what that is. Django has no signal
-    for it and tells validators. What has no ``save`` (``update()``, a hash that is assigned) is not seen, and a page
-    that knows where the person is had better call that function itself."""
+    ``set_password`` and ``save``, on whichever page; ``resets.password_changed`` says what that is. Django has no
+    signal for it and tells validators. What has no ``save`` (``update()``, a hash that is assigned) is not seen, and a
+    page that knows where the person is had better call that function itself."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """Every password passes."""

@@ -186,10 +186,8 @@ def spend(token: ResetToken) -> bool:
 
 
 def handed_over(emails: Sequence[Email]) -> None:
-    """The mails left: their links live from now, and older links of the same accounts are replaced by them.
-
-    One statement for five thousand mails, and one for the trail if links were replaced.
-    """
+    """The mails left: their links live from now, and older links of the same accounts are replaced by them. One
+    statement for five thousand mails, and one for the trail if links were replaced."""
     for start in range(0, len(emails), MOST_AT_ONCE):
         _handed_over(emails[start : start + MOST_AT_ONCE])
 
@@ -235,10 +233,8 @@ def _expiry(now: datetime) -> tuple[str, list[Any]]:
     audience = f"(SELECT audience FROM {Email._meta.db_table} AS mail WHERE mail.id = {_TABLE}.email_id)"
     others = {name: at for name, at in ends.items() if name != "default"}
     cases = " ".join(["WHEN %s THEN %s"] * len(others))
-    return f"CASE {audience} {cases} ELSE %s END", [
-        *(each for pair in others.items() for each in pair),
-        ends["default"],
-    ]
+    values = [each for pair in others.items() for each in pair]
+    return f"CASE {audience} {cases} ELSE %s END", [*values, ends["default"]]
 
 
 def revoke(user_key: str, *, address: str = "") -> int:

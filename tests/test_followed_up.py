@@ -1,4 +1,4 @@
-"""A password that is changed without a link: its owner is told and tokens end, on our page, in the admin and on a site's."""
+"""A password that is changed without a link: its owner is told and tokens end, on our page, the admin's, a site's."""
 
 from datetime import timedelta
 from typing import Any

@@ -35,8 +35,8 @@ def password_changed(
     account is told (NIST SP 800-63B-4 section 4.6), the trail has it.
 
     To be called once the new password is saved, in the same transaction, so that it holds with the change or not at
-    all. ``origin`` says where from the person did it; ``actor`` is the member of staff who did. ``is_first``: there was no
-    password before. Returns to how many addresses a notice goes; inactive people get none.
+    all. ``origin`` says where from the person did it; ``actor`` is the member of staff who did. ``is_first``: there
+    was no password before. Returns to how many addresses a notice goes; inactive people get none.
     """
     key = accounts.key_of(user)
     with atomic(ResetRequest):
