@@ -77,6 +77,26 @@ def test_an_agent_alone_gets_no_link_to_an_address_of_their_own_by_any_door(ada:
     assert (proposal.actor_key, proposal.user_key, proposal.reason) == (str(agent.user.pk), str(ada.pk), REASON)  # type: ignore[attr-defined]
 
 
+@pytest.mark.attack(46)
+def test_an_agent_chooses_no_password_and_sees_no_link(ada: Any) -> None:
+    """Nor is there any page that asks for what somebody could know of a person: nothing but a link lets anybody in."""
+    agent = staff(*SECOND, *(f"recovery.view_{page}" for page in ("email", "resetrequest", "auditevent")))
+    password = f"{USERS}{ada.pk}/password/"
+    assert agent.get(password).status_code == 403
+    typed = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    assert posted(agent, password, form_at="/admin/", **typed).status_code == 403
+    posted(agent, f"{USERS}{ada.pk}/send-reset-link/", reason=REASON)
+    work()
+    [letter] = [message for message in mailed_to(OLD) if links(message)]
+    request, secret = asked(), links(letter)[0].split("/")[4]
+    for model, key in (("resetrequest", request.pk), ("email", request.emails.get().pk)):
+        page = agent.get(f"/admin/recovery/{model}/{key}/change/")
+        assert page.status_code == 200
+        assert secret not in page.content.decode()
+    ada.refresh_from_db()
+    assert ada.check_password(PASSWORD)
+
+
 def test_a_second_member_of_staff_approves_and_a_fresh_link_goes_to_the_new_address(ada: Any) -> None:
     agent, second = staff(*AGENT), staff(*SECOND)
     answer = proposes(agent, ada)
