@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
 from recovery import accounts, resets
 from recovery.admin.scope import actor_of
@@ -20,6 +22,7 @@ else:
 class PasswordMixin(_Admin):
     """For a UserAdmin: the follow-up of a password that was set here. Who may do that is Django's rule."""
 
+    @method_decorator(sensitive_post_parameters())  # an error before Django's own would print it
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Django's page; a changed password and its follow-up are one commit."""
         page: Any = super()
