@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Count, Q
+from django.db.models import Case, CharField, Count, F, Q, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -28,6 +29,7 @@ COUNTED: Final = (
     Action.REQUESTED,
     Action.UNLOCKED,
     Action.LOCKED,
+    Action.ADDRESS_PROPOSED,
     Action.ADDRESS_CHANGED,
     Action.ACCOUNT_ACTIVATED,
     Action.STAFF_REFUSED,
@@ -35,6 +37,9 @@ COUNTED: Final = (
     Action.ADDRESSES_FREED,
     Action.DEVICES_FORGOTTEN,
 )
+
+_SUBJECT: Final = Case(When(user_key="", then=Cast("pk", CharField())), default=F("user_key"))
+"""Whom an act was about. Names that nobody has, and places, have no key: each act on one counts by itself."""
 
 
 def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
@@ -49,7 +54,7 @@ def look() -> dict[str, int]:
     acts = AuditEvent.objects.filter(pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=COUNTED).exclude(
         Q(actor_key="") | Q(action=Action.REQUESTED, detail__has_any_keys=_LISTS)
     )
-    people = acts.order_by().values_list("actor_key").annotate(people=Count("user_key", distinct=True))
+    people = acts.order_by().values_list("actor_key").annotate(people=Count(_SUBJECT, distinct=True))
     busy = {actor: count for actor, count in people if count >= MANY}
     for actor, count in busy.items():
         alarms.sound(Alarm.AGENT_VOLUME, actor, detail=f"acted on {count} people within an hour")

@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import get_hasher, identify_hasher, make_passwo
 from django.core.exceptions import ObjectDoesNotExist
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts
+from recovery import accounts, devices
 
 _WORK: Final = frozenset({"iterations", "work_factor", "rounds", "time_cost"})
 """What hashers call the work that a hash takes, in what they decode of one."""
@@ -29,9 +29,12 @@ class OneHashBackend(backends.ModelBackend):
         if username is None or password is None:
             return None
         user = _called(username)
+        stored = user.password if user else ""
         if user is None:
             users().set_password(password)
         elif user.check_password(password):
+            if user.password != stored:
+                devices.rehashed(user, old_hash=stored)
             return user if self.user_can_authenticate(user) else None
         elif _is_free(user.password):
             make_password(password)

@@ -10,9 +10,10 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
+    AddressCorrection,
     AuditEvent,
     BackupAddress,
     Bounce,
@@ -55,6 +56,8 @@ class Purged:
     cases: int
     rotations: int
     repairs: int
+    corrections: int
+    revocations: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -78,6 +81,8 @@ def purge() -> Purged:
         cases=_cases_before(_before("requests")),
         rotations=_rotations_before(_before("requests")),
         repairs=_repairs_before(_before("requests")),
+        corrections=_corrections_before(_before("requests")),
+        revocations=revoking.purge(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -101,6 +106,8 @@ def outlook() -> Purged:
         cases=_old_cases(requests).count() if requests else 0,
         rotations=_old_rotations(requests).count() if requests else 0,
         repairs=_old_repairs(requests).count() if requests else 0,
+        corrections=_old_corrections(requests).count() if requests else 0,
+        revocations=revoking.purgeable(requests).count(),
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
@@ -173,6 +180,15 @@ def _repairs_before(moment: datetime | None) -> int:
             RepairMember.objects.filter(repair=repair)._raw_delete(router.db_for_write(RepairMember))
             gone += Repair.objects.filter(pk=repair.pk)._raw_delete(router.db_for_write(Repair))
     return gone
+
+
+def _old_corrections(moment: datetime) -> "models.QuerySet[AddressCorrection]":
+    """Corrections of addresses that ended before ``moment``."""
+    return AddressCorrection.objects.filter(ended_at__lt=moment)
+
+
+def _corrections_before(moment: datetime | None) -> int:
+    return _old_corrections(moment).delete()[0] if moment else 0
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":

@@ -7,11 +7,12 @@ import pytest
 import time_machine
 
 from recovery import agents, lockouts, resets, sweep
-from recovery.models import AuditEvent
+from recovery.models import AuditEvent, Lockout
 from recovery.origin import Origin
 from recovery.reasons import Alarm
 from recovery.signals import alarm_sounded
 from tests.factories import StaffFactory, UserFactory
+from tests.signing_in import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,3 +58,13 @@ def test_what_people_do_for_themselves_and_what_is_over_an_hour_old_does_not_cou
     newest = AuditEvent.objects.latest("pk").occurred_at
     with time_machine.travel(newest + agents.WINDOW + timedelta(seconds=1), tick=False):
         assert agents.look() == {}
+
+
+def test_names_that_nobody_has_count_one_by_one_and_not_all_as_one_person() -> None:
+    agent = StaffFactory()
+    for number in range(agents.MANY):
+        fail(f"nobody{number}", 5)
+    for lockout in Lockout.objects.all():
+        assert lockout.user_key == ""
+        assert lockouts.lift(lockout, actor=agent, reason="ticket")
+    assert agents.look() == {str(agent.pk): agents.MANY}

@@ -8,6 +8,7 @@ from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.causes import IN_ORDER, Cause, Confidence, Fix
+from recovery.reasons.corrections import CorrectionState
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
@@ -42,6 +43,7 @@ __all__ = [
     "Cause",
     "Circuit",
     "Confidence",
+    "CorrectionState",
     "EmailKind",
     "EmailReason",
     "EmailState",

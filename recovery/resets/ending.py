@@ -34,8 +34,8 @@ from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.models.rotations import NEED_NOBODY
-from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationSource, RotationStep
-from recovery.resets import deciding, pacing
+from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, CorrectionState, Kind, RotationSource, RotationStep
+from recovery.resets import correcting, deciding, pacing
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +151,7 @@ def _told(user: AbstractBaseUser, rotation: Rotation) -> list[Email]:
 def _ended(user: AbstractBaseUser, key: str) -> dict[str, Any]:
     """What ended, for the trail. Links before the password, as a completed reset takes its locks."""
     links = tokens.revoke(key)
+    correcting.withdraw_corrections(key, CorrectionState.ROTATED)
     has_password = accounts.has_password(user)
     accounts.end_password(user)
     return {

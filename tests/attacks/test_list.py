@@ -61,6 +61,7 @@ CASES = {
     43: "abuse of an address change",
     44: "a fresh backup address used for a takeover",
     45: "what the backup address leaks",
+    46: "support as the weak path",
     47: "guesses all at once",
     48: "right passwords all at once",
     49: "a success that wipes a lock",
