@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
+from django.test import TransactionTestCase
 
 from example_project import servers
-from tests import databases
+from tests import databases, emptying
 
 NEEDED = frozenset({"broker", "browser", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
@@ -69,6 +71,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"Skipped under CI, where {', '.join(needs)} must be there: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The tables of all tests, and a quick way to empty them again."""
+    with django_db_blocker.unblock():
+        for alias in connections:
+            emptying.begin(alias)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.after_test)
+        yield
 
 
 @pytest.fixture(scope="session")
