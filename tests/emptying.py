@@ -28,7 +28,7 @@ def begin(alias: str) -> None:
     asked = [
         f"SELECT '{table}', COUNT(*) FROM {quote(table)}"
         if table in KEPT
-        else f"SELECT '{table}', COUNT(*) FROM (SELECT 1 FROM {quote(table)} LIMIT {MANY}) AS some"
+        else f"SELECT '{table}', COUNT(*) FROM (SELECT 1 FROM {quote(table)} LIMIT {MANY}) AS counted"
         for table in tables
     ]
     _questions[alias] = " UNION ALL ".join(asked)

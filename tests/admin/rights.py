@@ -74,6 +74,12 @@ def _edit(url: str, row: str = "", **data: Any) -> Act:
 
 
 PASSWORDS: Final = {"password1": "seven quiet herons", "password2": "seven quiet herons", "usable_password": "true"}
+CHANGED: Final = {
+    "username": "mallory",
+    "email": "guest@example.com",
+    "date_joined_0": "2026-01-01",
+    "date_joined_1": "00:00:00",
+}
 
 ACTS: Final = (
     _on_mail("deferred", "retry", Action.EMAIL_RETRIED),
@@ -82,7 +88,10 @@ ACTS: Final = (
     _on_mail("queued", "stop", Action.EMAIL_STOPPED),
     Act(url="recovery_email_at_provider", row="email", who="SU", done=Action.PROVIDER_LIFT_ASKED),
     Act(url="recovery_suppression_lift", row="suppression", who="SU", done=Action.SUPPRESSION_LIFTED),
-    Act(url="recovery_routestate_switch", row="routestate", who="OU", done=Action.ROUTE_SWITCHED_OFF, data={**WHY, "to": "off"}),
+    Act(
+        url="recovery_routestate_switch", row="routestate", who="OU", done=Action.ROUTE_SWITCHED_OFF,
+        data={**WHY, "to": "off"},
+    ),
     Act(url="recovery_levelswitch_change_level", who="OU", done=Action.LEVEL_CHANGED, data={**WHY, "level": "none"}),
     Act(url="recovery_lockout_lift", row="lockout", who="ASOU", done=Action.UNLOCKED),
     _on_list("recovery_lockout_changelist", "lockout", "lift_lockouts", "ASOU", Action.UNLOCKED),
@@ -95,7 +104,10 @@ ACTS: Final = (
     Act(url="auth_user_send_reset_link", row="ada", who="ASU", done=Action.REQUESTED),
     Act(url="auth_user_send_activation_link", row="guest", who="ASU", done=Action.REQUESTED),
     Act(url="auth_user_activate_account", row="inactive", who="ASU", done=Action.ACCOUNT_ACTIVATED),
-    Act(url="auth_user_correct_address", row="ada", who="SU", done=Action.ADDRESS_CHANGED, data={**WHY, "address": "new@example.com"}),
+    Act(
+        url="auth_user_correct_address", row="ada", who="SU", done=Action.ADDRESS_CHANGED,
+        data={**WHY, "address": "new@example.com"},
+    ),
     Act(url="auth_user_open_case", row="guest", who="ASOU", done=Action.CASE_OPENED),
     Act(url="auth_user_unlock", row="ada", who="ASOU", done=Action.UNLOCKED),
     Act(url="auth_user_lock", row="guest", who="ASOU", done=Action.LOCKED),
@@ -110,7 +122,7 @@ ACTS: Final = (
         needs_reason=False,
     ),
     _edit("auth_user_add", username="mallory", **PASSWORDS),
-    _edit("auth_user_change", "guest", username="mallory", date_joined_0="2026-01-01", date_joined_1="00:00:00"),
+    _edit("auth_user_change", "guest", **CHANGED),
     _edit("auth_user_delete", "guest", post="yes"),
     _edit("auth_user_password_change", "guest", **PASSWORDS),
 )  # fmt: skip
