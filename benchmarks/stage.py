@@ -33,7 +33,9 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def in_a_process_each(module: str, options: argparse.Namespace) -> None:
-    """Run ``module`` once more for each kind of database, with its URL, beside a broker of its own."""
+    """Run ``module`` once more for each kind of database, with its URL, beside a broker of its own. With ``keep`` among
+    the options, SQLite's databases stay in that folder, and a PostgreSQL that was named keeps its own."""
+    keep: Path | None = getattr(options, "keep", None)
     with ExitStack() as stack:
         stack.enter_context(servers.stopping_at_signals())
         broker = stack.enter_context(servers.broker(os.environ.get("REDIS_URL")))
@@ -43,9 +45,10 @@ def in_a_process_each(module: str, options: argparse.Namespace) -> None:
                     url = one.enter_context(
                         servers.postgresql(os.environ.get("DATABASE_URL_postgresql"), durable=True)
                     ).url
-                    _drop_databases_of_earlier_runs(url)
+                    if not keep:
+                        _drop_databases_of_earlier_runs(url)
                 else:
-                    folder = one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
+                    folder = keep or one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
                     url = f"sqlite:///{folder}/site.sqlite3"
                 command = [sys.executable, "-m", module, *sys.argv[1:], "--url", url]
                 subprocess.run(command, env={**os.environ, "REDIS_URL": broker.url}, check=True)

@@ -33,8 +33,8 @@ def heard() -> Iterator[list[tuple[Alarm, str, str]]]:
 
 
 def asks(number: int, ago: timedelta = timedelta()) -> None:
-    """So many asks within a minute, so long ago, each from a place and for a name of its own."""
-    with time_machine.travel(timezone.now() - ago - timedelta(minutes=2), tick=True):
+    """So many asks at one moment, so long ago, each from a place and for a name of its own."""
+    with time_machine.travel(timezone.now() - ago - timedelta(minutes=2), tick=False):
         for each in range(number):
             ask(browser(REMOTE_ADDR=f"2001:db8:{each:x}::1"), f"reader{each}@example.com")
 

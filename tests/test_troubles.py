@@ -48,8 +48,9 @@ def heard() -> Iterator[list[tuple[str, str]]]:
 
 
 def lately(count: int, *, hours: float = 1, **facts: Any) -> list[Email]:
-    """So many mails of about that long ago."""
-    return [Mail(at=timezone.now() - hours * HOUR, **facts).write() for _ in range(count)]
+    """So many mails of one moment about that long ago: of one hour, whichever begins meanwhile."""
+    ago = timezone.now() - hours * HOUR
+    return [Mail(at=ago, **facts).write() for _ in range(count)]
 
 
 def wrong() -> list[str]:
