@@ -1,5 +1,5 @@
-"""What staff open, at ten thousand mails and at a million: the email log and its searches and filters, the dashboard, the
-four numbers, a person's diagnosis. Beside post_office's log in the same admin.
+"""What staff open, at ten thousand mails and at a million: the email log with its searches and filters, the dashboard,
+the four numbers, a person's diagnosis. Beside post_office's log in the same admin.
 
 ``python -m benchmarks.log``. Sizes take turns in every round, and pages an order drawn anew. Each choice that the log's
 filters offer is a page of its own; the table shows the slowest of each filter. A page must take at most ``GROWTH``
@@ -22,7 +22,7 @@ BESIDE = {
     "first page": ("first page", 0.4),
     "search: recipient": ("search by recipient", 0.06),
     "search: nothing found": ("search, nothing found", 0.06),
-    "queued_at: This month": ("date hierarchy, a month", 0.2),
+    "filter by queued: This month": ("date hierarchy, a month", 0.2),
 }
 """Which page of the peer's one of ours stands beside, and how much of its time it may take at a million."""
 
@@ -91,6 +91,10 @@ def measure(pages: dict[int, Pages], rounds: int) -> dict[int, dict[str, list[fl
 def _at(mails: int, work: Callable[[], Any]) -> Any:
     stage.go_to(f"log_{mails}")
     return work()
+
+
+def _statements_of(pages: Pages) -> dict[str, int]:
+    return {name: _statements(page) for name, page in pages.items()}
 
 
 def _statements(page: Callable[[], None]) -> int:

@@ -69,7 +69,7 @@ def _facts() -> dict[str, Any]:
 
 def _filters(client: Any) -> dict[str, str]:
     """Each choice of each filter that the log offers."""
-    changes = client.get(LOG).context["cl"]
+    changes = client.get(LOG).context_data["cl"]
     return {
         f"filter by {filter_.title}: {choice['display']}": LOG + str(choice["query_string"])
         for filter_ in changes.filter_specs

@@ -85,7 +85,8 @@ class _Month:
         reason = f"CASE WHEN {_RARE} THEN 'poison' ELSE CASE {fate} {why} ELSE '' END END"
         left = f"{fate} NOT IN ('withheld', 'expired')"
         return self._insert("recovery_email", "n.i", {
-            "id": self._key("8", "n.i"), "kind": f"CASE WHEN {_RARE} THEN 'alarm' ELSE 'reset' END", "audience": self._audience(), "recipient": self._address(),
+            "id": self._key("8", "n.i"), "kind": f"CASE WHEN {_RARE} THEN 'alarm' ELSE 'reset' END",
+            "audience": self._audience(), "recipient": self._address(),
             "recipient_key": self._address(), "user_key": self._person(),
             "request_id": self._key("a", "n.i"), "language": "'en'", "subject": "''",
             "context": "'{}'", "priority": "0", "state": fate, "reason": reason,
@@ -118,14 +119,15 @@ class _Month:
             "kind": f"CASE {kind} WHEN 0 THEN 'handed_over' WHEN 1 THEN 'sent' ELSE 'delivered' END",
             "occurred_at": self._at("1", number), "recorded_at": self._at("1", number), "claimed_at": "NULL",
             "esp": f"CASE {kind} WHEN 0 THEN '' ELSE 'postmark' END", "esp_message_id": "''", "recipient": "''",
-            "reject_reason": "''", "detail": "''", "dedupe_key": "NULL", "email_id": self._key("8", number),
+            "reject_reason": "''", "detail": "''", "dedupe_key": "NULL", "error": "''", "digest": "''", "content": "''",
+            "email_id": self._key("8", number),
         }, rows=EVENTS * self.mails)  # fmt: skip
 
     def _bounces(self) -> str:
         return self._insert("recovery_bounce", "n.i", {
             "id": self._key("b", "n.i"), "bounce_class": "CASE WHEN n.i % 1000 = 0 THEN 'complaint' ELSE 'hard' END",
             "rule": "'smtp:550'", "evidence": "''", "status": "''", "recipient_key": self._address(), "user_key": "''",
-            "esp": "'postmark'", "occurred_at": self._at("60"), "recorded_at": self._at("60"),
+            "stream": "''", "esp": "'postmark'", "occurred_at": self._at("60"), "recorded_at": self._at("60"),
             "email_id": self._key("8", "n.i"), "event_id": "NULL",
         }, where=f"n.i % 1000 = 0 OR {self._fate()} = 'bounced'")  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Members of staff who act on unusually many people: an alarm, and no limit beside that of links (``REQUEST_LIMITS``).
+"""Members of staff who act on unusually many people: an alarm (``metrics``), and no limit beside that of links
+(``REQUEST_LIMITS``).
 
 A stolen account of an agent sends links, unlocks and corrects addresses as fast as it can; a help desk's busy morning
 does not. ``MANY`` people within an hour are more than one every three minutes, which nobody does who asks each caller
@@ -12,10 +13,9 @@ from typing import Final
 from django.db.models import Count
 from django.utils import timezone
 
-from recovery import alarms
 from recovery.models import AuditEvent
 from recovery.models.primary import SKEW, key_at
-from recovery.reasons import Action, Alarm
+from recovery.reasons import Action
 
 WINDOW: Final = timedelta(hours=1)
 MANY: Final = 20
@@ -32,15 +32,12 @@ COUNTED: Final = (
 )
 
 
-def look() -> dict[str, int]:
-    """Sound the alarm for each who acted on ``MANY`` people or more within an hour; returns them by the key of their
-    account, with how many people that were. One statement over the hour's rows, found by their keys."""
+def busy(many: int = MANY) -> dict[str, int]:
+    """Those who acted on so many people or more within an hour, by the key of their account, with how many people that
+    were. One statement over the hour's rows, found by their keys."""
     since = timezone.now() - WINDOW
     acts = AuditEvent.objects.filter(pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=COUNTED).exclude(
         actor_key=""
     )
     people = acts.order_by().values_list("actor_key").annotate(people=Count("user_key", distinct=True))
-    busy = {actor: count for actor, count in people if count >= MANY}
-    for actor, count in busy.items():
-        alarms.sound(Alarm.AGENT_VOLUME, actor, detail=f"acted on {count} people within an hour")
-    return busy
+    return {actor: count for actor, count in people if count >= many}

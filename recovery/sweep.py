@@ -16,11 +16,9 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from recovery import (
-    agents,
     cases,
     delivery,
     feedback,
-    floods,
     heartbeats,
     news,
     notices,
@@ -74,13 +72,10 @@ def sweep(stop: Event | None = None) -> Swept:
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
     rotated = 0 if stop and stop.is_set() else resets.rotate_due()
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
-    notices.watch()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
     proxies.look()
-    floods.look()
-    agents.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()
