@@ -29,11 +29,18 @@ def fill(mails: int, *, ends_at: datetime, people: int = 0) -> None:
     """Fill an empty database with the month that ends at that moment, and with so many accounts, whose mail it is."""
     from django.db import connection
 
-    month = _Month(connection, mails, ends_at, people)
+    write(mails, ends_at=ends_at, people=people)
     with connection.cursor() as cursor:
-        for statement in month.statements():
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def write(mails: int, *, ends_at: datetime, people: int = 0) -> None:
+    """The rows alone, in the caller's transaction."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for statement in _Month(connection, mails, ends_at, people).statements():
             cursor.execute(statement)
-        cursor.execute("VACUUM ANALYZE" if month.is_postgresql else "ANALYZE")
 
 
 class _Month:
