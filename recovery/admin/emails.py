@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -93,7 +93,7 @@ class ReasonFilter(admin.ChoicesFieldListFilter):
     """Few rows have a reason, and their index holds no others: SQLite uses it where the query says so as well."""
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        found: QuerySet[Any] = super().queryset(request, queryset)
+        found = cast("QuerySet[Any]", super().queryset(request, queryset))
         return found.exclude(reason="") if self.lookup_val else found
 
 
