@@ -16,11 +16,9 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from recovery import (
-    agents,
     cases,
     delivery,
     feedback,
-    floods,
     heartbeats,
     incidents,
     news,
@@ -82,15 +80,12 @@ def sweep(stop: Event | None = None) -> Swept:
     rotated = 0 if stop and stop.is_set() else resets.rotate_due()
     repaired = 0 if stop and stop.is_set() else incidents.repair_due()
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
-    notices.watch()
     corrected = resets.settle_corrections()
     revoked = revoking.revoke_due()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
     proxies.look()
-    floods.look()
-    agents.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()

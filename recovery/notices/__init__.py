@@ -12,7 +12,7 @@ from recovery.notices.changes import (
     password_changed,
     rotation_forced,
 )
-from recovery.notices.lockouts import pass_over, tell_lockout, untold, watch
+from recovery.notices.lockouts import pass_over, tell_lockout, untold
 from recovery.notices.sign_ins import new_device, suspicious_sign_in
 
 __all__ = [
@@ -27,5 +27,4 @@ __all__ = [
     "suspicious_sign_in",
     "tell_lockout",
     "untold",
-    "watch",
 ]
