@@ -1,11 +1,10 @@
 """Members of staff: whom they reach (``MAY_ACT_ON``), and who acts on unusually many people.
 
-
-Acting on many is an alarm (``metrics``), and no limit beside that of links (``REQUEST_LIMITS``). A stolen account of an agent sends
-links, unlocks and corrects addresses as fast as it can; a help desk's busy morning does not. ``MANY`` people within an
-hour are more than one every three minutes, which nobody does who asks each caller who they are. Told from the trail, so
-acts by the page, by a list action and by a command count alike; a rotation of many people is one act, for it has a
-right, a page and a case of its own.
+Acting on many is an alarm (``metrics``), and no limit beside that of links (``REQUEST_LIMITS``). A stolen account of an
+agent sends links, unlocks and corrects addresses as fast as it can; a help desk's busy morning does not. ``MANY``
+people within an hour are more than one every three minutes, which nobody does who asks each caller who they are. Told
+from the trail, so acts by the page, by a list action and by a command count alike; a rotation of many people is one
+act, for it has a right, a page and a case of its own.
 """
 
 from datetime import timedelta

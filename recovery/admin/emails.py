@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, Final, cast
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,9 +28,9 @@ from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
 from recovery.models import Bounce, Email
-from recovery.models.emails import WAITING
+from recovery.models.emails import APART, WAITING, StateIn
 from recovery.models.requests import parse_reference
-from recovery.reasons import EmailState
+from recovery.reasons import EmailKind, EmailState
 
 _MOOD: Final = {
     EmailState.DELIVERED: "good",
@@ -64,12 +64,30 @@ FOLLOWED: Final = (AccountFilter, CountedFilter, IncidentFilter)
 """Filters that offer nothing by themselves: other pages lead to what they find."""
 
 
-class ReasonFilter(admin.ChoicesFieldListFilter):
-    """Few rows have a reason, and their index holds no others: SQLite uses it where the query says so as well."""
+class RareFilter(admin.ChoicesFieldListFilter):
+    """What is rare has an index of its own: SQLite uses it where the query says what that leaves out, as it does."""
+
+    def left_out(self, word: str) -> Q:
+        raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         found = cast("QuerySet[Any]", super().queryset(request, queryset))
-        return found.exclude(reason="") if self.lookup_val else found
+        return found.filter(*[self.left_out(word) for word in self.lookup_val or ()])
+
+
+class StateFilter(RareFilter):
+    def left_out(self, word: str) -> Q:
+        return Q(StateIn(APART)) if word in APART else Q()
+
+
+class KindFilter(RareFilter):
+    def left_out(self, word: str) -> Q:
+        return Q() if word == EmailKind.RESET else ~Q(kind=EmailKind.RESET)
+
+
+class ReasonFilter(RareFilter):
+    def left_out(self, word: str) -> Q:
+        return ~Q(reason="")
 
 
 class RouteFilter(admin.SimpleListFilter):
@@ -165,8 +183,8 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
     further = ("route", "handed_over_at", "delivered_at", "send_by")
     as_stored = ("audience", "language", "attempt_count", "strike_count", "doubt_count", "esp_message_id")
     list_filter = (
-        "state",
-        "kind",
+        ("state", StateFilter),
+        ("kind", KindFilter),
         ("reason", ReasonFilter),
         ("queued_at", MomentFilter),
         RouteFilter,

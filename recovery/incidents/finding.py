@@ -19,6 +19,7 @@ from recovery import accounts, resets
 from recovery.conf import conf
 from recovery.models import Bounce, Email, RepairMember, ResetToken
 from recovery.models.emails import APART, FINAL_FAILURES, DomainOf, StateIn
+from recovery.models.primary import SKEW, key_at
 from recovery.reasons import LINK_KINDS, BounceClass, EmailReason, EmailState
 
 MOST: Final = 20_000
@@ -173,6 +174,7 @@ def _read(
         StateIn(APART),
         state__in=(*FINAL_FAILURES, EmailState.WITHHELD),
         kind__in=LINK_KINDS,
+        pk__gte=key_at(since - SKEW),
         queued_at__gte=since,
         queued_at__lt=until,
     )
@@ -183,7 +185,7 @@ def _read(
         has_newer=Exists(of_account.newer_than(OuterRef("tokens__issued_at"))),
         is_under_way=Exists(RepairMember.objects.under_way().filter(user_key=OuterRef("tokens__user_key"))),
     )
-    rows = failed.filter(**chosen).order_by("-queued_at", "-id").values_list(
+    rows = failed.filter(**chosen).order_by("-id").values_list(
         "pk", "queued_at", "cause", "domain", "route", "audience", "language", "recipient_key",
         "tokens__user_key", "tokens__issued_at", "got_in", "has_newer", "is_under_way",
     )  # fmt: skip
