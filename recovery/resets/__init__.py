@@ -4,6 +4,7 @@ and end what a thief may have.
 Callers import this package as ``resets`` and call ``resets.fulfil(...)``; each verb says what it commits.
 """
 
+from recovery.agents import may_act_on
 from recovery.gates import waits_to_join
 from recovery.resets.activating import activate, activate_account, never_joined, user_saved
 from recovery.resets.addresses import address_changed
