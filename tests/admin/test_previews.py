@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from recovery import accounts, notices, outbox
+from recovery import accounts, notices, outbox, sweep
 from recovery.models import Email
 from recovery.reasons import EmailKind
 from tests.admin.pages import ORIGIN, SCRIPT, listed, reset_for
@@ -40,11 +40,13 @@ def test_the_link_of_a_reset_is_nowhere_in_it(ada: Any) -> None:
 def test_the_code_of_a_backup_address_and_of_an_objection_is_nowhere_in_it(ada: Any) -> None:
     added(signed_in(ada), "spare@example.net")
     notices.new_device(ada, origin=ORIGIN)
+    sweep.sweep()
     for kind in (EmailKind.BACKUP_CODE, EmailKind.NEW_DEVICE):
         email = Email.objects.get(kind=kind)
         seen = shown(superuser(), email)
         sent = [str(message.body) for message in mail.outbox if message.to == [email.recipient]]
         secrets = {code for body in sent for code in re.findall(r"\b\d{8}\b|/not-me/\S+", body)}
+        assert secrets, kind
         assert not [secret for secret in secrets if secret in seen]
         assert "#•••" in seen, kind
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from recovery import heartbeats
@@ -26,8 +25,12 @@ LONG = "Wiederherstellungszustellbarkeitsbescheinigung"
 
 
 def strict(route: Route) -> None:
+    """What is read is read under a strict policy, unless it brings its own; what is posted leads on as ever."""
+    if route.request.method != "GET":
+        route.continue_()
+        return
     answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
+    route.fulfill(response=answer, headers={"content-security-policy": POLICY, **answer.headers})
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_the_pages_are_sound_in_every_light(desk: Window, look: str) -> None:
 def test_what_else_was_found_opens_by_keyboard_and_the_button_is_reached(desk: Window) -> None:
     look_up(desk.page, "amelie")
     reached = []
-    for _press in range(60):
+    for _press in range(90):
         desk.page.keyboard.press("Tab")
         reached.append(desk.page.evaluate("(document.activeElement.dataset.fix || document.activeElement.tagName)"))
     assert "unlock" in reached
@@ -131,7 +134,6 @@ def test_a_mail_that_was_delivered_and_not_seen_comes_with_the_words_for_their_i
     ask(window())
     newest_link()
     report_delivery(client)
-    Email.objects.update(delivered_at=timezone.now())
     seen = as_staff(window, BOX)
     look_up(seen.page, "amelie")
     words = seen.page.locator(".recovery-words").first
