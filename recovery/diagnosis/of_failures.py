@@ -39,6 +39,7 @@ _ENDED = {
     (EmailState.WITHHELD, EmailReason.SET_ASIDE): Cause.SET_ASIDE_BY_STAFF,
     (EmailState.CANCELLED, EmailReason.STAFF): Cause.CANCELLED_BY_STAFF,
     (EmailState.CANCELLED, EmailReason.ADDRESS_CHANGED): Cause.ADDRESS_CHANGED,
+    (EmailState.CANCELLED, EmailReason.INACTIVE): Cause.INACTIVE_ACCOUNT,
     (EmailState.CANCELLED, EmailReason.TOKEN_DEAD): Cause.CANCELLED_AS_DEAD,
 }
 _FULL_RULES = (":4.2.2", ":5.2.2", "mailbox_full", "mailboxfull", "quota exceeded")
@@ -121,8 +122,10 @@ def ended(facts: Facts) -> Iterator[Finding]:
     if email is None or cause is None:
         return
     last = [event_of(event) for event in facts.events[:1]]
+    is_active = facts.account is not None and facts.account.user.is_active
     by_email = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and email.send_by > facts.now
-    fix = Fix.SEND_NEW_LINK if cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email else None
+    is_over = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email
+    fix = Fix.SEND_NEW_LINK if is_over or (cause == Cause.INACTIVE_ACCOUNT and is_active) else None
     yield made(
         cause,
         *last,
