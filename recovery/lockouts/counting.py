@@ -128,7 +128,6 @@ class Attempt:
                 return False
         if others:
             self._fail(others)
-            self.refused_until = None
         return True
 
     def give_back(self) -> None:
