@@ -190,10 +190,10 @@ class Attempt:
                 if row.held_of_name:
                     return Admission.WAITS
                 room[key] = (kind, row.failed + row.held + 1)
-            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and not row.held and kind != LockKind.SOURCE):
+            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
                 self._lock(key)
                 return Admission.REFUSED if self.refused_until else Admission.WAITS
-            elif row.failed + row.held >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
+            elif row.failed + row.held >= most:
                 return Admission.WAITS
         with apart() as connection:
             for key in full:
