@@ -5,6 +5,7 @@ sign-in page, in each state of a counter: open, the failure that locks, waiting,
 table just before the timed request. Passwords have the cheapest hash, so that it hides nothing.
 """
 
+import math
 import random
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -117,7 +118,7 @@ def run(kind: str, options: Any) -> None:
         }
         with ExitStack() as stack:
             crowd = Crowd(stack.enter_context(serving(environment)), users)
-            found = measure(crowd, users, options.pairs, cells, seldom=SELDOM)
+            found = measure(crowd, users, options.pairs, cells, seldom=SELDOM, seconds=options.seconds)
         print(f"Sign-in on {kind}, {users} users")
         words = show(found)
         figures = {cell: {**asdict(got), "word": words[cell]} for cell, got in found.items()}
@@ -127,6 +128,7 @@ def run(kind: str, options: Any) -> None:
 def main() -> None:
     parser = stage.arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=2000, help="of each cell (%(default)s); 20000 to be sure of one")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="for each size: end with fewer pairs then")
     parser.add_argument("--cell", choices=list(CELLS)[2:], action="append", help="besides the controls (all)")
     options = parser.parse_args()
     if options.url:

@@ -6,6 +6,7 @@ the run is void. Every request has an address of its own, and no identifier is u
 limits. The page never looks at accounts and the worker does: ``--worker`` has a real one decide and send meanwhile.
 """
 
+import math
 import os
 import random
 import socket
@@ -121,15 +122,25 @@ class Crowd:
 
 
 def measure(
-    crowd: Asking, seed: int, wanted: int, cells: Cells, *, seldom: Mapping[str, int] | None = None
+    crowd: Asking,
+    seed: int,
+    wanted: int,
+    cells: Cells,
+    *,
+    seldom: Mapping[str, int] | None = None,
+    seconds: float = math.inf,
 ) -> dict[str, pairs.Comparison]:
-    """``wanted`` pairs of each cell, after the warm-up. A cell in ``seldom`` has its turn every so many pairs."""
+    """``wanted`` pairs of each cell, after the warm-up, or as many as there are ``seconds`` for. A cell in ``seldom``
+    has its turn every so many pairs."""
     dice = random.Random(seed)
     times: dict[str, tuple[list[float], list[float]]] = {cell: ([], []) for cell in cells}
     crowd.new_block(dice)
     for _ in range(WARM_UP):
         crowd.ask("unknown")
+    last = time.monotonic() + seconds
     for number in range(wanted):
+        if time.monotonic() > last:
+            break
         if number % BLOCK == 0:
             crowd.new_block(dice)
         for cell in dice.sample(list(cells), len(cells)):

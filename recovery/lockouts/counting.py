@@ -128,7 +128,6 @@ class Attempt:
                 return False
         if others:
             self._fail(others)
-            self.refused_until = None
         return True
 
     def give_back(self) -> None:
@@ -144,9 +143,8 @@ class Attempt:
             # A source is locked when the next name comes: who slipped there once has a try more.
             if not self._is_of_somebody(key):
                 continue
-            if failed >= self.limits[key][1] or streak >= MOST_IN_A_ROW:
-                self._lock(key)
-            elif streak % FEW == 0:
+            is_full = failed >= self.limits[key][1] or streak >= MOST_IN_A_ROW
+            if not (is_full and self._lock(key)) and streak % FEW == 0:
                 with apart() as connection:
                     episodes.run(connection, statements.keep(self.shape), {"key": key})
 
@@ -192,10 +190,10 @@ class Attempt:
                 if row.held_of_name:
                     return Admission.WAITS
                 room[key] = (kind, row.failed + row.held + 1)
-            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and not row.held and kind != LockKind.SOURCE):
+            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
                 self._lock(key)
                 return Admission.REFUSED if self.refused_until else Admission.WAITS
-            elif row.failed + row.held >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
+            elif row.failed + row.held >= most:
                 return Admission.WAITS
         with apart() as connection:
             for key in full:
@@ -203,12 +201,14 @@ class Attempt:
             is_taken = self._taken(connection, self.shape._replace(limits=tuple(room.values())))
         return Admission.ADMITTED if is_taken else Admission.WAITS
 
-    def _lock(self, key: int) -> None:
+    def _lock(self, key: int) -> bool:
+        """Whether it was full: some of its failures may be old."""
         kind, _ = self.limits[key]
         user_key = "" if kind == LockKind.SOURCE else self.counted[key].user_key or self.whose()
         until = episodes.begin(self.shape, kind, key, user_key=user_key, ip=self.ip)
         if until is not None:
             self.refused_until = max(until, self.refused_until or until)
+        return until is not None
 
     def _soon(self, connection: BaseDatabaseWrapper) -> datetime:
         [[now]] = episodes.run(connection, statements.clock(self.shape.vendor), {})

@@ -162,6 +162,14 @@ def test_a_third_one_who_gets_in_by_such_a_name_frees_neither(
     assert not sign_in(apart.email, **place)
 
 
+def test_who_gets_in_by_a_name_that_is_not_known_leaves_no_failure_behind(settings: Any, ada: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CountedNumbers"]
+    UserFactory.create(username="carl", last_name="0049123")
+    for _ in range(LIMIT + 1):
+        assert sign_in("0049123")
+    assert (counter("0049123").failed, counter("0049123").streak) == (0, 0)
+
+
 def test_a_known_device_is_known_by_each_name_of_its_owner(ada: Any) -> None:
     home = at_home("ada")
     locked(ada.email, REMOTE_ADDR=OFFICE)

@@ -139,3 +139,13 @@ def test_who_slipped_once_at_a_full_source_has_one_try_more_and_not_two_at_once(
     assert (first.take(), second.take()) == (Admission.ADMITTED, Admission.WAITS)
     first.fail()
     assert second.take() == Admission.REFUSED
+
+
+def test_while_the_hundredth_is_judged_the_next_waits_for_it_may_be_right(ada: Any) -> None:
+    fail("ada")
+    LoginCounter.objects.filter(pk=lockouts.of_name("ada")).update(streak=99)
+    hundredth, late = attempt(), attempt()
+    assert (hundredth.take(), late.take()) == (Admission.ADMITTED, Admission.WAITS)
+    assert not Lockout.objects.exists()
+    assert hundredth.succeed(ada)
+    assert late.take() == Admission.ADMITTED
