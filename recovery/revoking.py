@@ -70,13 +70,9 @@ def try_again(row: Revocation, *, actor: AbstractBaseUser, reason: str) -> bool:
     return bool(put_back)
 
 
-def put_back(user_keys: Sequence[str]) -> int:
-    """The same of all that was given up for these accounts, in the caller's transaction, which has the trail. Returns
-    of how many accounts that was."""
-    rows = Revocation.objects.given_up().filter(user_key__in=user_keys)
-    count = rows.order_by().values("user_key").distinct().count()
-    rows.update(**_ANEW, next_try_at=Now())
-    return count
+def put_back(user_keys: Sequence[str]) -> None:
+    """The same of all that was given up for these accounts, in the caller's transaction, which has the trail."""
+    Revocation.objects.given_up().filter(user_key__in=user_keys).update(**_ANEW, next_try_at=Now())
 
 
 def purgeable(moment: datetime | None) -> "QuerySet[Revocation]":

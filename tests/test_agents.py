@@ -63,7 +63,8 @@ def test_what_people_do_for_themselves_and_what_is_over_an_hour_old_does_not_cou
         assert agents.busy() == {}
 
 
-def test_names_that_nobody_has_count_one_by_one_and_not_all_as_one_person() -> None:
+def test_names_that_nobody_has_count_one_by_one_and_not_all_as_one_person(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LOGIN_FAILURE_LIMIT": {"source": None}}
     agent = StaffFactory()
     for number in range(agents.MANY):
         fail(f"nobody{number}", 5)

@@ -223,9 +223,12 @@ def _renew(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> int:
         own = RotationMember.objects.filter(rotation=rotation).exclude(user_key__in=elsewhere)
         renewed = own.filter(step=RotationStep.FAILED).update(step=RotationStep.WAITING, **again)
         placed = own.filter(step=RotationStep.ROTATED).placed()
-        unrevoked = placed.at(RotationStage.STUCK, RotationSnag.NOT_REVOKED).values_list("user_key", flat=True)
-        renewed += sum(revoking.put_back(batch) for batch in _batches(list(unrevoked)))
+        keys = placed.at(RotationStage.STUCK, RotationSnag.NOT_REVOKED).values_list("user_key", flat=True)
+        unrevoked = set(keys)
+        for batch in _batches(unrevoked):
+            revoking.put_back(batch)
         stuck = placed.at(RotationStage.STUCK)
+        renewed += len(unrevoked.difference(stuck.values_list("user_key", flat=True)))  # a link is counted below
         for batch in _batches(list(stuck.values_list("pk", flat=True))):
             ended = RotationMember.objects.filter(pk__in=batch, step=RotationStep.ROTATED)
             renewed += ended.update(step=RotationStep.LINK_DUE, **again)
