@@ -139,5 +139,5 @@ def _count_others(found: _Counts, figure: Figure, rows: "QuerySet[Any]", of: dic
     if not rows.exists():  # most hours of most sites: making the whole statement takes longer than it takes
         return
     for *key, number in rows.annotate(**of).values_list(*_OF).annotate(number=Count("pk")):
-        domain = found.add(key, [figure.value], number)[2]
-        found.mails[domain] += 0  # a case may be opened in an hour without mail to its domain
+        if domain := found.add(key, [figure.value], number)[2]:
+            found.mails[domain] += 0  # a case may be opened in an hour without mail to its domain
