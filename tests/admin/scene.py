@@ -8,7 +8,7 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from recovery import accounts, cases, level, lockouts, routes
+from recovery import accounts, cases, level, lockouts, resets, routes
 from recovery.models import (
     AuditEvent,
     BackupAddress,
@@ -17,6 +17,9 @@ from recovery.models import (
     Email,
     LevelSwitch,
     RawEvent,
+    Repair,
+    RepairMember,
+    Revocation,
     RotationMember,
     RouteState,
     SupportCase,
@@ -49,7 +52,7 @@ class Scene:
         if act.action:
             return reverse(f"admin:{act.url}")
         row = [self.rows[act.row].pk] if act.row else []
-        return reverse(f"admin:{act.url}", args=[*row, *act.rest])
+        return reverse(f"admin:{act.url}", args=[*row, *act.rest]) + act.query
 
     def data(self, act: Act) -> dict[str, Any]:
         ticked = {"action": act.action, "_selected_action": [str(self.rows[act.row].pk)]} if act.action else {}
@@ -81,7 +84,7 @@ def set_up(settings: Any, provider: StandIn) -> Scene:
     settings.RECOVERY = {**settings.RECOVERY, "ROUTES": [{"NAME": "relay", "BACKEND": LOCMEM}, main]}
     routes.register()
     provider.held[people["ada"].email] = {"HardBounce": {}}
-    return Scene({**rows, "routestate": RouteState.objects.get(name="relay")}, secrets)
+    return Scene({**rows, **_under_way(people), "routestate": RouteState.objects.get(name="relay")}, secrets)
 
 
 def _secret_in(link: str) -> list[str]:
@@ -131,6 +134,22 @@ def _lists_of(ada: Any) -> dict[str, Any]:
             code_until=timezone.now(),
         ),
     }  # fmt: skip
+
+
+def _under_way(people: dict[str, Any]) -> dict[str, Any]:
+    """What waits for a second member of staff, for a sweep, or for somebody to look at it."""
+    asker = StaffFactory.create()
+    moments = {"since": timezone.now(), "until": timezone.now()}
+    repair = Repair.objects.create(cause="soft", actor_key=accounts.key_of(asker), reason=REASON, **moments)
+    guest = accounts.key_of(people["guest"])
+    RepairMember.objects.create(repair=repair, user_key=guest, waits_since=timezone.now())
+    return {
+        "repair": repair,
+        "revocation": Revocation.objects.create(user_key=guest, revoker="knox", given_up_at=timezone.now()),
+        "addresscorrection": resets.correct_address(
+            people["guest"], "proposed@example.com", actor=asker, reason=REASON
+        ),
+    }
 
 
 def _rotations(people: dict[str, Any]) -> dict[str, Any]:
