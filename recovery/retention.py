@@ -79,8 +79,8 @@ def purge() -> Purged:
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
-        rotations=_rotations_before(_before("requests")),
-        repairs=_repairs_before(_before("requests")),
+        rotations=_lists_before(Rotation, _before("requests")),
+        repairs=_lists_before(Repair, _before("requests")),
         corrections=_corrections_before(_before("requests")),
         revocations=revoking.purge(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
@@ -104,8 +104,8 @@ def outlook() -> Purged:
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
-        rotations=_old_rotations(requests).count() if requests else 0,
-        repairs=_old_repairs(requests).count() if requests else 0,
+        rotations=_old_lists(Rotation, requests).count() if requests else 0,
+        repairs=_old_lists(Repair, requests).count() if requests else 0,
         corrections=_old_corrections(requests).count() if requests else 0,
         revocations=revoking.purgeable(requests).count(),
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
@@ -154,31 +154,17 @@ def _lockouts_before(moment: datetime | None) -> int:
     return gone
 
 
-def _old_rotations(moment: datetime) -> "models.QuerySet[Rotation]":
-    """Forced rotations that were finished before ``moment``."""
-    return Rotation.objects.filter(finished_at__lt=moment)
+def _old_lists(lists: "type[Rotation | Repair]", moment: datetime) -> "models.QuerySet[Any]":
+    """Forced rotations, or repairs of incidents, that were finished before ``moment``."""
+    return lists._default_manager.filter(finished_at__lt=moment)
 
 
-def _rotations_before(moment: datetime | None) -> int:
+def _lists_before(lists: "type[Rotation | Repair]", moment: datetime | None) -> int:
     gone = 0
-    for rotation in _old_rotations(moment) if moment else ():
-        with atomic(Rotation):
-            RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
-            gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
-    return gone
-
-
-def _old_repairs(moment: datetime) -> "models.QuerySet[Repair]":
-    """Repairs of incidents that were finished before ``moment``."""
-    return Repair.objects.filter(finished_at__lt=moment)
-
-
-def _repairs_before(moment: datetime | None) -> int:
-    gone = 0
-    for repair in _old_repairs(moment) if moment else ():
-        with atomic(Repair):
-            RepairMember.objects.filter(repair=repair)._raw_delete(router.db_for_write(RepairMember))
-            gone += Repair.objects.filter(pk=repair.pk)._raw_delete(router.db_for_write(Repair))
+    for each in _old_lists(lists, moment) if moment else ():
+        with atomic(lists):
+            each.members.all()._raw_delete(router.db_for_write(lists))
+            gone += lists._default_manager.filter(pk=each.pk)._raw_delete(router.db_for_write(lists))
     return gone
 
 
