@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--mails", type=int, action="append", help="sizes of the month (10000 and 1000000)")
     options = parser.parse_args()
     if options.url:
-        run(stage.set_up(options.url), options)
+        run(stage.set_up(options.url, settings="benchmarks.log_site"), options)
     else:
         stage.in_a_process_each("benchmarks.figures", options)
 

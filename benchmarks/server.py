@@ -1,4 +1,4 @@
-"""The one web worker of ``timing``: the site on localhost, with keep-alive, and a delay that can be planted.
+"""The one web worker of ``timing`` and its like: the site on localhost, with keep-alive, and a delay to be planted.
 
 ``python -m benchmarks.server PORT``. The delay lives here, around the site, and not in it: a request with
 ``X-Benchmark: 1`` waits a millisecond longer, as a look-up of an account would.
@@ -31,7 +31,7 @@ class PlantedDelay:
 def main(port: int) -> None:
     from benchmarks import stage
 
-    stage.set_up(os.environ["DATABASE_URL"], trusted_proxies=1)
+    stage.set_up(os.environ["DATABASE_URL"], settings=os.environ["DJANGO_SETTINGS_MODULE"], trusted_proxies=1)
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
     from django.core.wsgi import get_wsgi_application
 

@@ -5,12 +5,14 @@ production: a commit waits for the disk.
 """
 
 import argparse
+import contextlib
 import hashlib
 import logging
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,9 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def in_a_process_each(module: str, options: argparse.Namespace) -> None:
-    """Run ``module`` once more for each kind of database, with its URL, beside a broker of its own."""
+    """Run ``module`` once more for each kind of database, with its URL, beside a broker of its own. With ``keep`` among
+    the options, SQLite's databases stay in that folder, and a PostgreSQL that was named keeps its own."""
+    keep: Path | None = getattr(options, "keep", None)
     with ExitStack() as stack:
         stack.enter_context(servers.stopping_at_signals())
         broker = stack.enter_context(servers.broker(os.environ.get("REDIS_URL")))
@@ -43,9 +47,10 @@ def in_a_process_each(module: str, options: argparse.Namespace) -> None:
                     url = one.enter_context(
                         servers.postgresql(os.environ.get("DATABASE_URL_postgresql"), durable=True)
                     ).url
-                    _drop_databases_of_earlier_runs(url)
+                    if not keep:
+                        _drop_databases_of_earlier_runs(url)
                 else:
-                    folder = one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
+                    folder = keep or one.enter_context(tempfile.TemporaryDirectory(prefix="recovery-benchmark-"))
                     url = f"sqlite:///{folder}/site.sqlite3"
                 command = [sys.executable, "-m", module, *sys.argv[1:], "--url", url]
                 subprocess.run(command, env={**os.environ, "REDIS_URL": broker.url}, check=True)
@@ -101,6 +106,32 @@ def populate(users: int, *, name: str = "") -> None:
 def go_to(users: int | str) -> None:
     """From here on, this process works in the database of that many users."""
     _go_to(_name(users))
+
+
+def turn_to(users: int | str) -> None:
+    """The same, and each of the databases keeps its connection: what a connection learns, it learns once."""
+    from django.db import connection
+
+    name = _name(users)
+    _kept[connection.settings_dict["NAME"]] = connection.connection
+    connection.connection, connection.settings_dict["NAME"] = _kept.get(name), name
+    connection.ensure_connection()
+
+
+_kept: dict[str, Any] = {}
+
+
+def processor_seconds() -> float:
+    """What this process has used, and the process that PostgreSQL has for its connection, if that is on this machine;
+    not what PostgreSQL gives to further ones for parts of one statement."""
+    from django.db import connection
+
+    used = time.process_time()
+    if connection.vendor == "postgresql":
+        with contextlib.suppress(OSError):
+            server = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text()
+            used += int(server.split()[0]) / 1e9
+    return used
 
 
 def url_of(users: int) -> str:

@@ -6,18 +6,19 @@ the run is void. Every request has an address of its own, and no identifier is u
 limits. The page never looks at accounts and the worker does: ``--worker`` has a real one decide and send meanwhile.
 """
 
+import math
 import os
 import random
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from http.client import HTTPResponse
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from benchmarks import pairs, report, stage
@@ -37,20 +38,33 @@ CELLS = {
 }
 CONTROL, PLANTED = list(CELLS)[:2]
 
+Cells = Mapping[str, tuple[str, str]]
+
+
+class Asking(Protocol):
+    """People of several classes, at whose page time is taken."""
+
+    def new_block(self, dice: random.Random) -> None:
+        """Begin anew, so that no name has to be used twice."""
+
+    def ask(self, name: str) -> float:
+        """Let one of this class ask; the seconds that the answer took."""
+
 
 class Browser:
-    """One connection, kept alive; ``ask`` gives the seconds from sending to the whole answer."""
+    """One connection, kept alive."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.numbers = count(1)
 
-    def ask(self, identifier: str, *, planted: bool = False) -> float:
+    def post(self, path: str, form: Mapping[str, str], *, planted: bool = False) -> tuple[int, float]:
+        """The status of the answer, and the seconds from sending to the whole of it."""
         number = next(self.numbers)
-        body = urlencode({"identifier": identifier, "csrfmiddlewaretoken": "a" * 32})
+        body = urlencode({**form, "csrfmiddlewaretoken": "a" * 32})
         head = (
-            "POST /recovery/forgot/ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n"
             f"X-Forwarded-For: 10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}\r\n"
             f"X-Benchmark: {planted:d}\r\nCookie: csrftoken={'a' * 32}\r\nSec-Fetch-Mode: navigate\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -61,15 +75,14 @@ class Browser:
         response = HTTPResponse(self.socket, method="POST")
         response.begin()
         response.read()
-        seconds = time.perf_counter() - begin
-        assert response.status == 302, response.status
-        return seconds
+        return response.status, time.perf_counter() - begin
 
 
 class Crowd:
     """Identifiers of each class, none used twice in a block. Nothing in an address tells its class."""
 
-    def __init__(self, users: int) -> None:
+    def __init__(self, browser: Browser, users: int) -> None:
+        self.browser = browser
         inactive = [stage.address(n) for n in range(0, users, 10)]
         no_password = [stage.address(n) for n in range(1, users, 10)]
         known = [stage.address(n) for n in range(users) if n % 10 > 1]
@@ -88,8 +101,11 @@ class Crowd:
             self.fresh[name] = [self.fresh["known"].pop() for _ in range(BLOCK)]
             self._asked(self.fresh[name], times)
 
-    def one(self, name: str) -> str:
-        return self.fresh[name].pop()
+    def ask(self, name: str) -> float:
+        form = {"identifier": self.fresh[name].pop()}
+        status, seconds = self.browser.post("/recovery/forgot/", form, planted=name == "planted")
+        assert status == 302, status
+        return seconds
 
     def _asked(self, identifiers: Sequence[str], times: int) -> None:
         from datetime import timedelta
@@ -105,36 +121,39 @@ class Crowd:
         )
 
 
-def measure(browser: Browser, users: int, wanted: int, cells: Sequence[str]) -> dict[str, pairs.Comparison]:
-    """``wanted`` pairs of each cell, after the warm-up."""
-    dice = random.Random(users)
-    crowd = Crowd(users)
+def measure(
+    crowd: Asking,
+    seed: int,
+    wanted: int,
+    cells: Cells,
+    *,
+    seldom: Mapping[str, int] | None = None,
+    seconds: float = math.inf,
+) -> dict[str, pairs.Comparison]:
+    """``wanted`` pairs of each cell, after the warm-up, or as many as there are ``seconds`` for. A cell in ``seldom``
+    has its turn every so many pairs."""
+    dice = random.Random(seed)
     times: dict[str, tuple[list[float], list[float]]] = {cell: ([], []) for cell in cells}
-
-    def ask(name: str) -> float:
-        return browser.ask(crowd.one(name), planted=name == "planted")
-
     crowd.new_block(dice)
     for _ in range(WARM_UP):
-        ask("unknown")
+        crowd.ask("unknown")
+    last = time.monotonic() + seconds
     for number in range(wanted):
+        if time.monotonic() > last:
+            break
         if number % BLOCK == 0:
             crowd.new_block(dice)
         for cell in dice.sample(list(cells), len(cells)):
-            _ask_pair(cell, times[cell], ask, dice)
+            if number % (seldom or {}).get(cell, 1) == 0:
+                _ask_pair(cells[cell], times[cell], crowd.ask, dice)
     return {cell: pairs.compare(first, second) for cell, (first, second) in times.items()}
 
 
 def _ask_pair(
-    cell: str, times: tuple[list[float], list[float]], ask: Callable[[str], float], dice: random.Random
+    classes: tuple[str, str], times: tuple[list[float], list[float]], ask: Callable[[str], float], dice: random.Random
 ) -> None:
-    first, second = CELLS[cell]
-    if dice.random() < 0.5:
-        times[0].append(ask(first))
-        times[1].append(ask(second))
-    else:
-        times[1].append(ask(second))
-        times[0].append(ask(first))
+    for place in dice.sample((0, 1), 2):
+        times[place].append(ask(classes[place]))
 
 
 def show(found: dict[str, pairs.Comparison]) -> dict[str, str]:
@@ -163,7 +182,7 @@ def show(found: dict[str, pairs.Comparison]) -> dict[str, str]:
 
 
 def run(kind: str, options: Any) -> None:
-    cells = [CONTROL, PLANTED, *(options.cell or list(CELLS)[2:])]
+    cells = {cell: CELLS[cell] for cell in [CONTROL, PLANTED, *(options.cell or list(CELLS)[2:])]}
     for users in options.users or [1000, 100_000]:
         stage.populate(users)
         for cost in options.mail or [0.0, 0.05]:
@@ -177,7 +196,8 @@ def run(kind: str, options: Any) -> None:
                     from example_project import servers
 
                     stack.enter_context(servers.celery(environment, concurrency=1, beat=False))
-                found = measure(stack.enter_context(serving(environment)), users, options.pairs, cells)
+                crowd = Crowd(stack.enter_context(serving(environment)), users)
+                found = measure(crowd, users, options.pairs, cells)
             by = "a worker deciding" if options.worker else "no worker"
             print(f"Forgot page on {kind}, {users} users, a mail costs {cost * 1e3:.0f} ms, {by}")
             words = show(found)

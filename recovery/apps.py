@@ -21,6 +21,7 @@ class RecoveryConfig(AppConfig):
         tracking.connect(webhooks.tracked, dispatch_uid="recovery")
         user_logged_in.connect(middleware.signed_in, dispatch_uid="recovery")
         post_save.connect(resets.user_saved, dispatch_uid="recovery")
+        post_save.connect(resets.user_created, sender=get_user_model(), dispatch_uid="recovery.passwords")
         post_delete.connect(backup_addresses.account_deleted, sender=get_user_model(), dispatch_uid="recovery")
         post_delete.connect(devices.account_deleted, sender=get_user_model(), dispatch_uid="recovery.devices")
         for moment in (request_started, request_finished):

@@ -9,20 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import backends, get_backends, get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.hashers import get_hasher, identify_hasher, make_password
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import Q
+from django.contrib.auth.base_user import BaseUserManager
+from django.core.exceptions import PermissionDenied
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, devices, lockouts
-from recovery.addresses import normalise
 from recovery.conf import authentication_backends
-from recovery.lockouts import Admission, Attempt, Counters
+from recovery.lockouts import Admission, Attempt, Counters, Meant
+from recovery.one_hash import OneHashBackend
 from recovery.origin import Origin, client_address
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-_WORK: Final = frozenset({"iterations", "work_factor", "rounds", "time_cost"})
-"""What hashers call the work that a hash takes, in what they decode of one."""
 _is_judging: ContextVar[bool] = ContextVar("recovery_is_judging", default=False)
 
 
@@ -57,9 +53,11 @@ class LockoutMixin(_Base):
     """Credentials that may hold the name, in order. Empty: ``username``, the fields of the user model for name and
     e-mail, ``login``."""
     name_fields: tuple[str, ...] = ()
-    """Fields of the user model by which the backend finds an account. Empty: the one for the name. With others, the
-    account is looked up before it is counted, so that all its names share one count, and staff who lock it lock them
-    all."""
+    """Fields of the user model by which the backend finds an account; behind a relation, too. Empty: the one for the
+    name where the backend is Django's, else that and the one for the e-mail, for we cannot know (check
+    ``recovery.W023``). With more than the one for the name, accounts are looked up before anything is counted: all
+    names of an account share one count, staff who lock it lock them all, and a name that means several accounts is
+    counted for each of them."""
 
     @sensitive_variables()
     def authenticate(self, request: Any, *args: Any, **credentials: Any) -> Any:
@@ -102,18 +100,23 @@ class LockoutMixin(_Base):
             raise
         return await sync_to_async(self._settled)(request, given, attempt, user)
 
-    @sensitive_variables()
-    def user_called(self, name: str) -> AbstractBaseUser | None:
-        """The account that this name means, however it is spelled; None where there is none, or more than one. One
-        statement, the same for every name."""
-        users: Any = get_user_model()
-        fields = self.name_fields or (users.USERNAME_FIELD,)
-        wanted = Q()
-        for field in fields:
-            wanted |= Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
-        found = list(users._default_manager.filter(wanted)[:10]) if _is_storable(name) else []
-        exact = [user for user in found if name in [getattr(user, field) for field in fields]]
-        return next(iter(exact), found[0] if len(found) == 1 else None)
+    @classmethod
+    def fields_of_names(cls) -> tuple[str, ...]:
+        """``name_fields``, or what stands in for them."""
+        own = str(cast(Any, get_user_model()).USERNAME_FIELD)
+        if cls.name_fields or cls.judges_as_django():
+            return cls.name_fields or (own,)
+        return tuple(dict.fromkeys(field for field in (own, accounts.email_field()) if field))
+
+    @classmethod
+    def judges_as_django(cls) -> bool:
+        """Whether the backend behind it finds an account as Django's own do: by its user name alone."""
+        behind = cls.__mro__[cls.__mro__.index(LockoutMixin) + 1 :]
+        judge = next((vars(each)["authenticate"] for each in behind if "authenticate" in vars(each)), None)
+        if judge not in (OneHashBackend.authenticate, backends.ModelBackend.authenticate):
+            return False
+        users = type(cast(Any, get_user_model())._default_manager)
+        return bool(users.get_by_natural_key is BaseUserManager.get_by_natural_key)
 
     @sensitive_variables()
     def _attempt(self, request: Any, given: Mapping[str, Any]) -> Attempt | None:
@@ -126,8 +129,16 @@ class LockoutMixin(_Base):
         _carried.set(None)
         if carried and carried.request is request and self._place(request, given)[0]:
             return carried.attempt
-        counters, ip = self._counters(request, name)
-        return Attempt(counters, whose=lambda: _key_of(self.user_called(name)), ip=ip)
+        fields = self._fields(request, given)
+        counters, ip = _counters(request, name, fields)
+        return Attempt(counters, whose=lambda: _whose(name, fields), ip=ip)
+
+    @sensitive_variables()
+    def _fields(self, request: Any, given: Mapping[str, Any]) -> tuple[str, ...]:
+        """By which any of the backends that share this attempt may find an account."""
+        own = self.fields_of_names()
+        others = [] if len(authentication_backends()) == 1 else self._counted(request, given)
+        return tuple(dict.fromkeys([*own, *(field for each in others for field in each.fields_of_names())]))
 
     @sensitive_variables()
     def _name(self, given: Mapping[str, Any]) -> str | None:
@@ -136,16 +147,6 @@ class LockoutMixin(_Base):
         holder = next((each for each in holders if given.get(each) is not None), None)
         is_proven = any(value is not None for each, value in given.items() if each not in holders)
         return str(given[holder]) if holder and is_proven else None
-
-    @sensitive_variables()
-    def _counters(self, request: Any, name: str) -> tuple[Counters, str]:
-        users: Any = get_user_model()
-        if self.name_fields not in ((), (users.USERNAME_FIELD,)) and (user := self.user_called(name)):
-            name = user.get_username()
-        if request is None:
-            return lockouts.counters(name), ""
-        ip = client_address(request)
-        return lockouts.counters(name, source=Origin(ip=ip).source, device=devices.known(request, name)), ip
 
     @sensitive_variables()
     def _settled(self, request: Any, given: Mapping[str, Any], attempt: Attempt, user: Any) -> Any:
@@ -164,68 +165,44 @@ class LockoutMixin(_Base):
         """Whether another counted backend was asked for this sign-in before this one, and whether one will be after."""
         if len(authentication_backends()) == 1:
             return False, False
-        counted = [each for each in get_backends() if isinstance(each, LockoutMixin) and each._takes(request, given)]
+        counted = self._counted(request, given)
         place = next((number for number, each in enumerate(counted) if type(each) is type(self)), 0)
         return place > 0, place < len(counted) - 1
+
+    @sensitive_variables()
+    def _counted(self, request: Any, given: Mapping[str, Any]) -> "list[LockoutMixin]":
+        return [each for each in get_backends() if isinstance(each, LockoutMixin) and each._takes(request, given)]
 
     @sensitive_variables()
     def _takes(self, request: Any, given: Mapping[str, Any]) -> bool:
         return _given(super().authenticate, request, (), given) is not None
 
 
-class _EvenBackend(backends.ModelBackend):
-    """Django's, and whatever the name is, one hash: also where the stored one is of a kind that costs nothing."""
-
-    async def aauthenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
-        """In a thread; Django before 6.0 hashes in the event loop."""
-        return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
-
-    @sensitive_variables()
-    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
-        users: Any = get_user_model()
-        username = kwargs.get(users.USERNAME_FIELD) if username is None else username
-        if username is None or password is None:
-            return None
-        user = _called(username)
-        if user is None:
-            users().set_password(password)
-        elif user.check_password(password):
-            return user if self.user_can_authenticate(user) else None
-        elif _is_free(user.password):
-            make_password(password)
-        return None
-
-
-class ModelBackend(LockoutMixin, _EvenBackend):
+class ModelBackend(LockoutMixin, OneHashBackend):
     """Django's ``ModelBackend`` with the lockout. Put it into its place in ``AUTHENTICATION_BACKENDS``."""
 
 
 @sensitive_variables()
-def _called(username: Any) -> Any:
-    """As Django's own look-up; None also for what cannot be a name."""
-    if not _is_storable(str(username)):
-        return None
-    try:
-        return cast(Any, get_user_model()._default_manager).get_by_natural_key(username)
-    except (ObjectDoesNotExist, ValueError, TypeError, OverflowError):
-        return None
+def _counters(request: Any, name: str, fields: tuple[str, ...]) -> tuple[Counters, str]:
+    """Under what a sign-in with this name is counted, and the client's address."""
+    users: Any = get_user_model()
+    ip = client_address(request) if request is not None else ""
+    source = Origin(ip=ip).source if request is not None else ""
+    if fields != (users.USERNAME_FIELD,) and (called := accounts.called(name, fields)):
+        known = devices.known_of(request, called)
+        meant = [Meant(user.get_username(), device) for user, device in zip(called, known, strict=True)]
+        if len(meant) > 1:
+            meant = [one._replace(user_key=accounts.key_of(user)) for one, user in zip(meant, called, strict=True)]
+        return lockouts.of_all(meant, source=source), ip
+    return lockouts.counters(name, source=source, device=devices.known(request, name)), ip
 
 
-def _is_storable(name: str) -> bool:
-    """PostgreSQL stores neither NUL nor surrogates."""
-    return "\0" not in name and name == name.encode(errors="ignore").decode()
-
-
-def _is_free(encoded: str) -> bool:
-    """Whether to compare with this hash took next to no time, while a hash of today takes long (``MD5``, of old)."""
-    try:
-        hasher = identify_hasher(encoded)
-        return hasher.algorithm != get_hasher().algorithm and _WORK.isdisjoint(hasher.decode(encoded))
-    except (ValueError, NotImplementedError):
-        return False  # then Django has hashed once
-
-
-def _key_of(user: AbstractBaseUser | None) -> str:
+@sensitive_variables()
+def _whose(name: str, fields: tuple[str, ...]) -> str:
+    """Key of the account that this name means, however it is spelled; "" where there is none, or more than one."""
+    found = accounts.called(name, fields)
+    exact = [user for user in found if name in [getattr(user, field, None) for field in fields]]
+    user = next(iter(exact), found[0] if len(found) == 1 else None)
     return accounts.key_of(user) if user else ""
 
 

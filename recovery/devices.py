@@ -7,10 +7,12 @@ cookie is ``middleware``'s.
 
 An entry of the cookie is the moment when it was made, a random number, a tag of the name that was typed and a proof of
 the account, both HMACs under a key derived from SECRET_KEY. It tells no user id and cannot be moved to another account.
-A new password hash makes the proof wrong, and ``forget`` the moment too old; no row stands for a single device.
+A new password makes the proof wrong, and ``forget`` the moment too old; no row stands for a single device. A hash
+that only gets a newer form at a sign-in, of the same password, is carried over by ``rehashed``.
 """
 
 import base64
+import hashlib
 import json
 import re
 import secrets
@@ -62,9 +64,9 @@ class _Entry:
     def is_tagged(self, name: str) -> bool:
         return _is_mac(self.tag, _naming(self.number, name))
 
-    def is_proof_of(self, user: AbstractBaseUser) -> bool:
-        """That it was made for this account, under the password that it has now."""
-        return _is_mac(self.proof, _proving(self.made, self.number, user))
+    def is_proof_of(self, user: AbstractBaseUser, password: str) -> bool:
+        """That it was made for this account, under this form of its password's hash."""
+        return _is_mac(self.proof, _proving(self.made, self.number, user, password))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,24 @@ def known(request: HttpRequest | None, username: str) -> str | None:
     tagged = [entry for entry in _entries(plain) if entry.is_tagged(username)]
     found = ((user, _good(tagged, user)) for user in (_called(username) if tagged else ()))
     met = next((_Met(username, accounts.key_of(user), device) for user, device in found if device), _Met(username))
-    setattr(plain, _MET, met)
+    setattr(plain, _MET, {met.user_key: met})
     return met.device
+
+
+def known_of(request: HttpRequest | None, users: Iterable[AbstractBaseUser]) -> list[str | None]:
+    """As ``known``, where it was looked up already whom the typed name means: of each account the id of this browser,
+    whatever the name was under which its owner signed in."""
+    met = {
+        accounts.key_of(user): _Met(user.get_username(), accounts.key_of(user), _of(request, user)) for user in users
+    }
+    if (plain := _plain(request)) is not None:
+        setattr(plain, _MET, met)
+    return [each.device for each in met.values()]
 
 
 def is_known(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Whether this browser is a known device of ``user``, or was when the password was judged in this request."""
-    met = _met(request)
+    met = _met(request, user)
     if met is not None and met.device and met.user_key == accounts.key_of(user):
         return True
     return _good(_entries(_plain(request)), user) is not None
@@ -108,7 +121,7 @@ def is_news(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """
     if is_known(request, user):
         return False
-    return AccountState.objects.filter(pk=accounts.key_of(user)).exclude(device_known_since=None).exists()
+    return has_known(user)
 
 
 @sensitive_variables()
@@ -118,11 +131,13 @@ def remember(response: HttpResponseBase, request: HttpRequest, user: AbstractBas
     Commits since when the account has known devices, if it had none. Each success gets a number of its own: a copy
     that somebody took before does not count on the owner's counter.
     """
-    met = _met(request)
+    met = _met(request, user)
     name = met.typed if met is not None else user.get_username()
     made, number = _milliseconds(_moment_of(accounts.key_of(user))), secrets.token_bytes(10)
-    entry = _Entry(made, number, _mac(_naming(number, name)), _mac(_proving(made, number, user)))
-    others = [each for each in _entries(_plain(request)) if not (each.is_tagged(name) or each.is_proof_of(user))]
+    password = _form(user, _state_of(user))
+    entry = _Entry(made, number, _mac(_naming(number, name)), _mac(_proving(made, number, user, password)))
+    found = _entries(_plain(request))
+    others = [each for each in found if not (each.is_tagged(name) or each.is_proof_of(user, password))]
     response.set_cookie(
         NAME,
         ".".join(each.written() for each in [entry, *others][:MOST]),
@@ -144,6 +159,23 @@ def forget(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str) -> N
         audit.record(Action.DEVICES_FORGOTTEN, actor_key=accounts.key_of(actor), user_key=key, reason=reason)
 
 
+@sensitive_variables()
+def rehashed(user: AbstractBaseUser, *, old_hash: str) -> None:
+    """The hash of ``user`` got a newer form at a sign-in, the password stayed: known devices stay known. Commits.
+
+    To be called by whoever saw the password judged right. Nothing is written where there are no known devices.
+    """
+    state = _state_of(user)
+    if state is not None and state.device_known_since is not None:
+        before = state.known_as if state.hashed_as == _digest(old_hash) else _digest(old_hash)
+        AccountState.objects.filter(pk=state.pk).update(hashed_as=_digest(user.password), known_as=before)
+
+
+def has_known(user: AbstractBaseUser) -> bool:
+    """Whether the account has known devices, or had some that were forgotten."""
+    return AccountState.objects.filter(pk=accounts.key_of(user)).exclude(device_known_since=None).exists()
+
+
 def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:
     """Receiver: with an account goes what is remembered of it. Whoever gets the same key one day inherits nothing."""
     AccountState.objects.filter(pk=accounts.key_of(instance)).delete()
@@ -157,8 +189,15 @@ def _plain(request: Any) -> Any:
     return getattr(request, "_request", request)
 
 
-def _met(request: Any) -> _Met | None:
-    return cast("_Met | None", getattr(_plain(request), _MET, None))
+def _met(request: Any, user: AbstractBaseUser) -> _Met | None:
+    """What was found out about ``user``, else about a name of which nobody was known."""
+    met: dict[str, _Met] = getattr(_plain(request), _MET, {})
+    return met.get(accounts.key_of(user)) or met.get("")
+
+
+def _of(request: Any, user: AbstractBaseUser) -> str | None:
+    name = user.get_username()
+    return _good([entry for entry in _entries(_plain(request)) if entry.is_tagged(name)], user)
 
 
 def _entries(request: Any) -> list[_Entry]:
@@ -170,13 +209,29 @@ def _entries(request: Any) -> list[_Entry]:
 
 
 def _good(entries: Iterable[_Entry], user: AbstractBaseUser) -> str | None:
-    """The id of the first that is a device of ``user`` and was not forgotten since. One statement, if any proves it."""
-    proving = [entry for entry in entries if entry.is_proof_of(user)]
-    if not proving:
+    """The id of the first that is a device of ``user`` and was not forgotten since. One statement, if there are any."""
+    found = list(entries)
+    state = _state_of(user) if found else None
+    if state is None or state.device_known_since is None:
         return None
-    since = AccountState.objects.filter(pk=accounts.key_of(user)).values_list("device_known_since", flat=True).first()
-    good = [entry.number.hex() for entry in proving if since is not None and entry.made > _milliseconds(since)]
-    return next(iter(good), None)
+    password, since = _form(user, state), _milliseconds(state.device_known_since)
+    good = (each.number.hex() for each in found if each.made > since and each.is_proof_of(user, password))
+    return next(good, None)
+
+
+def _state_of(user: AbstractBaseUser) -> AccountState | None:
+    return AccountState.objects.filter(pk=accounts.key_of(user)).first()
+
+
+def _form(user: AbstractBaseUser, state: AccountState | None) -> str:
+    """What a proof holds for the password: the digest of the hash as it was when this password first got a device."""
+    now = _digest(user.password)
+    return state.known_as if state is not None and state.hashed_as == now else now
+
+
+def _digest(encoded: str) -> str:
+    """Of a hash, not of a password: a slow hash with its salt gives nothing away by its digest."""
+    return hashlib.sha256(encoded.encode()).hexdigest()
 
 
 @sensitive_variables()
@@ -211,8 +266,8 @@ def _naming(number: bytes, name: str) -> str:
     return json.dumps(["name", number.hex(), normalise(name)])
 
 
-def _proving(made: int, number: bytes, user: AbstractBaseUser) -> str:
-    return json.dumps(["device", number.hex(), made, accounts.key_of(user), user.password])
+def _proving(made: int, number: bytes, user: AbstractBaseUser, password: str) -> str:
+    return json.dumps(["device", number.hex(), made, accounts.key_of(user), password])
 
 
 @sensitive_variables()

@@ -1,4 +1,5 @@
-"""Far more asks for recovery than usual: an alarm, and no limit. One cap for all would let anybody shut everybody out.
+"""Far more asks for recovery than usual: an alarm of ``metrics``, and no limit. One cap for all would let anybody shut
+everybody out.
 
 What one address, one account and one place may ask stands in ``limits``. Here somebody is told that all together is
 strange: a flood from many places, each below its own limit, or a page of the site that asks in a loop.
@@ -18,10 +19,9 @@ from typing import Final
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from recovery import alarms
 from recovery.models import ResetRequest
 from recovery.models.primary import key_at
-from recovery.reasons import Alarm, Kind, Outcome
+from recovery.reasons import Kind, Outcome
 
 WINDOW: Final = timedelta(minutes=10)
 DAYS: Final = 7
@@ -47,17 +47,9 @@ class Flood:
         )
 
 
-def look() -> Flood | None:
-    """Sound the alarm if asks are unusual; one statement while they are few."""
-    flood = unusual()
-    if flood:
-        alarms.sound(Alarm.ASKS_UNUSUAL, "forgot", detail=str(flood))
-    return flood
-
-
 def unusual() -> Flood | None:
-    """The flood of the last ten minutes, if there is one. Counts by keys, which bear the web servers' clocks: a few
-    seconds more or less are no matter, and no index is needed."""
+    """The flood of the last ten minutes, if there is one; one statement while asks are few. Counts by keys, which bear
+    the web servers' clocks: a few seconds more or less are no matter, and no index is needed."""
     now = timezone.now()
     asks = _until(now).count()
     if asks < FEWEST:

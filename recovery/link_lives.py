@@ -36,6 +36,11 @@ def fixed_lifetime(audience: str = "default") -> timedelta | None:
     return min(given, CEILING) if isinstance(given, timedelta) else None
 
 
+def forced_lifetime() -> timedelta:
+    """Life of a link after a forced rotation, at most 24 hours."""
+    return min(conf.FORCED_LIFETIME, CEILING)
+
+
 def first_lifetime() -> timedelta:
     """Life of a link to the first password, at most 7 days."""
     return min(conf.ACTIVATION_LIFETIME, ACTIVATION_CEILING)

@@ -101,6 +101,7 @@ def _form_page(request: HttpRequest, typed: NoticeCodeForm, email: Email) -> Htt
         "form": typed,
         "event": email.get_kind_display(),
         "kind": email.kind,
+        "stops_a_change": resets.stops_a_change(email),
         "told_at": email.queued_at,
         **_site(_door(request, email.audience)),
     }

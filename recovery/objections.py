@@ -20,9 +20,9 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, codes
 from recovery.addresses import normalise
 from recovery.conf import secret_keys
-from recovery.models import AccountState, BackupAddress, Email, Objection, ResetToken
+from recovery.models import AccountState, AddressCorrection, BackupAddress, Email, Objection, ResetToken
 from recovery.models.rows import columns, read
-from recovery.reasons import Refusal, TokenState
+from recovery.reasons import CorrectionState, EmailKind, Refusal, TokenState
 
 LIFE: Final = timedelta(days=7)  # from the notice on; who is away for a week must still be able to say so
 MOST_TRIES: Final = 5  # at the code of one notice
@@ -99,11 +99,23 @@ def take_opening(email: Email) -> bool:
 
 def confirm(email: Email) -> bool:
     """Note in the caller's transaction, which holds the account, that the person said so. False where another notice
-    of what had happened by then was confirmed after this one was queued: what follows has followed."""
-    same = Objection.objects.filter(user_key=email.user_key, confirmed_at__gte=email.queued_at)
+    of what had happened by then was confirmed after this one was queued: what follows has followed. One over an address
+    that was proposed ended no password, so it does not count."""
+    same = Objection.objects.filter(user_key=email.user_key, confirmed_at__gte=email.queued_at).exclude(
+        email__kind=EmailKind.ADDRESS_PROPOSED
+    )
     is_first = not same.exists()
     _row(email).update(confirmed_at=timezone.now())
     return is_first
+
+
+def stops_a_change(email: Email) -> bool:
+    """Whether this notice tells of an address that staff proposed, and the account does not have it: then its code ends
+    the proposal and no password."""
+    if email.kind != EmailKind.ADDRESS_PROPOSED:
+        return False
+    done = AddressCorrection.objects.filter(pk=email.context["correction"], state=CorrectionState.DONE)
+    return not done.exists()
 
 
 def dispute(user_key: str) -> None:
@@ -134,8 +146,13 @@ def _row(email: Email) -> "models.QuerySet[Objection]":
 
 def _was_reset_since(email: Email) -> bool:
     """Whether the person chose a new password over a link after this notice: the link that it tells of ended before. A
-    password that was changed otherwise ends no notice: the thief could have changed it."""
+    password that was changed otherwise ends no notice: the thief could have changed it. Nor does a link that went to a
+    changed address end what the former one has to say of the change, and a proposed one no password at all."""
+    if email.kind == EmailKind.ADDRESS_PROPOSED:
+        return False
     used = ResetToken.objects.filter(user_key=email.user_key, state=TokenState.USED, ended_at__gt=email.queued_at)
+    if email.kind == EmailKind.ADDRESS_CHANGED:
+        return email.recipient_key in {normalise(address)[:254] for address in used.values_list("address", flat=True)}
     return used.exists()
 
 

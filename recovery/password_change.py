@@ -1,5 +1,5 @@
-"""The old password, asked before a new one is set: counted as a sign-in is. The page and the rules for the new one are
-Django's."""
+"""The old password, asked before a new one is set: counted as a sign-in is; and what follows once it is. The page and
+the rules for the new one are Django's."""
 
 from typing import Any
 
@@ -7,11 +7,14 @@ from django.contrib.auth import views
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import devices, lockouts
+from recovery import devices, lockouts, resets
 from recovery.exceptions import SignInRefused
 from recovery.middleware import signed_in
+from recovery.models import ResetRequest
+from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.sign_in import Wait
 
@@ -38,12 +41,30 @@ class OldPasswordMixin:
         raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
 
 
+class FollowUpValidator:
+    """For ``AUTH_PASSWORD_VALIDATORS``: refuses nothing, and follows up each password that is changed by
+    ``set_password`` and ``save``, on whichever page; ``resets.password_changed`` says what that is. Django has no
+    signal for it and tells validators. What has no ``save`` (``update()``, a hash that is assigned) is not seen, and a
+    page that knows where the person is had better call that function itself."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Every password passes."""
+
+    def password_changed(self, password: str, user: Any = None) -> None:
+        if user is not None and resets.is_news(user):
+            resets.password_changed(user)
+
+    def get_help_text(self) -> str:
+        return _("When it has changed, every address of your account is told.")
+
+
 class CountedPasswordChangeForm(OldPasswordMixin, PasswordChangeForm):
     """Django's, with the old password counted."""
 
 
 class PasswordChangeView(views.PasswordChangeView):
-    """Django's page, with the old password counted. A known device stays one: the old password was proved there."""
+    """Django's page, with the old password counted and the change followed up. A known device stays one: the old
+    password was proved there."""
 
     form_class = CountedPasswordChangeForm
 
@@ -53,7 +74,10 @@ class PasswordChangeView(views.PasswordChangeView):
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+        with atomic(ResetRequest):
+            with resets.followed_up():
+                response = super().form_valid(form)
+            resets.password_changed(form.user, origin=Origin.of(self.request))
         if devices.is_known(self.request, form.user):
             signed_in(self.request, form.user)
         return response

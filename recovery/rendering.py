@@ -173,6 +173,8 @@ def _context(
     if email.kind in LINK_KINDS:
         names, is_first = email.context.get("usernames", {}), email.kind == EmailKind.ACTIVATION
         own_life = link_lives.first_lifetime() if is_first else life
+        if email.kind == EmailKind.FORCED_RESET:
+            own_life = link_lives.forced_lifetime()
         facts["life"] = life_in_words(link_lives.lifetime(email.audience) if own_life is None else own_life)
         facts["by_staff"] = bool(request and request.kind == Kind.ADMIN)
         asked_by_person = bool(request and request.kind == Kind.FORGOT)

@@ -10,9 +10,10 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
+    AddressCorrection,
     AuditEvent,
     BackupAddress,
     Bounce,
@@ -22,6 +23,8 @@ from recovery.models import (
     Lockout,
     Objection,
     RawEvent,
+    Repair,
+    RepairMember,
     ResetRequest,
     ResetToken,
     RollUp,
@@ -52,6 +55,9 @@ class Purged:
     requests: int
     cases: int
     rotations: int
+    repairs: int
+    corrections: int
+    revocations: int
     suppressions: int
     backups: int
     roll_ups: int
@@ -73,7 +79,10 @@ def purge() -> Purged:
         emails=_emails_before(_before("emails")),
         requests=_requests_before(_before("requests")),
         cases=_cases_before(_before("requests")),
-        rotations=_rotations_before(_before("requests")),
+        rotations=_lists_before(Rotation, _before("requests")),
+        repairs=_lists_before(Repair, _before("requests")),
+        corrections=_corrections_before(_before("requests")),
+        revocations=revoking.purge(_before("requests")),
         suppressions=_suppressions_before(timezone.now() - suppressions.MEMORY),
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
@@ -88,14 +97,17 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
-        login_counters=lockouts.purgeable().count(),
+        login_counters=lockouts.outlook(),
         lockouts=_old_lockouts(requests).count() if requests else 0,
         heartbeats=heartbeats.purgeable().count(),
         raw_events=_old_raw(_before("raw_events")).count() if _before("raw_events") else 0,
         emails=_old_emails(emails).count() if emails else 0,
         requests=_old_requests(requests).count() if requests else 0,
         cases=_old_cases(requests).count() if requests else 0,
-        rotations=_old_rotations(requests).count() if requests else 0,
+        rotations=_old_lists(Rotation, requests).count() if requests else 0,
+        repairs=_old_lists(Repair, requests).count() if requests else 0,
+        corrections=_old_corrections(requests).count() if requests else 0,
+        revocations=revoking.purgeable(requests).count(),
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
@@ -142,18 +154,27 @@ def _lockouts_before(moment: datetime | None) -> int:
     return gone
 
 
-def _old_rotations(moment: datetime) -> "models.QuerySet[Rotation]":
-    """Forced rotations that were finished before ``moment``."""
-    return Rotation.objects.filter(finished_at__lt=moment)
+def _old_lists(lists: "type[Rotation | Repair]", moment: datetime) -> "models.QuerySet[Any]":
+    """Forced rotations, or repairs of incidents, that were finished before ``moment``."""
+    return lists._default_manager.filter(finished_at__lt=moment)
 
 
-def _rotations_before(moment: datetime | None) -> int:
+def _lists_before(lists: "type[Rotation | Repair]", moment: datetime | None) -> int:
     gone = 0
-    for rotation in _old_rotations(moment) if moment else ():
-        with atomic(Rotation):
-            RotationMember.objects.filter(rotation=rotation)._raw_delete(router.db_for_write(RotationMember))
-            gone += Rotation.objects.filter(pk=rotation.pk)._raw_delete(router.db_for_write(Rotation))
+    for each in _old_lists(lists, moment) if moment else ():
+        with atomic(lists):
+            each.members.all()._raw_delete(router.db_for_write(lists))
+            gone += lists._default_manager.filter(pk=each.pk)._raw_delete(router.db_for_write(lists))
     return gone
+
+
+def _old_corrections(moment: datetime) -> "models.QuerySet[AddressCorrection]":
+    """Corrections of addresses that ended before ``moment``."""
+    return AddressCorrection.objects.filter(ended_at__lt=moment)
+
+
+def _corrections_before(moment: datetime | None) -> int:
+    return _old_corrections(moment).delete()[0] if moment else 0
 
 
 def _old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
@@ -261,6 +282,7 @@ def _requests_before(moment: datetime | None) -> int:
             Email.objects.filter(request__in=keys).update(request=None)
             SupportCase.objects.filter(request__in=keys).update(request=None)
             RotationMember.objects.filter(request__in=keys).update(request=None)
+            RepairMember.objects.filter(request__in=keys).update(request=None)
             gone += ResetRequest.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(ResetRequest))
     return gone
 

@@ -119,6 +119,12 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "ACCOUNTS": _TEXT,
     "ACTIVATE_NEW_USERS": _SWITCH,
     "ACTIVATION_LIFETIME": (_is_first_life, "a timedelta of at most 7 days"),
+    "ADDRESS_CORRECTION": (
+        lambda value: (
+            value in ("second_approver", "at_once") or (isinstance(value, timedelta) and value >= timedelta(days=1))
+        ),
+        '"second_approver", "at_once", or a timedelta of a day or more',
+    ),
     "ADDRESS_FREEZE": _DURATION,
     "ADMIN_BASE": _TEXT,
     "ALARM_LIMITS": (
@@ -138,6 +144,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "CHANGE_PASSWORD_URL": _TEXT,
     "COOLDOWN": _DURATION,
+    "FORCED_LIFETIME": (
+        lambda value: isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING,
+        "a timedelta of at most 24 hours",
+    ),
     "FROM_EMAIL": _TEXT_OR_NONE,
     "HEALTH_TOKEN": (
         lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),

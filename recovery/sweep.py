@@ -16,20 +16,20 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from recovery import (
-    agents,
     cases,
     delivery,
     feedback,
-    floods,
     heartbeats,
+    incidents,
     news,
     notices,
     proxies,
     resets,
+    revoking,
     routes,
     site_mail,
 )
-from recovery.models import CaseTelling, Email, Lockout, ResetRequest, moves
+from recovery.models import CaseTelling, Email, Lockout, ResetRequest, Revocation, moves
 from recovery.reasons import EmailState, Part
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,9 @@ class Swept:
     """How many requests were decided or ended as too late; how many mails were taken from dead workers, ended as too
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
-    decided who is told. ``left``: mail that is due waits for the next sweep."""
+    decided who is told, for how many people of incidents a fresh link was asked, how many corrections of addresses were
+    settled, how often it was tried to end tokens that had not ended. ``left``: mail that is due waits for the next
+    sweep."""
 
     decided: int
     expired: int
@@ -56,6 +58,9 @@ class Swept:
     told: int
     rotated: int = 0
     locked: int = 0
+    repaired: int = 0
+    corrected: int = 0
+    revoked: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -73,14 +78,14 @@ def sweep(stop: Event | None = None) -> Swept:
     decided = _decide_due(BATCH)
     followed_up = sum(_one(resets.climb, pk) for pk in resets.lost())
     rotated = 0 if stop and stop.is_set() else resets.rotate_due()
+    repaired = 0 if stop and stop.is_set() else incidents.repair_due()
     locked = notices.pass_over() + sum(_one(notices.tell_lockout, pk) for pk in notices.untold())
-    notices.watch()
+    corrected = resets.settle_corrections()
+    revoked = revoking.revoke_due()
     drained = work(seconds=SECONDS, stop=stop)
     matched = feedback.match_late()
     news.look()
     proxies.look()
-    floods.look()
-    agents.look()
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()
@@ -96,6 +101,9 @@ def sweep(stop: Event | None = None) -> Swept:
         told=told,
         rotated=rotated,
         locked=locked,
+        repaired=repaired,
+        corrected=corrected,
+        revoked=revoked,
         left=drained.left,
     )
 
@@ -139,6 +147,9 @@ def outlook() -> Swept:
         told=CaseTelling.objects.due().count(),
         rotated=resets.rotations_due(),
         locked=Lockout.objects.filter(told_at=None).count(),
+        repaired=incidents.repairs_due(),
+        corrected=resets.corrections_due(),
+        revoked=Revocation.objects.due().count(),
     )
 
 

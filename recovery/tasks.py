@@ -23,7 +23,7 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, notices, resets, retention, rollup, watch
+from recovery import bell, cases, delivery, heartbeats, incidents, notices, resets, retention, rollup, watch
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -109,6 +109,13 @@ def follow_up(*email_ids: str) -> None:
 def rotate(*rotation_ids: str) -> None:
     """Work on forced rotations, as far as their pace allows; the sweep goes on with them."""
     _each(resets.rotate, rotation_ids)
+
+
+@shared_task(name="recovery.repair", ignore_result=True)
+@_connected
+def repair(*repair_ids: str) -> None:
+    """Send fresh links to people of incidents, as far as the pace allows; the sweep goes on with them."""
+    _each(incidents.work_on, repair_ids)
 
 
 @shared_task(name="recovery.tell_case", ignore_result=True)

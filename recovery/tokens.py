@@ -23,11 +23,11 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
-from recovery.link_lives import first_lifetime, lifetime, lifetimes
+from recovery.link_lives import first_lifetime, forced_lifetime, lifetime, lifetimes
 from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.rows import columns, read, read_pairs
-from recovery.reasons import Action, Refusal, TokenState
+from recovery.reasons import Action, EmailKind, Refusal, TokenState
 
 PURPOSE: Final = "reset"
 ACTIVATION: Final = "activation"
@@ -50,7 +50,7 @@ def issue(
         fingerprint=accounts.fingerprint(user, selector),
         request=request,
         email=email,
-        expires_at=email.send_by + (first_lifetime() if purpose == ACTIVATION else lifetime(email.audience)),
+        expires_at=email.send_by + _life(email, purpose),
     )
     insert(token)
     return token
@@ -70,6 +70,12 @@ def mint_anew(token: ResetToken) -> None:
     """Give a link whose mail was not noted as handed over a secret of today's key, the old key being gone."""
     token.digest = _digest(_derive(token.purpose, token.selector, secret_keys()[0]))
     token.save(update_fields=["digest"])
+
+
+def _life(email: Email, purpose: str) -> timedelta:
+    if purpose == ACTIVATION:
+        return first_lifetime()
+    return forced_lifetime() if email.kind == EmailKind.FORCED_RESET else lifetime(email.audience)
 
 
 @sensitive_variables("verifier")
@@ -180,20 +186,23 @@ def spend(token: ResetToken) -> bool:
 
 
 def handed_over(emails: Sequence[Email]) -> None:
-    """The mails left: their links live from now, and older links of the same accounts are replaced by them.
-
-    One statement for five thousand mails, and one for the trail if links were replaced.
-    """
+    """The mails left: their links live from now, and older links of the same accounts are replaced by them. One
+    statement for five thousand mails, and one for the trail if links were replaced."""
     for start in range(0, len(emails), MOST_AT_ONCE):
-        _handed_over([_db_value(models.UUIDField(), email.pk) for email in emails[start : start + MOST_AT_ONCE]])
+        _handed_over(emails[start : start + MOST_AT_ONCE])
 
 
-def _handed_over(keys: Sequence[Any]) -> None:
+def _handed_over(emails: Sequence[Email]) -> None:
+    keys = [_db_value(models.UUIDField(), email.pk) for email in emails]
     table, now = _TABLE, timezone.now()
     listed = ", ".join(["%s"] * len(keys))
     moment = _db_value(models.DateTimeField(), now)
     first = _db_value(models.DateTimeField(), now + first_lifetime())
+    forced = [key for key, email in zip(keys, emails, strict=True) if email.kind == EmailKind.FORCED_RESET]
     expiry, expiries = _expiry(now)
+    if forced:
+        expiry = f"CASE WHEN email_id IN ({', '.join(['%s'] * len(forced))}) THEN %s ELSE {expiry} END"
+        expiries = [*forced, _db_value(models.DateTimeField(), now + forced_lifetime()), *expiries]
     left = f"SELECT id FROM {table} WHERE email_id IN ({listed})"
     newer = (
         f"SELECT 1 FROM {table} AS newer WHERE newer.email_id IN ({listed}) AND newer.state = %s"
@@ -224,10 +233,8 @@ def _expiry(now: datetime) -> tuple[str, list[Any]]:
     audience = f"(SELECT audience FROM {Email._meta.db_table} AS mail WHERE mail.id = {_TABLE}.email_id)"
     others = {name: at for name, at in ends.items() if name != "default"}
     cases = " ".join(["WHEN %s THEN %s"] * len(others))
-    return f"CASE {audience} {cases} ELSE %s END", [
-        *(each for pair in others.items() for each in pair),
-        ends["default"],
-    ]
+    values = [each for pair in others.items() for each in pair]
+    return f"CASE {audience} {cases} ELSE %s END", [*values, ends["default"]]
 
 
 def revoke(user_key: str, *, address: str = "") -> int:

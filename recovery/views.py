@@ -70,6 +70,7 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpR
         "reference": shown_reference(code),
         "sender": door.from_email,
         "subject": rendering.subject_of(EmailKind.RESET, door.name),
+        "first_subject": rendering.subject_of(EmailKind.ACTIVATION, door.name),
         "can_resend": asked is not None,
         "wait_seconds": asked.wait_seconds if asked else 0,
         "hint": asked.hint if asked else None,

@@ -1,29 +1,37 @@
 """Which tests run where, what may not be skipped, and the real broker and worker that tests ask for by name."""
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
+from django.test import TransactionTestCase
 
 from example_project import servers
-from tests import databases
+from tests import databases, emptying
 
 NEEDED = frozenset({"broker", "browser", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
 
-ONE_IS_ENOUGH = {
-    "tests/bounces/": "sqlite",
-    "tests/browser/": "postgresql",
-    "tests/guards/": "sqlite",
-    "tests/provider/": "sqlite",
-    "tests/test_demo.py::test_without_webhooks": "sqlite",
-    "tests/test_project.py": "sqlite",
-}
-"""What asks little of the database: where both are tested side by side, one of them runs it, and the other meanwhile
-something else."""
+ONE_IS_ENOUGH = (
+    "tests/admin/test_matrix.py",
+    "tests/bounces/",
+    "tests/browser/",
+    "tests/guards/",
+    "tests/incidents/test_thousand.py",
+    "tests/provider/",
+    "tests/test_demo.py::test_without_webhooks",
+    "tests/test_project.py",
+)
+"""What asks little of the database, and much of a browser or of processes that it starts and waits for. Where both
+databases are tested, this runs once, in a process beside theirs; so does every test that asks no database at all."""
+
+ASKS_A_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
+"""Fixtures of tests that do, where no marker says it. Without marker and fixture pytest-django lets none ask."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,24 +49,36 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the other database's process runs: nothing is wrong with it, so it is not a skip."""
-    own, other = ("sqlite", "postgresql")
-    if "postgresql" in settings.DATABASES["default"]["ENGINE"]:
-        own, other = other, own
-    elsewhere = tuple(folder for folder, database in ONE_IS_ENOUGH.items() if database != own)
-    if not databases.is_one_of_a_pair():
-        elsewhere = ()
+    """Leave out what another process of the session runs: nothing is wrong with it, so it is not a skip."""
     chosen, left_out = [], []
     for item in items:
         if "broker_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
         if item.nodeid.startswith("tests/browser/"):
             item.add_marker(pytest.mark.browser)
-        is_elsewhere = bool(item.get_closest_marker(other)) or item.nodeid.startswith(elsewhere)
-        (left_out if is_elsewhere else chosen).append(item)
+        (chosen if runs_here(item) else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage has to walk through all of it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def runs_here(item: pytest.Item) -> bool:
+    """Whether it is this process that runs it: one that was made for a database runs there, wherever else it might."""
+    engine = "postgresql" if "postgresql" in settings.DATABASES["default"]["ENGINE"] else "sqlite"
+    made_for = [name for name in ("sqlite", "postgresql") if item.get_closest_marker(name)]
+    if not databases.is_one_of_several():
+        return not made_for or engine in made_for
+    if made_for:
+        return databases.process() in made_for
+    asks = item.get_closest_marker("django_db") or not ASKS_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
+    is_beside = item.nodeid.startswith(ONE_IS_ENOUGH) or not asks
+    return is_beside == (databases.process() == databases.BESIDE)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,6 +89,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"Skipped under CI, where {', '.join(needs)} must be there: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The tables of all tests, and a quick way to empty them again."""
+    with django_db_blocker.unblock():
+        for alias in connections:
+            emptying.begin(alias)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.after_test)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ FROM = {"browser": "Safari (iPhone)", "ip": "192.0.2.77"}
 CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00", "may_object": True, **FROM}
 HAPPENED = {"happened_at": "2026-11-21T09:41:00+00:00", "may_object": True, "username": "amelie", **FROM}
 TO_BACKUP = {"to_backup": True, "username": "amelie", "ip": "192.0.2.•"}
+PROPOSED = HAPPENED | {"browser": "", "ip": "", "until": None, "correction": BACKUP}
 LOCKED = HAPPENED | {"browser": "", "until": "2026-11-21T09:46:00+00:00"}
 
 
@@ -101,6 +102,11 @@ CASES = {
         EmailKind.ADDRESS_CHANGED, CHANGED | {"old": False, "may_object": False, "ip": ""}, request=None
     ),
     "address_changed_others": Case(EmailKind.ADDRESS_CHANGED, CHANGED | {"other": True}, request=None),
+    "address_proposed": Case(EmailKind.ADDRESS_PROPOSED, PROPOSED, request=None),
+    "address_proposed_with_a_wait": Case(
+        EmailKind.ADDRESS_PROPOSED, PROPOSED | {"until": "2026-11-24T09:41:00+00:00"}, request=None
+    ),
+    "address_proposed_to_backup": Case(EmailKind.ADDRESS_PROPOSED, PROPOSED | TO_BACKUP | {"ip": ""}, request=None),
     "locked": Case(EmailKind.LOCKED, LOCKED, request=None),
     "locked_for_good": Case(EmailKind.LOCKED, LOCKED | {"until": None}, request=None),
     "locked_of_device": Case(EmailKind.LOCKED, LOCKED | {"of_device": True}, request=None),

@@ -1,4 +1,4 @@
-"""The alarm about a member of staff who acts on unusually many people."""
+"""Members of staff who act on unusually many people, of which there is an alarm."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import time_machine
 
-from recovery import agents, lockouts, resets, sweep
-from recovery.models import AuditEvent
+from recovery import agents, alarms, heartbeats, lockouts, resets, watch
+from recovery.models import AuditEvent, Lockout
 from recovery.origin import Origin
-from recovery.reasons import Alarm
+from recovery.reasons import Alarm, Part
 from recovery.signals import alarm_sounded
 from tests.factories import StaffFactory, UserFactory
+from tests.signing_in import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,16 +30,18 @@ def heard() -> Any:
     def hear(alarm: Alarm, subject: str, **more: Any) -> None:
         told.append((alarm, subject))
 
+    heartbeats.beat(Part.SWEEP)
+    alarms._told.clear()
     alarm_sounded.connect(hear)
     yield told
     alarm_sounded.disconnect(hear)
 
 
-def test_twenty_people_within_an_hour_are_told_of_by_the_sweep(heard: list[Any]) -> None:
+def test_twenty_people_within_an_hour_are_told_of(heard: list[Any]) -> None:
     agent = StaffFactory()
     unlock(agent, agents.MANY)
-    sweep.sweep()
-    assert (Alarm.AGENT_VOLUME, str(agent.pk)) in heard
+    watch.look()
+    assert heard == [(Alarm.AGENT_VOLUME, str(agent.pk))]
 
 
 def test_one_fewer_is_a_busy_day_and_the_same_person_counts_once(heard: list[Any]) -> None:
@@ -46,14 +49,26 @@ def test_one_fewer_is_a_busy_day_and_the_same_person_counts_once(heard: list[Any
     unlock(agent, agents.MANY - 2)
     for _ in range(3):
         resets.send_by_staff(user, actor=agent, reason="ticket", origin=Origin())
-    assert agents.look() == {}
+    assert agents.busy() == {}
+    watch.look()
     assert heard == []
 
 
 def test_what_people_do_for_themselves_and_what_is_over_an_hour_old_does_not_count() -> None:
     agent = StaffFactory()
     unlock(agent, agents.MANY)
-    assert agents.look() == {str(agent.pk): agents.MANY}
+    assert agents.busy() == {str(agent.pk): agents.MANY}
     newest = AuditEvent.objects.latest("pk").occurred_at
     with time_machine.travel(newest + agents.WINDOW + timedelta(seconds=1), tick=False):
-        assert agents.look() == {}
+        assert agents.busy() == {}
+
+
+def test_names_that_nobody_has_count_one_by_one_and_not_all_as_one_person(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LOGIN_FAILURE_LIMIT": {"source": None}}
+    agent = StaffFactory()
+    for number in range(agents.MANY):
+        fail(f"nobody{number}", 5)
+    for lockout in Lockout.objects.all():
+        assert lockout.user_key == ""
+        assert lockouts.lift(lockout, actor=agent, reason="ticket")
+    assert agents.busy() == {str(agent.pk): agents.MANY}

@@ -1,10 +1,12 @@
 """What the checks say of signing in: a backend without its middleware, a reset past a second factor."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.db import connection
 from pytest_django import Settings
 
@@ -98,3 +100,45 @@ def test_a_backend_that_takes_passwords_and_does_not_count_is_told_of(
     found = [message for message in checks.check_sign_in(None) if message.id == "recovery.W022"]
     assert len(found) == told
     assert all(backends[-1] in message.msg for message in found)
+
+
+class Said(Counted):
+    name_fields = ("username", "phone")
+
+
+class Plain(LockoutMixin, ModelBackend):
+    """Judges as Django does."""
+
+
+class Translating(LockoutMixin, ModelBackend):
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        return super().authenticate(request, username, password, **kwargs)
+
+
+class ByAddress(ModelBackend):
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        user = get_user_model().objects.filter(email=username).first()
+        return super().authenticate(request, user.get_username() if user else username, password)
+
+
+class CountedByAddress(LockoutMixin, ByAddress):
+    """Finds accounts by more than their user name."""
+
+
+@pytest.mark.parametrize(
+    ("backend", "is_told"),
+    [("Counted", True), ("Said", False), ("Plain", False), ("Translating", False), ("CountedByAddress", True)],
+)
+def test_a_backend_that_may_know_other_names_and_does_not_say_which_is_told(
+    settings: Settings, backend: str, is_told: bool
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{backend}"]
+    assert ("recovery.W023" in ids()) is is_told
+
+
+@pytest.mark.parametrize(("model", "is_told"), [("auth.User", False), ("people.Clerk", True)])
+def test_a_manager_that_finds_accounts_by_a_look_up_of_its_own_is_told_too(
+    settings: Settings, model: str, is_told: bool
+) -> None:
+    settings.AUTHENTICATION_BACKENDS, settings.AUTH_USER_MODEL = [OURS], model
+    assert ("recovery.W023" in ids()) is is_told

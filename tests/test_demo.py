@@ -89,6 +89,10 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
     assert seconds[0] == 0
     assert seconds[6] == max(seconds[:7])
     assert not re.search(r"/reset/\S+", printed)
+    numbers = printed.partition("The four numbers")[2]
+    assert re.search(r"^delivery success +[1-9]\d* of \d+ \(", numbers, re.MULTILINE), printed
+    assert re.search(r"^completion .*; completed [1-9]", numbers, re.MULTILINE), printed
+    assert re.search(r"^escalation +[1-9]", numbers, re.MULTILINE), printed
 
 
 def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_database: dict[str, str]) -> None:
@@ -209,6 +213,9 @@ class TestEnding:
         os.killpg(demo.process.pid, signal.SIGINT)
         assert "Traceback" not in demo.read_to_the_end()
         assert demo.process.returncode == 0
+        assert re.search(
+            r"/admin/recovery/rollup/$[\s\S]*^The four numbers$[\s\S]*^escalation ", demo.printed, re.MULTILINE
+        )
         assert demo.left_behind() == []
 
     @pytest.mark.parametrize("minders", [0, 2], ids=["nothing runs", "broker and worker come up"])

@@ -228,6 +228,7 @@ def test_the_subject_holds_no_secret_and_no_name(write: Write, name: str) -> Non
         ("password_changed", ["not-me"]),
         ("address_changed_old", ["not-me"]),
         ("address_changed_new", []),
+        ("address_proposed", ["not-me"]),
         ("backup_added", ["not-me", "backup-addresses"]),
         ("backup_removed_itself", []),
         ("locked", ["forgot", "not-me"]),

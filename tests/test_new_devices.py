@@ -18,6 +18,7 @@ from tests.asking import browser, set_password
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import failing, mailed_link, opened
 from tests.homes import CURTAIN, at_home, cookie_of, known, signs_in
+from tests.ladder import BACKUPS
 from tests.signing_in import SIGN_IN
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,6 +92,39 @@ def test_an_old_hash_that_is_replaced_at_sign_in_makes_no_stranger_of_its_owner(
     assert user.password.startswith("stronger$")
     assert told() == 0
     assert known(home, "Mike")
+
+
+class Strongest(Stronger):
+    """And the release after that."""
+
+    algorithm = "strongest"
+
+
+def judged_at_sign_in(client: Any, user: Any) -> None:
+    signs_in(client, user)
+
+
+def asked_once_more(client: Any, user: Any) -> None:
+    client.force_login(user)
+    client.post(BACKUPS, {"address": "spare@example.net", "password": PASSWORD})
+
+
+@pytest.mark.parametrize("judge", [judged_at_sign_in, asked_once_more])
+def test_nor_of_the_owners_other_browsers_however_often_it_is_replaced_until_the_password_is_a_new_one(
+    user: Any, settings: Any, judge: Any
+) -> None:
+    home, office = at_home(user), at_home(user)
+    for newer in ("Stronger", "Strongest"):
+        settings.PASSWORD_HASHERS = [f"{__name__}.{newer}", *settings.PASSWORD_HASHERS]
+        judge(home, user)
+        user.refresh_from_db()
+        assert user.password.startswith(newer.lower())
+        assert known(office, "Mike")
+    abroad = at_home(user)
+    assert known(abroad, "Mike")
+    user.set_password(CURTAIN)
+    user.save()
+    assert [known(each, "Mike") for each in (home, office, abroad)] == [None, None, None]
 
 
 # Doors

@@ -18,9 +18,6 @@ import pytest
 
 from example_project import ports, servers
 
-# No database in here: running it on one of the two is enough.
-pytestmark = pytest.mark.sqlite
-
 ROOT = servers.ROOT
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 """The Python below our own environment."""

@@ -82,7 +82,7 @@ def test_with_force_a_file_is_rotated_and_the_way_back_is_in_the_mail(listed: Pa
     assert (rotation.source, rotation.actor_key, rotation.reason) == (RotationSource.COMMAND, "", WHY)
     work()
     assert len(mail.outbox) == 3
-    assert "You told us" not in mail.outbox[0].body
+    assert "told us that something" not in mail.outbox[0].body
     assert funnel(rotation) == {"told": 3}
     [account] = accounts.of_identifier("leaked0")
     message = next(each for each in mail.outbox if each.to == ["leaked0@example.com"])

@@ -18,7 +18,7 @@ from tests.admin.pages import ORIGIN
 from tests.asking import ask, asked, browser, work
 from tests.factories import UserFactory
 from tests.following import mailed_link, row_of, selector_of, verifier_of
-from tests.past import AT, DAY, HOUR, Mail, act
+from tests.past import AT, DAY, HOUR, Mail, act, case
 from tests.reporting import report
 from tests.rolled import counted, numbers, rolled_up, rows, whole, window
 
@@ -93,6 +93,9 @@ def test_events_are_looked_at_once_and_in_batches(monkeypatch: pytest.MonkeyPatc
     with rolled_up(LATER):
         for email in emails:
             EmailEvent.objects.create(email=email, kind="opened", recorded_at=LATER - HOUR)
+        # The numbers of earlier tests' events are not used again: two at a time, those would take thousands of batches.
+        oldest = EmailEvent.objects.earliest("pk").pk
+        RollUpProgress.objects.update(events_until=oldest - 1)
         assert rollup.roll_up() == rollup.RolledUp(hours=7, left=False)
         assert rollup.roll_up() == rollup.RolledUp(hours=2, left=False)
 
@@ -145,6 +148,18 @@ def test_domains_past_the_first_fifty_of_an_hour_are_counted_together() -> None:
         assert len(domains) == 51
         assert domains[OTHER].expected == 10
         assert sum(each.expected for each in domains.values()) == numbers().expected == 61
+
+
+def test_a_case_and_an_act_count_for_their_domain_in_an_hour_without_mail_to_it() -> None:
+    email = Mail().write()
+    Mail(at=AT + 2 * HOUR, domain="example.net").write()
+    case(email, seconds=2 * HOUR.total_seconds())
+    act(email, at=AT + 2 * HOUR)
+    with rolled_up(AT + 5 * HOUR):
+        found = numbers(domain="example.org").counts
+        assert (found["requests"], found["cases"], found["acts"]) == (1, 1, 1)
+        assert metrics.in_other_domains(window(domain="example.org")) == 0
+        assert OTHER not in metrics.by_dimension("domain", window(), rolled=metrics.rolled_at())
 
 
 def test_no_hour_has_more_rows_than_its_dimensions_allow() -> None:

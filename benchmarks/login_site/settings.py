@@ -15,7 +15,11 @@ GUARDS = {
     "axes_redis": "axes",
     "defender": "defender",
 }
-GATES = {"axes": "axes.middleware.AxesMiddleware", "defender": "defender.middleware.FailedLoginMiddleware"}
+GATES = {
+    "recovery": "recovery.middleware.RecoveryMiddleware",
+    "axes": "axes.middleware.AxesMiddleware",
+    "defender": "defender.middleware.FailedLoginMiddleware",
+}
 DJANGO = "django.contrib.auth.backends.ModelBackend"
 BACKENDS = {
     "recovery": ["recovery.backends.ModelBackend"],
@@ -35,8 +39,9 @@ LOGIN_REDIRECT_URL = "/nothing/"
 PASSWORD_HASHERS = [os.environ.get("LOGIN_HASHER", "django.contrib.auth.hashers.MD5PasswordHasher")]
 SILENCED_SYSTEM_CHECKS = ["axes.W001", "axes.W002", "axes.W003", "axes.W004"]
 
+GUARD_REDIS_URL = numbered(REDIS_URL, int(os.environ.get("LOGIN_REDIS", "1")))  # of a peer that counts there
 if LANE == "axes_redis":
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": numbered(REDIS_URL, 1)}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": GUARD_REDIS_URL}}
 HANDLERS = {"axes_redis": "axes.handlers.cache.AxesCacheHandler"}
 AXES_HANDLER = HANDLERS.get(LANE, "axes.handlers.database.AxesDatabaseHandler")
 AXES_FAILURE_LIMIT = DEFENDER_LOGIN_FAILURE_LIMIT = 5
@@ -44,4 +49,4 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # either
 AXES_VERBOSE = False
 DEFENDER_COOLOFF_TIME = 900  # seconds
-DEFENDER_REDIS_URL = numbered(REDIS_URL, 2)
+DEFENDER_REDIS_URL = GUARD_REDIS_URL

@@ -21,12 +21,15 @@ from recovery.accounts.finding import (
     Address,
     by_key,
     by_keys,
+    called,
     email_field,
     find,
+    is_storable,
     key_as_text,
     key_of,
     of_identifier,
     of_user,
+    shares_name,
 )
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "addresses_are_frozen",
     "by_key",
     "by_keys",
+    "called",
     "email_field",
     "end_password",
     "find",
@@ -44,6 +48,7 @@ __all__ = [
     "freeze_addresses",
     "has_joined",
     "has_password",
+    "is_storable",
     "key_as_text",
     "key_of",
     "make_active",
@@ -51,4 +56,5 @@ __all__ = [
     "of_user",
     "replace_address",
     "replace_password",
+    "shares_name",
 ]

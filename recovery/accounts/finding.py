@@ -15,6 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import CompositePrimaryKey, Q
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
 from recovery.addresses import normalise
 from recovery.conf import conf
@@ -82,6 +83,27 @@ def of_identifier(identifier: str) -> list[Account]:
 def of_user(user: AbstractBaseUser) -> Account:
     """The account of a user, by the site's ``ACCOUNTS`` function."""
     return next(iter(_finder()(user=user)), Account(user, ()))
+
+
+@sensitive_variables()  # people type passwords where a name belongs
+def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
+    """Ten accounts at most that have this name in one of these fields, however it is spelled; the oldest first. One
+    statement, the same for every name. A field may lie behind a relation (``emailaddress__email``)."""
+    wanted = Q()
+    for field in fields:
+        wanted |= Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
+    found = _model()._default_manager.filter(wanted).order_by("pk")[:10] if is_storable(name) else ()
+    return list({key_of(user): user for user in found}.values())
+
+
+def shares_name(user: AbstractBaseUser) -> bool:
+    """Whether another account has the same user name, spelled otherwise."""
+    return any(key_of(each) != key_of(user) for each in called(user.get_username(), [_model().USERNAME_FIELD]))
+
+
+def is_storable(name: str) -> bool:
+    """PostgreSQL stores neither NUL nor surrogates."""
+    return "\0" not in name and name == name.encode(errors="ignore").decode()
 
 
 def _finder() -> Callable[..., list[Account]]:

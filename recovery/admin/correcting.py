@@ -1,6 +1,7 @@
 """An address corrected by staff who may do that and need not be able to edit the rest of a person's row."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
@@ -14,11 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery import accounts, resets
+from recovery.admin import moments
 from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
+from recovery.conf import conf
 from recovery.exceptions import NotAllowed
+from recovery.models import AddressCorrection
+from recovery.reasons import CorrectionState
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -65,7 +70,8 @@ class CorrectingMixin(_Admin):
         return [path("<path:object_id>/correct-address/", view, name=name), *super().get_urls()]
 
     def correct_address_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks for the address and the reason, then changes it and tells both addresses. GET only asks."""
+        """Asks for the address and the reason, then proposes it, or changes it where the site lets one alone do so. GET
+        only asks."""
         if not self.has_correct_address_permission(request):
             raise PermissionDenied
         user = self.get_object(request, unquote(object_id))
@@ -87,10 +93,7 @@ class CorrectingMixin(_Admin):
                     (_("Account"), viewer.name(user)),
                     (_("Address"), viewer.address(str(getattr(user, accounts.email_field()) or "")) or "–"),
                 ],
-                consequences=[
-                    _("Mail of this account goes to the new address from now on. Open links end."),
-                    _("The old and the new address are told, and neither sees the other."),
-                ],
+                consequences=list(consequences()),
                 submit=_("Correct address"),
             )
         self._correct(request, user, form)
@@ -102,12 +105,44 @@ class CorrectingMixin(_Admin):
             yield {"url": url_of(self, "correct_address", quote(user.pk)), "label": _("Correct address")}
 
     def _correct(self, request: HttpRequest, user: Any, form: AddressForm) -> None:
-        try:
-            resets.correct_address(
-                user, form.cleaned_data["address"], actor=actor_of(request), reason=form.cleaned_data["reason"]
-            )
-        except NotAllowed as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return
-        self.log_change(request, user, _("Corrected the address."))
-        self.message_user(request, _("The address is corrected. Send a new link, if one is needed."), messages.SUCCESS)
+        row = proposed(self, request, user, form.cleaned_data["address"], form.cleaned_data["reason"])
+        if row is not None:
+            is_done = row.state == CorrectionState.DONE
+            self.log_change(request, user, _("Corrected the address.") if is_done else _("Proposed another address."))
+
+
+def proposed(
+    pages: "admin.ModelAdmin[Any]", request: HttpRequest, user: Any, address: str, reason: str
+) -> AddressCorrection | None:
+    """Correct the address, or propose it, and say what became of that; None where nothing did."""
+    try:
+        row = resets.correct_address(user, address, actor=actor_of(request), reason=reason)
+    except NotAllowed as refusal:
+        pages.message_user(request, str(refusal), messages.ERROR)
+        return None
+    if row.state == CorrectionState.DONE:
+        said = _("The address is corrected, and a fresh link goes to it.")
+    elif row.effective_at:
+        said = _("The address is proposed. It takes effect after a wait, unless the old one objects.")
+    else:
+        said = _("The address is proposed. It takes effect when somebody else on the staff approves it.")
+    pages.message_user(request, said, messages.SUCCESS)
+    return row
+
+
+def consequences() -> Iterable[str]:
+    """What follows from a correction, as ``ADDRESS_CORRECTION`` says."""
+    mode = conf.ADDRESS_CORRECTION
+    if mode == "at_once":
+        yield _(
+            "Mail of this account goes to the new address from now on, and a fresh link goes there. Open links end."
+        )
+        yield _("The old and the new address are told, and neither sees the other.")
+        return
+    if isinstance(mode, timedelta):
+        span = moments.length(mode.total_seconds())
+        yield _("The account keeps its address for %(span)s. Then it has the new one.") % {"span": span}
+    else:
+        yield _("The account keeps its address until somebody else on the staff approves the new one.")
+    yield _("The old address is told at once and may object. Nothing goes to the new one before it counts; then a fresh"
+            " link does, and open links end.")  # fmt: skip

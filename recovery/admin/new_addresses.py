@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery import accounts, resets
+from recovery.admin.correcting import proposed
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonField
+from recovery.conf import conf
 
 WHY = "recovery_reason"
 
@@ -79,14 +81,22 @@ class NewAddressMixin(_Admin):
         return _with(request, super().get_changelist_form(request, **kwargs))
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
-        """Save; where this changed the address, both addresses are told and open links end, in one commit."""
+        """Save. A changed address is proposed, and the row keeps the old one, unless the site lets one alone change it:
+        then both addresses are told and open links end, in one commit. One that is taken away waits for nobody."""
         field = accounts.email_field()
         stored = type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True) if change and field else ()
-        old = str(next(iter(stored), "") or "")
+        before = next(iter(stored), "")
+        old, new = str(before or ""), str(getattr(obj, field) or "") if field else ""
+        is_changed = change and bool(field) and old != new
+        waits = is_changed and bool(new) and conf.ADDRESS_CORRECTION != "at_once"
+        if waits:
+            setattr(obj, field, before)
+            form.changed_data.remove(field)  # Django's own history must not say that it was changed
         super().save_model(request, obj, form, change)
-        new = str(getattr(obj, field) or "") if field else ""
-        if change and old != new:
-            reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
+        reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
+        if waits:
+            proposed(self, request, obj, new, reason)
+        elif is_changed:
             resets.address_changed(obj, old=old, new=new, actor=actor_of(request), reason=reason)
 
 

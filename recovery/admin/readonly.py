@@ -234,7 +234,8 @@ class ReadOnlyAdmin(Base):
             if isinstance(entry, str):
                 parameters.add(f"{entry}__exact")
             elif isinstance(entry, tuple):
-                parameters |= {f"{entry[0]}__gte", f"{entry[0]}__lt"}
+                words = ("gte", "lt") if issubclass(entry[1], MomentFilter) else ("exact",)
+                parameters |= {f"{entry[0]}__{word}" for word in words}
             else:
                 parameters |= set(getattr(entry, "parameters", [getattr(entry, "parameter_name", "")]))
         return parameters

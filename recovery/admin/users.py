@@ -23,9 +23,11 @@ from recovery.admin.acts import url_of
 from recovery.admin.correcting import CorrectingMixin
 from recovery.admin.forcing import ACTION as FORCE
 from recovery.admin.forcing import ForcingMixin
+from recovery.admin.forgetting import ForgettingMixin
 from recovery.admin.new_accounts import NewAccountMixin
 from recovery.admin.new_addresses import NewAddressMixin
 from recovery.admin.opened_cases import OpenedCaseMixin
+from recovery.admin.passwords import PasswordMixin
 from recovery.admin.scope import ScopeMixin, actor_of
 from recovery.admin.sent_links import SentLink, free_again
 from recovery.admin.unlocking import ACTION as UNLOCK
@@ -57,11 +59,20 @@ RESET: Final = SentLink(
 
 
 class UserRecoveryMixin(
-    ScopeMixin, NewAccountMixin, NewAddressMixin, CorrectingMixin, OpenedCaseMixin, UnlockingMixin, ForcingMixin
+    ScopeMixin,
+    PasswordMixin,
+    NewAccountMixin,
+    NewAddressMixin,
+    CorrectingMixin,
+    OpenedCaseMixin,
+    UnlockingMixin,
+    ForcingMixin,
+    ForgettingMixin,
 ):
     """For a UserAdmin: "Send reset link", "Send activation link", "Unlock" and "Force a new password" on the person's
-    page and for many people, a link with a new account, "Activate account", "Lock sign-in", "Correct address", "Open
-    support case", a way to their requests, mail and cases, and the follow-up of an address that is edited here.
+    page and for many people, a link with a new account, "Activate account", "Lock sign-in", "Correct address", "Forget
+    known devices", "Open support case", a way to their requests, mail and cases, and the follow-up of an address or a
+    password that is edited here.
     Accounts out of ``MAY_ACT_ON`` do not exist."""
 
     link_actions = (RESET.action, *NewAccountMixin.link_actions, UNLOCK, FORCE)
@@ -114,6 +125,7 @@ class UserRecoveryMixin(
         yield from self.lockout_tools(request, user)
         yield from self.correcting_tools(request, user)
         yield from self.forcing_tools(request, user)
+        yield from self.device_tools(request, user)
         yield from self.case_tools(request, user)
         viewer = Viewer.of(request)
         yield from ways.to_diagnosis("person", quote(accounts.key_of(user)), viewer, self.admin_site.name)
@@ -125,6 +137,7 @@ class UserRecoveryMixin(
             "backupaddress": _("Backup addresses"),
             "lockout": _("Lockouts"),
             "rotationmember": _("Forced rotations"),
+            "addresscorrection": _("Corrections of the address"),
         }
         for model_name, label in pages.items():
             if viewer.may_view(model_name):

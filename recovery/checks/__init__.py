@@ -55,7 +55,7 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
 
 @register(Tags.security)
 def check_sign_in(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E012 and W020 to W022: what counting sign-ins, a known device and a second factor need."""
+    """E012 and W020 to W023: what counting sign-ins, a known device and a second factor need."""
     return [*sign_in.wrong(), *sign_in.doubtful()]
 
 

@@ -32,7 +32,7 @@ def wrong() -> Iterator[CheckMessage]:
 
 def doubtful() -> Iterator[CheckMessage]:
     """W020: sign-ins are counted, and no device is ever known. W021: a reset that signs in goes past the second
-    factor. W022: some backends count sign-ins and others do not."""
+    factor. W022: some backends count sign-ins and others do not. W023: nobody said by what a backend finds accounts."""
     if _counts() and not any(_is_a(path, RecoveryMiddleware) for path in of_django("MIDDLEWARE", ())):
         yield Warning(
             "Sign-ins are counted, and no browser is ever a known device: who guesses can keep an owner waiting.",
@@ -55,10 +55,21 @@ def doubtful() -> Iterator[CheckMessage]:
                 hint="Put recovery.backends.LockoutMixin in front of it: class Backend(LockoutMixin, …).",
                 id="recovery.W022",
             )
+        if _is_a(path, LockoutMixin) and _takes_a_password(path) and _may_know_other_names(import_string(path)):
+            yield Warning(
+                f"{path} does not say by which fields it finds an account: the user name and the e-mail are looked up "
+                "at each sign-in, and under any other name that it takes an account has a count of its own.",
+                hint='Set name_fields on it: ("username",), or ("username", "email") with all that it takes.',
+                id="recovery.W023",
+            )
 
 
 def _counts() -> bool:
     return any(_is_a(path, LockoutMixin) for path in authentication_backends())
+
+
+def _may_know_other_names(backend: type[LockoutMixin]) -> bool:
+    return not backend.name_fields and not backend.judges_as_django()
 
 
 def _takes_a_password(path: str) -> bool:

@@ -45,6 +45,13 @@ class Conf:
         return cast(timedelta, self._read("ACTIVATION_LIFETIME"))
 
     @property
+    def ADDRESS_CORRECTION(self) -> timedelta | str:
+        """When an address takes effect that staff correct: "second_approver", when a second member of staff approves; a
+        timedelta, after that wait, in which the old address may object; "at_once". One alone could take an account over
+        by it (OWASP ASVS 5.0 section 2.3.5)."""
+        return cast("timedelta | str", self._read("ADDRESS_CORRECTION"))
+
+    @property
     def ADDRESS_FREEZE(self) -> timedelta:
         """How long after a forced rotation the account's addresses stay as they are; shorter than BACKUP_WAIT."""
         return cast(timedelta, self._read("ADDRESS_FREEZE"))
@@ -95,6 +102,12 @@ class Conf:
     def COOLDOWN(self) -> timedelta:
         """How long after a link no other is issued for the same account."""
         return cast(timedelta, self._read("COOLDOWN"))
+
+    @property
+    def FORCED_LIFETIME(self) -> timedelta:
+        """Life of a link after a forced rotation from hand-over, up to 24 hours, which is what NIST SP 800-63B-4
+        section 4.2.1.2 allows a recovery code sent by mail. Longer than a reset's, for nobody waits for this mail."""
+        return cast(timedelta, self._read("FORCED_LIFETIME"))
 
     @property
     def FROM_EMAIL(self) -> str:

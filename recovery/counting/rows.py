@@ -10,7 +10,6 @@ from recovery.conf import conf
 from recovery.counting import fates, selecting
 from recovery.counting.selecting import Rows, Selection
 from recovery.models import AuditEvent, Bounce, Email, ResetRequest, SupportCase
-from recovery.models.emails import APART, StateIn
 from recovery.reasons import BounceClass, Figure
 
 MINUTE: Final = timedelta(seconds=60)
@@ -46,15 +45,12 @@ def _of_mails(mails: Rows, figure: Figure, now: datetime) -> Rows:
     if figure == Figure.COMPLAINED:  # the few complaints are read, and not whether each mail has one
         complaints = Bounce.objects.filter(bounce_class=BounceClass.COMPLAINT, email__isnull=False)
         return mails.filter(pk__in=complaints.values("email"))
-    if figure in _APART:
-        return mails.filter(StateIn(APART), fates.is_fate(figure, now))
     if figure not in _TIMES:
         return mails.filter(fates.is_fate(figure, now))
     arrived = mails.filter(fates.is_fate(Figure.DELIVERED, now), delivered_at__isnull=False)
     return cast(Rows, arrived.alias(took=fates.delivery_time()).filter(_TIMES[figure]()))
 
 
-_APART: Final = (Figure.BOUNCED, Figure.FAILED, Figure.EXPIRED, Figure.WITHHELD, Figure.CANCELLED)
 _LINKS: Final[Mapping[Figure, Sequence[Figure]]] = {
     **{each: (each,) for each in fates.LINK_FATES},
     Figure.OPENED: (Figure.OPENED, Figure.COMPLETED),

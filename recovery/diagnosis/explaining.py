@@ -10,9 +10,10 @@ from django.utils import timezone
 from recovery import timelines
 from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Explanation, Finding, made
+from recovery.diagnosis.findings import Explanation, Finding, made, seen
 from recovery.diagnosis.order import rank
 from recovery.diagnosis.subjects import Subject
+from recovery.diagnosis.wording import moment
 from recovery.reasons import Cause, Confidence
 from recovery.timelines import Step
 
@@ -45,7 +46,7 @@ def explain(subject: Subject, *, viewer: AbstractBaseUser | None = None, now: da
     facts = Facts(subject, viewer=viewer, now=now or timezone.now())
     findings = _in_order(finding for rule in RULES for finding in rule(facts))
     if not findings:
-        findings = (_nothing_known(facts),)
+        findings = (_little_known(facts),)
     would = forecasting.would(subject, now=facts.now) if subject.user is not None else None
     return Explanation(subject, findings[0], findings, _timeline(facts), would)
 
@@ -64,8 +65,12 @@ def _timeline(facts: Facts) -> list[Step]:
     return timelines.of_email(facts.email) if facts.email is not None else []
 
 
-def _nothing_known(facts: Facts) -> Finding:
-    """What was named says nothing, such as a request whose account is gone."""
+def _little_known(facts: Facts) -> Finding:
+    """What was named says nothing: its account is gone, or its mail was purged."""
+    if facts.request is not None and facts.request.completed_at:
+        said = {"at": moment(facts.request.completed_at)}
+        evidence = seen(facts.request, facts.request.get_outcome_display(), facts.request.completed_at)
+        return made(Cause.COMPLETED, evidence, confidence=Confidence.RECORDED, said=said)
     if facts.subject.user is not None:
         return made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
     return made(Cause.UNKNOWN_ACCOUNT, confidence=Confidence.OBSERVED, said={"typed": facts.subject.label})

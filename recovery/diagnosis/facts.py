@@ -29,11 +29,13 @@ from recovery.models import (
     SupportCase,
     Suppression,
 )
-from recovery.reasons import LINK_KINDS, Action, EmailKind, Outcome, Part, Refusal
+from recovery.models.emails import FINAL_FAILURES
+from recovery.reasons import LINK_KINDS, Action, EmailKind, EmailState, Outcome, Part, Refusal, TokenState
 
 MOST: Final = 100  # rows of a kind that one explanation reads
 EARLIER: Final = timedelta(hours=24)  # how far back an ask that was refused looks for the link that still stood
 MAILED: Final = LINK_KINDS | {EmailKind.NO_PASSWORD, EmailKind.UNKNOWN_ACCOUNT}
+ENDED: Final = frozenset({*FINAL_FAILURES, EmailState.WITHHELD, EmailState.CANCELLED})
 REFUSED: Final = (Outcome.THROTTLED, Outcome.COOLDOWN)
 
 
@@ -107,6 +109,18 @@ class Facts:
         since = self.request.requested_at - EARLIER
         issued = ResetToken.objects.filter(user_key=self.key, issued_at__range=(since, self.request.requested_at))
         return issued.select_related("email", "request").order_by("-issued_at").first()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a request or mail was named whose mail ended then: how the account is now explains nothing of it."""
+        named = self.subject.request is not None or self.subject.email is not None
+        return named and self.email is not None and self.email.state in ENDED
+
+    @property
+    def got_in_since(self) -> bool:
+        """Whether the link that still stood was used after an ask that brought none: then that ask says nothing."""
+        used_at = self.earlier.ended_at if self.earlier and self.earlier.state == TokenState.USED else None
+        return bool(used_at and self.request and used_at >= self.request.requested_at)
 
     @cached_property
     def email(self) -> Email | None:

@@ -13,7 +13,7 @@ from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, mad
 from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment
 from recovery.models import AccountState, Decision, Email, ResetRequest
-from recovery.reasons import LINK_KINDS, Cause, Confidence, EmailReason, EmailState, Fix, Outcome
+from recovery.reasons import LINK_KINDS, Cause, Confidence, Fix, Outcome
 
 _DECIDED = {
     Outcome.INACTIVE: Cause.INACTIVE_ACCOUNT,
@@ -53,29 +53,18 @@ def unknown(facts: Facts) -> Iterator[Finding]:
 
 def unfit(facts: Facts) -> Iterator[Finding]:
     """What no mail mends: inactive, without a password or an address, not verified, disputed."""
-    account = facts.account
+    account, decided = facts.account, facts.decision
     if account is None:
         return
-    decided, user = facts.decision, account.user
-    cause = _DECIDED.get(Outcome(facts.outcome)) if facts.outcome else None
-    is_past = decided is not None and cause is not None
-    if cause is None:
-        cause = _unfit_now(facts)
-    if facts.outcome == Outcome.NO_PASSWORD or (cause is None and not accounts.has_password(user)):
-        cause = _without_password(facts)
+    cause, evidence, confidence = _then(facts), Evidence(""), Confidence.RECORDED
+    if cause is not None and decided is not None:
+        evidence = _decided(decided)
+    elif not facts.is_settled and (cause := _unfit_now(facts) or _without_password(facts)):
+        evidence, confidence = _now(facts, cause), Confidence.OBSERVED
     if cause is None:
         return
-    evidence = [_decided(decided)] if decided is not None and is_past else [_now(facts, cause)]
-    if cause in (Cause.NO_PASSWORD, Cause.NOT_ACTIVATED) and facts.outcome == Outcome.NO_PASSWORD and decided:
-        evidence = [_decided(decided)]
-    is_recorded = evidence[0].model == "recovery.decision"
-    yield made(
-        cause,
-        *evidence,
-        confidence=Confidence.RECORDED if is_recorded else Confidence.OBSERVED,
-        fix=Fix.SEND_NEW_LINK if _is_over(facts, cause) else None,
-        target=person(user),
-    )
+    fix = Fix.SEND_NEW_LINK if _is_over(facts, cause) else None
+    yield made(cause, evidence, confidence=confidence, fix=fix, target=person(account.user))
 
 
 def mistyped(facts: Facts) -> Iterator[Finding]:
@@ -96,11 +85,19 @@ def person(user: AbstractBaseUser) -> Target:
     return label_of(user), accounts.key_of(user)
 
 
+def _then(facts: Facts) -> Cause | None:
+    """What was decided of this account."""
+    if facts.decision is None or facts.account is None:
+        return None
+    if facts.outcome == Outcome.NO_PASSWORD:
+        return Cause.NO_PASSWORD if accounts.has_joined(facts.account.user) else Cause.NOT_ACTIVATED
+    return _DECIDED.get(Outcome(facts.outcome))
+
+
 def _unfit_now(facts: Facts) -> Cause | None:
     account = facts.account
     assert account is not None
-    stopped = facts.email is not None and facts.email.state == EmailState.CANCELLED
-    if not account.user.is_active or (stopped and facts.email and facts.email.reason == EmailReason.INACTIVE):
+    if not account.user.is_active:
         return Cause.INACTIVE_ACCOUNT
     address = account.reset_address
     if facts.request is None and (address is None or not address.verified):
@@ -113,11 +110,9 @@ def _unfit_now(facts: Facts) -> Cause | None:
 def _without_password(facts: Facts) -> Cause | None:
     """One who never joined waits for an activation, or for the mail of one; others sign in elsewhere."""
     user = facts.account.user if facts.account else None
-    if user is None or facts.waits_to_join:
+    if user is None or accounts.has_password(user) or facts.waits_to_join:
         return None
-    if accounts.has_joined(user):
-        return Cause.NO_PASSWORD
-    return Cause.NOT_ACTIVATED
+    return Cause.NO_PASSWORD if accounts.has_joined(user) else Cause.NOT_ACTIVATED
 
 
 def _is_over(facts: Facts, cause: Cause) -> bool:

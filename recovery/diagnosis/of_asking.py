@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from recovery import level
 from recovery.addresses import normalise
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Evidence, Finding, made, seen, target_of
@@ -12,7 +13,7 @@ from recovery.diagnosis.of_accounts import person
 from recovery.diagnosis.wording import ago, moment
 from recovery.models import LevelSwitch
 from recovery.models.requests import ResetRequest
-from recovery.reasons import Cause, Confidence, EmailReason, EmailState, Fix, MailLevel, Outcome
+from recovery.reasons import Cause, Confidence, EmailKind, EmailReason, EmailState, Fix, Outcome
 
 
 def asked(facts: Facts) -> Iterator[Finding]:
@@ -23,6 +24,8 @@ def asked(facts: Facts) -> Iterator[Finding]:
             confidence = Confidence.OBSERVED
             fix = Fix.ACTIVATE if facts.waits_to_join else None
             yield made(Cause.NEVER_ASKED, confidence=confidence, fix=fix, target=target)
+        return
+    if facts.got_in_since:
         return
     match facts.outcome:
         case Outcome.RECEIVED:
@@ -56,11 +59,10 @@ def held_back(facts: Facts) -> Iterator[Finding]:
     if cause is None:
         return
     switch = LevelSwitch.objects.filter(switched_at__lte=at).order_by("-id").first()
-    current = LevelSwitch.objects.order_by("-id").first()
     evidence = [seen(switch, switch.get_level_display(), switch.switched_at)] if switch else []
     if email is not None:
         evidence.append(seen(email, email.get_reason_display(), email.queued_at))
-    is_over = current is not None and current.level == MailLevel.ALL
+    is_over = level.holds(email.kind if email else EmailKind.RESET) is None
     fix, target = (Fix.RETRY_MAIL, target_of(email)) if is_over and email is not None else (None, None)
     if is_over and (email is None or email.send_by <= facts.now) and facts.account is not None:
         fix, target = Fix.SEND_NEW_LINK, person(facts.account.user)

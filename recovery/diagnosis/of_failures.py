@@ -39,12 +39,15 @@ _ENDED = {
     (EmailState.WITHHELD, EmailReason.SET_ASIDE): Cause.SET_ASIDE_BY_STAFF,
     (EmailState.CANCELLED, EmailReason.STAFF): Cause.CANCELLED_BY_STAFF,
     (EmailState.CANCELLED, EmailReason.ADDRESS_CHANGED): Cause.ADDRESS_CHANGED,
+    (EmailState.CANCELLED, EmailReason.INACTIVE): Cause.INACTIVE_ACCOUNT,
     (EmailState.CANCELLED, EmailReason.TOKEN_DEAD): Cause.CANCELLED_AS_DEAD,
 }
 _FULL_RULES = (":4.2.2", ":5.2.2", "mailbox_full", "mailboxfull", "quota exceeded")
 _FULL_TEXT = "mailbox_full"
-_LISTED = ("inactive", "suppress", "blacklist", "block list", "blocklist", "unsubscribed")
-"""How providers say that it is their own list which stops a mail."""
+_LISTED = ("inactive", "suppress", "black list", "blacklist", "block list", "blocklist", "unsubscribed")
+_LISTED_RULES = ("suppress", "bounced address", "spam report", "preblocked", "blacklisted", "manuallydeactivated")
+_BY_PROVIDER = ("AnymailRecipientsRefused", "backend sent nothing")
+"""How a refusal by a provider begins. A mail server's own words about an inactive mailbox are another matter."""
 
 
 def came_back(facts: Facts) -> Iterator[Finding]:
@@ -61,7 +64,7 @@ def came_back(facts: Facts) -> Iterator[Finding]:
     told = [event_of(event) for event in events[:1]]
     if bounce is not None:
         told.append(seen(bounce, bounce.get_bounce_class_display(), bounce.occurred_at, quote=bounce.evidence))
-    if any(_is_listed(evidence.quote) for evidence in told) and (refused or _is_unclear(bounce)):
+    if _is_listed(told[0].quote if told and refused else "") or _is_held(bounce):
         cause, target = Cause.ON_PROVIDERS_LIST, target_of(email)
     elif bounce is not None:
         cause, target = _class_of(bounce), _of_address(facts)
@@ -119,8 +122,10 @@ def ended(facts: Facts) -> Iterator[Finding]:
     if email is None or cause is None:
         return
     last = [event_of(event) for event in facts.events[:1]]
+    is_active = facts.account is not None and facts.account.user.is_active
     by_email = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and email.send_by > facts.now
-    fix = Fix.SEND_NEW_LINK if cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email else None
+    is_over = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email
+    fix = Fix.SEND_NEW_LINK if is_over or (cause == Cause.INACTIVE_ACCOUNT and is_active) else None
     yield made(
         cause,
         *last,
@@ -166,11 +171,16 @@ def _is_full(bounce: Bounce) -> bool:
 
 
 def _is_listed(said: str) -> bool:
-    return any(word in said.lower() for word in _LISTED)
+    """Whether the provider refused the recipient, and says that it is for its own list."""
+    begun = any(word in said for word in _BY_PROVIDER)
+    return begun and ("sent nothing" in said or any(word in said.lower() for word in _LISTED))
 
 
-def _is_unclear(bounce: Bounce | None) -> bool:
-    return bounce is not None and bounce.bounce_class == BounceClass.UNDETERMINED
+def _is_held(bounce: Bounce | None) -> bool:
+    """Whether the provider reports that it did not send it, for its own list."""
+    if bounce is None or bounce.bounce_class != BounceClass.UNDETERMINED:
+        return False
+    return any(word in f"{bounce.rule} {bounce.evidence}".lower() for word in _LISTED_RULES)
 
 
 def _matters_now(facts: Facts) -> bool:

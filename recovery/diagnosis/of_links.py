@@ -37,6 +37,8 @@ _ARRIVED = (EmailState.HANDED_OVER, EmailState.DELIVERED, EmailState.DEFERRED, E
 def followed(facts: Facts) -> Iterator[Finding]:
     """How far the person came with the link."""
     link, email = facts.link, facts.email
+    if link is None and email is not None and email.state == EmailState.DELIVERED:
+        yield _arrived(facts, email)
     if link is None or email is None or not (email.state in _ARRIVED or link.opened_at):
         return
     opened = [line for line in facts.told(Action.LINK_OPENED) if line.occurred_at >= link.issued_at]
@@ -54,6 +56,14 @@ def followed(facts: Facts) -> Iterator[Finding]:
         yield _unseen(facts, link, email, Cause.SCANNER_OPENED, opened)
     elif email.state == EmailState.DELIVERED:
         yield _unseen(facts, link, email, Cause.DELIVERED_UNSEEN, opened)
+
+
+def _arrived(facts: Facts, email: Email) -> Finding:
+    """A mail without a link for this account: whether it was read, nobody can know."""
+    told = [event for event in facts.events if event.kind == EventKind.DELIVERED][:1]
+    evidence = [seen(event, event.get_kind_display(), event.occurred_at, quote=event.detail) for event in told]
+    said = {"address": email.recipient, "at": moment(email.delivered_at), "text_for_it": text_for_it(email)}
+    return made(Cause.DELIVERED, *evidence, confidence=Confidence.REPORTED, said=said)
 
 
 def _completed(facts: Facts, link: ResetToken, opened: list[AuditEvent]) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ ORDER: Final[Mapping[Cause, str]] = {
     Cause.FORM_LEFT: "a person had the link before them: the mail arrived, whatever the provider says",
     Cause.SCANNER_OPENED: "something opened the link, so the mail got past the provider; more than a delivery says",
     Cause.DELIVERED_UNSEEN: "the recipient's server has it; nothing on our side is left to look at",
+    Cause.DELIVERED: "as above, of mail without a link, whose reading leaves no trace",
     Cause.DELAYED: "their server was asked and takes its time, which is more than silence",
     Cause.NO_NEWS: "reports do not come; before that was overdue, nothing was wrong",
     Cause.NO_REPORTS: "this way never reports, so no waiting tells more",

@@ -225,6 +225,10 @@ SENTENCES: Final[Mapping[Cause, Any]] = {
         "The mail was delivered to %(address)s on %(at)s, and nobody opened the link. Ask the person to look into the "
         "spam folder; if it is not there, write to their IT: %(text_for_it)s"
     ),
+    Cause.DELIVERED: _(
+        "The mail was delivered to %(address)s on %(at)s. It has no link of ours, so nobody knows whether it was read. "
+        "Ask the person to look into the spam folder; if it is not there, write to their IT: %(text_for_it)s"
+    ),
     Cause.DELAYED: _(
         "The mail server of %(address)s does not take the mail yet, and the provider keeps trying. Wait a little; if "
         "it takes long, ask for another address."

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import BooleanField, Func
 
 from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
@@ -20,6 +21,14 @@ from recovery.origin import printable
 MOST: Final = 10  # people of one look-up: a box that a whole team shares
 LONGEST: Final = 254
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class _IsNamed(Func):
+    """That the provider gave a mail an id, in the very words of its partial index: with a parameter in their place,
+    SQLite does not find it and reads all mail."""
+
+    template = "NOT (esp_message_id = '')"
+    output_field = BooleanField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ def _of_message(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject
     own = _UUID.search(typed)
     email = mails.filter(pk=UUID(own[0])).first() if own else None
     if email is None:
-        named = mails.filter(esp_message_id=typed.strip("<>")).exclude(esp_message_id="")
+        named = mails.filter(_IsNamed(), esp_message_id=typed.strip("<>"))
         email = named.order_by("-queued_at").first()
     if email is not None:
         yield from _of_email(email, viewer)
@@ -94,9 +103,13 @@ def _of_key(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
 
 
 def _of_request(request: ResetRequest, email: Email | None, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
-    """One subject for each account of it; the request itself where it meant none."""
-    decided = request.decisions.values_list("user_key", flat=True)
-    yield from _of_keys({request.user_key, *decided} - {""}, request, email, viewer)
+    """One subject for each account of it; the request itself where it meant none. Where no worker had looked whom it
+    means, those whom it means now."""
+    decided = set(request.decisions.values_list("user_key", flat=True))
+    keys = {request.user_key, *decided} - {""}
+    if not keys and not decided:
+        keys = {account.key for account in accounts.of_identifier(request.identifier)}
+    yield from _of_keys(keys, request, email, viewer)
 
 
 def _of_email(email: Email, viewer: AbstractBaseUser | None) -> Iterator[Subject]:

@@ -7,9 +7,10 @@ told of a lock is decided in ``notices``.
 """
 
 from recovery.lockouts.apart import apart, close, close_old
-from recovery.lockouts.counting import Admission, Attempt, purge, purgeable
+from recovery.lockouts.counting import Admission, Attempt
 from recovery.lockouts.episodes import CAP, lift, lift_automatic, lock, standing, untold
-from recovery.lockouts.keys import Counters, counters, of_name, of_source
+from recovery.lockouts.forgetting import outlook, purge, purgeable
+from recovery.lockouts.keys import Counters, Meant, counters, of_all, of_name, of_source
 from recovery.lockouts.proving import check_password
 from recovery.lockouts.statements import MOST_IN_A_ROW
 
@@ -19,6 +20,7 @@ __all__ = [
     "Admission",
     "Attempt",
     "Counters",
+    "Meant",
     "apart",
     "check_password",
     "close",
@@ -27,8 +29,10 @@ __all__ = [
     "lift",
     "lift_automatic",
     "lock",
+    "of_all",
     "of_name",
     "of_source",
+    "outlook",
     "purge",
     "purgeable",
     "standing",

@@ -15,10 +15,8 @@ from typing import Any, Final, NamedTuple
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
-from django.db.models.functions import Now
 
-from recovery.accounts import key_of
+from recovery.accounts import key_of, shares_name
 from recovery.conf import conf
 from recovery.lockouts import episodes, keys, statements
 from recovery.lockouts.apart import apart
@@ -31,20 +29,6 @@ from recovery.reasons import LockKind
 STEP: Final = (0.02, 0.06)  # seconds
 PATIENCE: Final = float(statements.HELD)
 DAY: Final = 86_400
-BATCH: Final = 1000
-
-
-def purgeable() -> "QuerySet[LoginCounter]":
-    """Counters that say nothing any more: their window, their locks and what these grow by are over."""
-    return LoginCounter.objects.filter(forget_at__lt=Now())
-
-
-def purge() -> int:
-    """Remove them, a thousand in a commit; returns how many went."""
-    gone = 0
-    while keys := list(purgeable().order_by("forget_at").values_list("pk", flat=True)[:BATCH]):
-        gone += purgeable().filter(pk__in=keys)._raw_delete(router.db_for_write(LoginCounter))
-    return gone
 
 
 class Admission(Enum):
@@ -74,23 +58,24 @@ class Attempt:
     settles is a failure ten seconds after it was admitted."""
 
     def __init__(self, counters: Counters, *, whose: Callable[[], str], ip: str = "") -> None:
-        """``whose``: key of the account with this name, "" if there is none. Asked only when a counter is locked, and
-        by the same statement for both."""
+        """``whose``: key of the account with this name, "" if there is none. Asked only when a counter is locked whose
+        account is not known, and by the same statement for both."""
         self.counters, self.whose, self.ip = counters, whose, ip
         self.is_admitted = False
         self.refused_until: datetime | None = None
         """Until when a page may say that sign-in is refused; None: it is not."""
         limits = conf.LOGIN_FAILURE_LIMIT
-        counted = dict(zip(counters.kinds, counters.keys, strict=True))
-        kinds = [(kind, most) for kind in counted if (most := limits[kind]) is not None]
+        counted = [(each, most) for each in counters.each if (most := limits[each.kind]) is not None]
+        kinds = tuple((each.kind, most) for each, most in counted)
         window, quiet = conf.LOGIN_FAILURE_WINDOW.total_seconds(), episodes.QUIET.total_seconds()
         vendor = connections[router.db_for_write(LoginCounter)].vendor
-        self.shape = Shape(vendor, tuple(kinds), window, max(DAY, window + quiet))
-        self.keys = [counted[kind] for kind, _ in kinds]
+        self.shape = Shape(vendor, kinds, window, max(DAY, window + quiet), len(counters.staff))
+        self.counted = {each.key: each for each, _ in counted}
+        self.keys = list(self.counted)
         self.limits = dict(zip(self.keys, kinds, strict=True))
         self.params: dict[str, Any] = {f"key{number}": key for number, key in enumerate(self.keys)}
+        self.params |= {f"staff{number}": key for number, key in enumerate(counters.staff)}
         self.params |= {
-            "staff": counters.staff,
             "letters": counters.letters,
             "slot": counters.letters + secrets.token_hex(5),
         }
@@ -126,43 +111,68 @@ class Attempt:
 
     def fail(self) -> None:
         """The password was wrong. May lock; then ``refused_until`` says so."""
-        with apart() as connection:
-            found = episodes.run(connection, statements.fail(self.shape), self.params)
-        for key, failed, streak, *_ in found:
-            kind, most = self.limits[key]
-            # A source is locked when the next name comes: who slipped there once has a try more.
-            if kind == LockKind.SOURCE:
-                continue
-            if failed >= most or streak >= MOST_IN_A_ROW:
-                self._lock(key)
-            elif streak % FEW == 0:
-                with apart() as connection:
-                    episodes.run(connection, statements.keep(self.shape), {"key": key})
+        self._fail(self.keys)
 
     def succeed(self, user: AbstractBaseUser) -> bool:
-        """The password was right; False if staff shut the account all the same, under another name."""
-        params = {**self.params, "shut": keys.shut_account(key_of(user))}
+        """The password was right; False if staff shut the account all the same, under another name.
+
+        A success is of one account, and frees no other: where the name may mean several, the others have one failure
+        more, since the password may have been judged as theirs before.
+        """
+        name, own = keys.of_name(user.get_username()), [key for key in self.keys if self._is_of_somebody(key)]
+        others = [key for key in own if self.counted[key].name != name] if len(own) > 1 else []
         with apart() as connection:
-            found = episodes.run(connection, statements.succeed(self.shape), params)
-            for key, failed, *_ in found:
-                if failed and self.limits[key][0] == LockKind.SOURCE:
-                    episodes.run(connection, statements.forgive(self.shape), {**params, "key": key})
-            if not any(row[2] for row in found):
-                return True
-            episodes.follow(user)
-            self.refused_until = self._soon(connection)
-        return False
+            if not self._succeed(connection, user, without=others):
+                episodes.follow(user)
+                self.refused_until = self._soon(connection)
+                return False
+        if others:
+            self._fail(others)
+        return True
 
     def give_back(self) -> None:
         """Nothing was judged."""
         with apart() as connection:
             self._give_back(connection, self.keys)
 
+    def _fail(self, those: list[int]) -> None:
+        shape, params = self._of(those)
+        with apart() as connection:
+            found = episodes.run(connection, statements.fail(shape), params)
+        for key, failed, streak, *_ in found:
+            # A source is locked when the next name comes: who slipped there once has a try more.
+            if not self._is_of_somebody(key):
+                continue
+            is_full = failed >= self.limits[key][1] or streak >= MOST_IN_A_ROW
+            if not (is_full and self._lock(key)) and streak % FEW == 0:
+                with apart() as connection:
+                    episodes.run(connection, statements.keep(self.shape), {"key": key})
+
+    def _succeed(self, connection: BaseDatabaseWrapper, user: AbstractBaseUser, *, without: list[int]) -> bool:
+        shape, params = self._of([key for key in self.keys if key not in without])
+        params["shut"] = keys.shut_account(key_of(user))
+        found = episodes.run(connection, statements.succeed(shape), params) if shape.limits else []
+        for key, failed, in_a_row, *_ in found:
+            if not self._is_of_somebody(key):
+                if failed and not without:
+                    episodes.run(connection, statements.forgive(self.shape), {**self.params, "key": key})
+            elif in_a_row > 0 and not shares_name(user):
+                episodes.run(connection, statements.begin_anew(self.shape), {"key": key})
+        if not found:  # locked since, or of others alone
+            return not LoginCounter.objects.filter(pk=params["shut"]).exists()
+        return not any(row[3] for row in found)
+
+    def _is_of_somebody(self, key: int) -> bool:
+        return self.counted[key].kind != LockKind.SOURCE
+
+    def _of(self, those: list[int]) -> tuple[Shape, dict[str, Any]]:
+        """What a statement for some of the counters needs."""
+        own = {f"key{place}": key for place, key in enumerate(those)}
+        return self.shape._replace(limits=tuple(self.limits[key] for key in those)), {**self.params, **own}
+
     def _give_back(self, connection: BaseDatabaseWrapper, taken: list[int]) -> None:
-        at = [number for number, key in enumerate(self.keys) if key in taken]
-        shape = self.shape._replace(limits=tuple(self.shape.limits[number] for number in at))
-        params = {f"key{place}": self.keys[number] for place, number in enumerate(at)}
-        episodes.run(connection, statements.give_back(shape), {**params, "slot": self.params["slot"]})
+        shape, params = self._of([key for key in self.keys if key in taken])
+        episodes.run(connection, statements.give_back(shape), params)
 
     def _taken(self, connection: BaseDatabaseWrapper, shape: Shape) -> bool:
         taken = [key for key, *_ in episodes.run(connection, statements.take(shape), self.params)]
@@ -180,10 +190,10 @@ class Attempt:
                 if row.held_of_name:
                     return Admission.WAITS
                 room[key] = (kind, row.failed + row.held + 1)
-            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and not row.held and kind != LockKind.SOURCE):
+            elif row.failed >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
                 self._lock(key)
                 return Admission.REFUSED if self.refused_until else Admission.WAITS
-            elif row.failed + row.held >= most or (row.streak >= MOST_IN_A_ROW and kind != LockKind.SOURCE):
+            elif row.failed + row.held >= most:
                 return Admission.WAITS
         with apart() as connection:
             for key in full:
@@ -191,12 +201,14 @@ class Attempt:
             is_taken = self._taken(connection, self.shape._replace(limits=tuple(room.values())))
         return Admission.ADMITTED if is_taken else Admission.WAITS
 
-    def _lock(self, key: int) -> None:
+    def _lock(self, key: int) -> bool:
+        """Whether it was full: some of its failures may be old."""
         kind, _ = self.limits[key]
-        user_key = "" if kind == LockKind.SOURCE else self.whose()
+        user_key = "" if kind == LockKind.SOURCE else self.counted[key].user_key or self.whose()
         until = episodes.begin(self.shape, kind, key, user_key=user_key, ip=self.ip)
         if until is not None:
             self.refused_until = max(until, self.refused_until or until)
+        return until is not None
 
     def _soon(self, connection: BaseDatabaseWrapper) -> datetime:
         [[now]] = episodes.run(connection, statements.clock(self.shape.vendor), {})

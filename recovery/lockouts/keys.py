@@ -1,6 +1,7 @@
 """Under which numbers sign-ins are counted. Nobody without SECRET_KEY can aim at one or read it back."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from recovery import limits
@@ -8,15 +9,33 @@ from recovery.addresses import normalise
 from recovery.reasons import LockKind
 
 
+class Counter(NamedTuple):
+    """One of those that a sign-in is counted under."""
+
+    kind: str
+    key: int
+    name: int = 0
+    """Of an account or a device the number of the name that it is counted for, as ``of_name`` gives it."""
+    user_key: str = ""
+    """Whose it is, where that was known before anything was counted."""
+
+
 class Counters(NamedTuple):
     """What one sign-in is counted under."""
 
-    kinds: tuple[str, ...]
-    keys: tuple[int, ...]
-    """Of each kind its counter: of the account or its known device, then of the source."""
-    staff: int
+    each: tuple[Counter, ...]
+    """Of accounts or their known devices in the order of their keys, then of the source."""
+    staff: tuple[int, ...]
     letters: str
     """Eight that stand for the name, in the names of slots."""
+
+
+class Meant(NamedTuple):
+    """An account that a name may mean, by its user name, and this browser as a known device of it."""
+
+    name: str
+    device: str | None = None
+    user_key: str = ""
 
 
 def counters(name: str, *, source: str = "", device: str | None = None) -> Counters:
@@ -25,13 +44,24 @@ def counters(name: str, *, source: str = "", device: str | None = None) -> Count
 
     A known device has a counter of its own and no other: neither guessing elsewhere nor its neighbours shut it out.
     """
-    own = of_name(name)
-    counted: dict[str, int] = {LockKind.ACCOUNT: own}
-    if device is not None:
-        counted = {LockKind.DEVICE: _key(LockKind.DEVICE, device)}
-    elif source:
-        counted[LockKind.SOURCE] = of_source(source)
-    return Counters(tuple(counted), tuple(counted.values()), shut_name(name), f"{own & 0xFFFFFFFF:08x}")
+    return of_all([Meant(name, device)], source=source)
+
+
+def of_all(meant: Sequence[Meant], *, source: str = "") -> Counters:
+    """For a sign-in with a name that may mean any of these: whoever tries is judged as each of them, and counted so."""
+    own = {counter.key: counter for counter in map(_own, reversed(meant))}
+    each = [own[key] for key in sorted(own)]
+    if source and any(one.device is None for one in meant):
+        each.append(Counter(LockKind.SOURCE, of_source(source)))
+    staff = tuple(sorted({shut_name(one.name) for one in meant}))
+    return Counters(tuple(each), staff, f"{of_name(meant[0].name) & 0xFFFFFFFF:08x}")
+
+
+def _own(meant: Meant) -> Counter:
+    name = of_name(meant.name)
+    if meant.device is not None:
+        return Counter(LockKind.DEVICE, _key(LockKind.DEVICE, meant.device), name, meant.user_key)
+    return Counter(LockKind.ACCOUNT, name, name, meant.user_key)
 
 
 def of_name(name: str) -> int:

@@ -7,7 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts
+from recovery import accounts, devices
 from recovery.exceptions import SignInRefused
 from recovery.lockouts.counting import Attempt
 from recovery.lockouts.keys import counters
@@ -27,6 +27,7 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
     attempt = Attempt(counted, whose=lambda: accounts.key_of(user), ip=origin.ip)
     if not attempt.enter():
         raise _refused(attempt)
+    stored = user.password
     try:
         is_right = user.check_password(password)
     except UnicodeEncodeError:  # a lone surrogate, which is in nobody's password
@@ -38,6 +39,8 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
         attempt.fail()
     elif not attempt.succeed(user):
         raise _refused(attempt)
+    if is_right and user.password != stored:
+        devices.rehashed(user, old_hash=stored)
     return is_right
 
 

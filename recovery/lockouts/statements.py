@@ -14,6 +14,7 @@ never wait for each other in a circle.
 from functools import cache
 from typing import Final, NamedTuple
 
+from recovery import devices
 from recovery.lockouts.dialects import DIALECTS, Dialect
 from recovery.models import LoginCounter
 from recovery.reasons import LockKind
@@ -22,9 +23,12 @@ HELD: Final = 10  # seconds in which a password must have been judged
 MOST_IN_A_ROW: Final = 100  # NIST SP 800-63B-4 section 3.2.2
 LETTERS: Final = 8
 LONG: Final = 90 * 86_400
-"""Seconds for which a counter is kept that had five failures in a row: long, so that nobody gets past the hundred by
-guessing slowly. One that had fewer is kept for ``Shape.memory``: it costs nothing to make a million of them."""
+"""Seconds for which a counter is kept that had five failures in a row. One that had fewer is kept for ``Shape.memory``:
+it costs nothing to make a million of them. Whether an account's goes then is asked in ``forgetting``."""
 FEW: Final = 5
+COOKIE: Final = devices.LIFE.total_seconds()
+"""For so long, from the first failure, the counter of a known device is kept: nobody has one for nothing, and nobody
+can tell by its key whether the cookie is good any more."""
 
 _COUNTERS: Final = LoginCounter._meta.db_table
 
@@ -37,25 +41,30 @@ class Shape(NamedTuple):
     """Of each counter its kind and how many slots it has."""
     window: float
     memory: float
+    names: int = 1
+    """How many names staff may have shut."""
 
 
 @cache
 def take(shape: Shape) -> str:
     """Take a slot in each counter, or in none; returns the keys in which it is taken.
 
-    Parameters: ``key0``, ``key1``, ``staff``, ``slot``. Whether all have room is judged as they were before the
+    Parameters: ``key0``, ``key1``, ``staff0``, ``slot``. Whether all have room is judged as they were before the
     statement. On PostgreSQL another try may come between, and then fewer keys come back than were named.
     """
     d = DIALECTS[shape.vendor]
-    tried = ", ".join(f"(%(key{number})s)" for number in range(len(shape.limits)))
+    tried = ", ".join(
+        f"(%(key{number})s, {_in_a_row(kind)}, {_kept(shape, kind)})" for number, (kind, _) in enumerate(shape.limits)
+    )
     slot = d.slot.format(_SLOT, f"{d.second} + {HELD}")
     return (
         f"INSERT INTO {_COUNTERS} AS c ({_COLUMNS})"
-        f" SELECT tried.column1, {slot}, 1, 0, 1, 0, {d.hour.format(shape.memory)} FROM (VALUES {tried}) AS tried"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {_COUNTERS} AS b WHERE b.key IN ({_keys(shape)}, %(staff)s)"
+        f" SELECT tried.column1, {slot}, 1, 0, tried.column2, 0, tried.column3 FROM (VALUES {tried}) AS tried"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {_COUNTERS} AS b WHERE b.key IN ({_keys(shape)}, {_names(shape)})"
         f" AND (b.locked_until > {d.now} OR {_full(shape, 'b')}))"
         f" ON CONFLICT (key) DO UPDATE SET"
-        f" slots = {d.joined.format('c.slots', 'excluded.slots')}, taken = c.taken + 1, streak = c.streak + 1,"
+        f" slots = {d.joined.format('c.slots', 'excluded.slots')}, taken = c.taken + 1,"
+        f" streak = c.streak + excluded.streak,"
         f" forget_at = {d.greatest}(c.forget_at, excluded.forget_at)"
         f" WHERE (c.locked_until IS NULL OR c.locked_until <= {d.now}) AND NOT {_full(shape, 'c')}"
         f" RETURNING key{d.hastily}"
@@ -64,15 +73,15 @@ def take(shape: Shape) -> str:
 
 @cache
 def look(shape: Shape) -> str:
-    """Of each counter all that decides; in the order of ``counting.Seen``. Parameters: ``key0``, ``key1``, ``staff``,
-    ``letters``."""
+    """Of each counter all that decides; in the order of ``counting.Seen``. Parameters: ``key0``, ``key1``,
+    ``staff0``, ``letters``."""
     d = DIALECTS[shape.vendor]
     failed, of_name = f"{_recent(shape, d)} AND {d.failed}", f"substr(s.key, 1, {LETTERS}) = %(letters)s"
     return (
         f"SELECT key, CASE WHEN locked_until > {d.now} THEN locked_until END, taken, streak,"
         f" {d.count('slots', failed)}, {d.count('slots', d.held)}, {d.count('slots', f'{failed} AND {of_name}')},"
         f" {d.count('slots', f'{d.held} AND {of_name}')}, {d.now}"
-        f" FROM {_COUNTERS} WHERE key IN ({_keys(shape)}, %(staff)s)"
+        f" FROM {_COUNTERS} WHERE key IN ({_keys(shape)}, {_names(shape)})"
     )
 
 
@@ -103,16 +112,25 @@ def fail(shape: Shape) -> str:
 
 @cache
 def succeed(shape: Shape) -> str:
-    """The slot is free, and tries in a row are counted anew. Parameters: ``key0``, ``key1``, ``slot``, ``shut``.
+    """The slot is free, and its try is none of the row. Parameters: ``key0``, ``key1``, ``slot``, ``shut``.
 
-    Returns key, failures, and whether there is the counter ``shut``. A slot that is gone is left out.
+    Returns key, failures, how many tries of the row are not being judged (failures, locks have not taken them), and
+    whether there is the counter ``shut``. A slot that is gone is left out.
     """
     d = DIALECTS[shape.vendor]
     return (
-        f"{_insert(shape, d)}"
-        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)}, taken = c.taken - 1,"
-        f" streak = 0 WHERE {d.has.format('c.slots', _SLOT)} RETURNING key, failed,"
+        f"{_give_back(shape, d)}, failed, streak - taken + failed,"
         f" EXISTS (SELECT 1 FROM {_COUNTERS} WHERE key = %(shut)s){d.hastily}"
+    )
+
+
+@cache
+def begin_anew(shape: Shape) -> str:
+    """The failures of the counter ``key`` are none of a row any more, and need not be kept for long."""
+    d = DIALECTS[shape.vendor]
+    return (
+        f"UPDATE {_COUNTERS} SET streak = {d.greatest}(taken - failed, 0), forget_at = {d.hour.format(shape.memory)}"
+        f" WHERE key = %(key)s AND (locked_until IS NULL OR locked_until <= {d.now}) RETURNING key{d.hastily}"
     )
 
 
@@ -120,11 +138,7 @@ def succeed(shape: Shape) -> str:
 def give_back(shape: Shape) -> str:
     """The slot is free, as if it had never been taken. Parameters: ``key0``, ``key1``, ``slot``."""
     d = DIALECTS[shape.vendor]
-    return (
-        f"{_insert(shape, d)}"
-        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)}, taken = c.taken - 1,"
-        f" streak = {d.greatest}(c.streak - 1, 0) WHERE {d.has.format('c.slots', _SLOT)} RETURNING key{d.hastily}"
-    )
+    return f"{_give_back(shape, d)}{d.hastily}"
 
 
 @cache
@@ -167,7 +181,7 @@ def lock(shape: Shape, kind: str, waits: tuple[float, ...], quiet: float) -> str
     if kind != LockKind.SOURCE:
         is_over = f"streak >= {MOST_IN_A_ROW}"
         until = f"CASE WHEN {is_over} THEN {d.endless} ELSE {until} END"
-        kept = f"CASE WHEN {is_over} THEN {d.endless} ELSE {d.hour.format(LONG)} END"
+        kept = f"CASE WHEN {is_over} THEN {d.endless} ELSE {d.greatest}(forget_at, {d.hour.format(LONG)}) END"
         full = f"({full} OR ({is_over} AND {held} = 0))"
     return (
         f"UPDATE {_COUNTERS} SET slots = '{{}}', taken = 0, failed = 0, lock_count = {earlier} + 1,"
@@ -202,11 +216,36 @@ def _keys(shape: Shape) -> str:
     return ", ".join(f"%(key{number})s" for number in range(len(shape.limits)))
 
 
+def _names(shape: Shape) -> str:
+    return ", ".join(f"%(staff{number})s" for number in range(shape.names))
+
+
+def _in_a_row(kind: str) -> int:
+    """How much a try adds to the row. A source has none."""
+    return int(kind != LockKind.SOURCE)
+
+
+def _kept(shape: Shape, kind: str) -> str:
+    """Until when a counter of this kind is kept after a try."""
+    memory = max(shape.memory, COOKIE) if kind == LockKind.DEVICE else shape.memory
+    return DIALECTS[shape.vendor].hour.format(memory)
+
+
+def _give_back(shape: Shape, d: Dialect) -> str:
+    return (
+        f"{_insert(shape, d)}"
+        f" ON CONFLICT (key) DO UPDATE SET slots = {d.without.format('c.slots', _SLOT)}, taken = c.taken - 1,"
+        f" streak = {d.greatest}(c.streak - 1, 0) WHERE {d.has.format('c.slots', _SLOT)} RETURNING key"
+    )
+
+
 def _insert(shape: Shape, d: Dialect, at: str = "", *, failed: int = 0) -> str:
     """A row for each key, with the slot if it says when; else with none."""
     slots, taken = (d.slot.format(_SLOT, at), 1) if at else ("'{}'", 0)
-    row = f"{slots}, {taken}, {failed}, {taken}, 0, {d.hour.format(shape.memory)}"
-    rows = ", ".join(f"(%(key{number})s, {row})" for number in range(len(shape.limits)))
+    rows = ", ".join(
+        f"(%(key{number})s, {slots}, {taken}, {failed}, {taken * _in_a_row(kind)}, 0, {_kept(shape, kind)})"
+        for number, (kind, _) in enumerate(shape.limits)
+    )
     return f"INSERT INTO {_COUNTERS} AS c ({_COLUMNS}) VALUES {rows}"
 
 
@@ -216,21 +255,12 @@ def _recent(shape: Shape, d: Dialect) -> str:
 
 def _full(shape: Shape, row: str) -> str:
     """Whether no further slot may be taken before somebody has looked. Some slots may be old."""
-    limits = dict(shape.limits)
-    own = next(most for kind, most in shape.limits if kind != LockKind.SOURCE)
-    return _by_kind(
-        shape,
-        row,
-        source=f"{row}.taken >= {limits.get(LockKind.SOURCE, 0)}",
-        other=f"({row}.taken >= {own} OR {row}.streak >= {MOST_IN_A_ROW})",
-    )
-
-
-def _by_kind(shape: Shape, row: str, *, source: str, other: str) -> str:
-    kinds = [kind for kind, _ in shape.limits]
-    if LockKind.SOURCE not in kinds:
-        return other
-    return f"(CASE WHEN {row}.key = %(key{kinds.index(LockKind.SOURCE)})s THEN {source} ELSE {other} END)"
+    first, *others = [
+        f"{row}.taken >= {most}" + (f" OR {row}.streak >= {MOST_IN_A_ROW}" if kind != LockKind.SOURCE else "")
+        for kind, most in shape.limits
+    ]
+    cases = "".join(f" WHEN %(key{number})s THEN {full}" for number, full in enumerate(others, 1))
+    return f"(CASE {row}.key{cases} ELSE {first} END)" if cases else f"({first})"
 
 
 def _after(shape: Shape, moment: str, seconds: float) -> str:

@@ -1,10 +1,12 @@
-"""What is wrong now, as one list, from rows alone: signs of life, queues, routes, webhooks, figures, open work.
+"""What is wrong now, as one list, from rows alone: signs of life, queues, routes, webhooks, figures, open work,
+floods of asks and of locked names, busy staff.
 
 Shares are judged by the newest hours that hold enough mail, of one day at most: a busy site learns of trouble within
 the hour, and a small one is not alarmed by its only mail of the day. What stands already ends only when it is well
 clear of its limit, so that nothing comes and goes around it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from recovery import floods, heartbeats
+from recovery import agents, floods, heartbeats
 from recovery.conf import conf
 from recovery.counting import Selection
 from recovery.heartbeats import Health, PartHealth
@@ -22,11 +24,12 @@ from recovery.metrics import windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
 from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
-from recovery.models import RouteState, StandingAlarm, SupportCase
+from recovery.models import Lockout, RouteState, StandingAlarm, SupportCase
 from recovery.reasons import Alarm, Figure, Part, Standing
 
 OLD: Final = timedelta(minutes=15)  # figures that nobody rolled up for so long
 FEWEST_COMPLAINTS: Final = 3  # one person who presses the wrong button is no trouble
+SIGN_IN: Final = "sign-in"
 CLEAR: Final = 0.5  # a standing alarm ends at so much of what it began at
 
 Standings = Mapping[tuple[str, str], datetime]
@@ -121,15 +124,37 @@ def _of_work(since: Standings) -> Iterator[Trouble]:
         yield Trouble(Alarm.CASES_PILED, "", ngettext("%(count)d case", "%(count)d cases", number) % {"count": number})
 
 
-def _of_asks(since: Standings) -> Iterator[Trouble]:
-    """Far more asks than usual; ``floods`` sounds it at once."""
+def _of_strangers(since: Standings) -> Iterator[Trouble]:
+    """Far more asks than usual, and many names that somebody tries passwords of."""
     if flood := floods.unusual():
         yield Trouble(Alarm.ASKS_UNUSUAL, "forgot", str(flood))
+    most = conf.LOCKOUT_ALARM
+    limit = math.ceil(most * CLEAR) if (Alarm.LOCKOUTS_MANY.value, SIGN_IN) in since else most
+    names = Lockout.objects.names_locked(within=windows.HOUR, most=most)
+    if names >= limit:
+        said = ngettext("%(count)d name within an hour", "%(count)d names within an hour", names)
+        more = ngettext("%(count)d name or more within an hour", "%(count)d names or more within an hour", names)
+        yield Trouble(Alarm.LOCKOUTS_MANY, SIGN_IN, (more if names == most else said) % {"count": names})
 
 
-RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (_of_figures, _of_shares, _of_asks, _of_work)
-"""Each finds troubles of one kind; it is given since when each alarm stands, by alarm and subject. A rule about
-sign-ins or about what staff do has its place here."""
+def _of_staff(since: Standings) -> Iterator[Trouble]:
+    """Members of staff who act on many people, each by the key of their account."""
+    for actor, people in agents.busy(math.ceil(agents.MANY * CLEAR)).items():
+        if people >= agents.MANY or (Alarm.AGENT_VOLUME.value, actor) in since:
+            said = ngettext(
+                "acted on %(count)d person within an hour", "acted on %(count)d people within an hour", people
+            )
+            yield Trouble(Alarm.AGENT_VOLUME, actor, said % {"count": people})
+
+
+RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
+    _of_figures,
+    _of_shares,
+    _of_strangers,
+    _of_staff,
+    _of_work,
+)
+"""Each finds troubles of one kind; it is given since when each alarm stands, by alarm and subject."""
 
 
 def _newest(hours: Mapping[datetime, Numbers], samples: Callable[[Numbers], int]) -> tuple[Numbers, datetime]:

@@ -7,8 +7,9 @@ from recovery import heartbeats
 from recovery.metrics.troubles import Trouble, alarms
 from recovery.reasons import Alarm
 
-WORK: Final = frozenset({Alarm.CASES_PILED})
-"""What waits for people, and that no restart mends: it is told, and wakes nobody."""
+TOLD: Final = frozenset({Alarm.CASES_PILED, Alarm.ASKS_UNUSUAL, Alarm.LOCKOUTS_MANY, Alarm.AGENT_VOLUME})
+"""What people do, and no restart mends: work that waits, floods from outside, a busy member of staff. It is told as any
+alarm is, and turns nothing red: a stranger must not be able to have a monitor take the site out of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Condition:
 
     @property
     def healthy(self) -> bool:
-        return self.signs.healthy and all(trouble.alarm in WORK for trouble in self.troubles)
+        return self.signs.healthy and all(trouble.alarm in TOLD for trouble in self.troubles)
 
     def as_dict(self) -> dict[str, Any]:
         alarmed = [trouble.as_dict() for trouble in self.troubles]

@@ -5,6 +5,7 @@ from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
+from recovery.models.corrections import AddressCorrection
 from recovery.models.diagnoses import Diagnosis
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.heartbeats import Heartbeat
@@ -14,7 +15,9 @@ from recovery.models.lockouts import Lockout
 from recovery.models.login_counters import LoginCounter
 from recovery.models.objections import Objection
 from recovery.models.raw_events import RawEvent
+from recovery.models.repairs import Incident, Repair, RepairMember
 from recovery.models.requests import Decision, ResetRequest
+from recovery.models.revocations import Revocation
 from recovery.models.roll_ups import LinkLife, RollUp, RollUpDay, RollUpProgress, StandingAlarm
 from recovery.models.rotations import Rotation, RotationMember
 from recovery.models.routes import RouteState
@@ -23,6 +26,7 @@ from recovery.models.tokens import ResetToken
 
 __all__ = [
     "AccountState",
+    "AddressCorrection",
     "AuditEvent",
     "BackupAddress",
     "Bounce",
@@ -33,6 +37,7 @@ __all__ = [
     "Email",
     "EmailEvent",
     "Heartbeat",
+    "Incident",
     "LevelSwitch",
     "LimitCounter",
     "LinkLife",
@@ -41,8 +46,11 @@ __all__ = [
     "NewBounce",
     "Objection",
     "RawEvent",
+    "Repair",
+    "RepairMember",
     "ResetRequest",
     "ResetToken",
+    "Revocation",
     "RollUp",
     "RollUpDay",
     "RollUpProgress",

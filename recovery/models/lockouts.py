@@ -1,6 +1,6 @@
 """Episodes in which sign-in is refused. The hot counters behind them, and the rules, stand in ``lockouts``."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.primary import PrimaryManager, new_key
+from recovery.models.primary import SKEW, PrimaryManager, key_at, new_key
 from recovery.reasons import LockKind, LockLift
 
 
@@ -16,6 +16,11 @@ class LockoutQuerySet(models.QuerySet["Lockout"]):
     def standing(self) -> "LockoutQuerySet":
         """Those that refuse sign-ins now, by the database's clock."""
         return self.filter(lifted_at=None).filter(Q(until=None) | Q(until__gt=Now()))
+
+    def names_locked(self, *, within: timedelta, most: int) -> int:
+        """How many different names were locked in that time, whoever has them or not; counted up to ``most``."""
+        recent = self.filter(pk__gt=key_at(timezone.now() - within - SKEW), since__gt=Now() - within)
+        return recent.filter(kind=LockKind.ACCOUNT).order_by().values("counter_key").distinct()[:most].count()
 
 
 class Lockout(models.Model):

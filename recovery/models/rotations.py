@@ -16,6 +16,7 @@ from recovery.models.cases import SupportCase
 from recovery.models.emails import Email
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
+from recovery.models.revocations import Revocation
 from recovery.models.tokens import ResetToken
 from recovery.reasons import (
     LINK_KINDS,
@@ -116,12 +117,16 @@ class RotationMemberQuerySet(models.QuerySet["RotationMember"]):
         trail = AuditEvent.objects.exclude(user_key="").filter(user_key=OuterRef("user_key"))
         seen = trail.filter(occurred_at__gte=OuterRef("rotated_at"), action=Action.LINK_OPENED)
         opened = Q(Exists(seen.filter(detail__form_shown=True)))
+        unrevoked = Revocation.objects.given_up().filter(user_key=OuterRef("user_key"))
+        unrevoked = unrevoked.filter(began_at__gte=OuterRef("rotated_at"))
         not_mailed = Concat(Value(f"{RotationStage.NOT_MAILED}."), "request__outcome")
         return self.annotate(mail_place=_place_of_mail()).annotate(
             place=Case(
                 _at(RotationStage.WAITING, Q(step=RotationStep.WAITING)),
                 _at(RotationStage.STOPPED, Q(step=RotationStep.STOPPED)),
                 _stuck(RotationSnag.ERROR, Q(step=RotationStep.FAILED)),
+                # A new password does not help where a thief's token still works.
+                _stuck(RotationSnag.NOT_REVOKED, Q(Exists(unrevoked))),
                 _at(RotationStage.COMPLETED, Q(Exists(links.filter(state=TokenState.USED)))),
                 _at(RotationStage.STARTED, Q(step=RotationStep.LINK_DUE) | Q(request__outcome=Outcome.RECEIVED)),
                 When(request__outcome__in=NOT_MAILED, then=not_mailed),

@@ -1,14 +1,28 @@
 """Links at rest: selector and digest, never the secret. Issuing and judging stand in ``tokens``."""
 
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recovery.models.emails import Email
+from recovery.models.emails import COMES_NO_MORE, Email
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import TokenState
+
+
+class ResetTokenQuerySet(models.QuerySet["ResetToken"]):
+    def used_since(self, moment: Any) -> "ResetTokenQuerySet":
+        """Those by which somebody got in at ``moment`` or later."""
+        return self.filter(state=TokenState.USED, ended_at__gte=moment)
+
+    def newer_than(self, moment: Any) -> "ResetTokenQuerySet":
+        """Those issued after ``moment`` whose mail arrived, or may still arrive."""
+        return self.filter(issued_at__gt=moment).exclude(
+            Exists(Email.objects.filter(COMES_NO_MORE, pk=OuterRef("email")))
+        )
 
 
 class ResetToken(models.Model):
@@ -38,7 +52,7 @@ class ResetToken(models.Model):
     )
     open_count = models.PositiveSmallIntegerField(_("openings"), default=0)
 
-    objects = PrimaryManager["ResetToken"]()
+    objects = PrimaryManager.from_queryset(ResetTokenQuerySet)()
 
     class Meta:
         base_manager_name = "objects"

@@ -4,12 +4,20 @@ Callers import this package as ``notices``; a site calls ``new_device`` and ``su
 notice changes nothing; what "this was not me" leads to is decided in ``resets``.
 """
 
-from recovery.notices.changes import address_changed, backup_changed, backup_code, password_changed, rotation_forced
-from recovery.notices.lockouts import pass_over, tell_lockout, untold, watch
+from recovery.notices.changes import (
+    address_changed,
+    address_proposed,
+    backup_changed,
+    backup_code,
+    password_changed,
+    rotation_forced,
+)
+from recovery.notices.lockouts import pass_over, tell_lockout, untold
 from recovery.notices.sign_ins import new_device, suspicious_sign_in
 
 __all__ = [
     "address_changed",
+    "address_proposed",
     "backup_changed",
     "backup_code",
     "new_device",
@@ -19,5 +27,4 @@ __all__ = [
     "suspicious_sign_in",
     "tell_lockout",
     "untold",
-    "watch",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from recovery import accounts, objections, outbox
-from recovery.models import BackupAddress, Email, ResetRequest
+from recovery.models import AddressCorrection, BackupAddress, Email, ResetRequest
 from recovery.notices.copies import compose, moment
 from recovery.objections import OFFERED
 from recovery.origin import Origin, shortened
@@ -15,13 +15,15 @@ from recovery.reasons import BackupState, EmailKind
 def password_changed(
     user: AbstractBaseUser,
     *,
-    request: ResetRequest,
+    request: ResetRequest | None = None,
     origin: Origin,
-    backups: Sequence[str] = (),
+    backups: Sequence[str] | None = None,
     is_first: bool = False,
+    audience: str = "default",
 ) -> list[Email]:
-    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to those of its
-    ``backups``, for ``outbox.write``. ``is_first``: there was no password before."""
+    """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to its backup
+    addresses, for ``outbox.write``. ``is_first``: there was no password before. ``request``: whose link it was, which
+    says the door; ``backups``: for a caller that has read them."""
     return compose(
         EmailKind.PASSWORD_CHANGED,
         user,
@@ -29,7 +31,7 @@ def password_changed(
         facts={"changed_at": moment(), "is_first": is_first},
         backups=backups,
         request=request,
-        audience=request.audience,
+        audience=request.audience if request else audience,
     )
 
 
@@ -96,6 +98,29 @@ def address_changed(
         but_for=[old, new],
         audience=audience,
     )
+    outbox.write(others)
+    return emails + others
+
+
+def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> list[Email]:
+    """Queue a notice that staff want to change the address: to the one that the account has, and to all others of it
+    but the new one; none shows another. Whoever reads one may object. Inactive people get none."""
+    if not user.is_active:
+        return []
+    old, new = correction.old_address, correction.new_address
+    until = moment(correction.effective_at) if correction.effective_at else None
+    facts = {
+        "happened_at": moment(correction.proposed_at), "until": until, "correction": str(correction.pk), "browser": ""
+    }  # fmt: skip
+    emails: list[Email] = []
+    if old:
+        emails += outbox.queue(
+            EmailKind.ADDRESS_PROPOSED,
+            [old],
+            user_key=correction.user_key,
+            context={**facts, "username": user.get_username(), OFFERED: True},
+        )
+    others = compose(EmailKind.ADDRESS_PROPOSED, user, origin=Origin(), facts=facts, but_for=[old, new])
     outbox.write(others)
     return emails + others
 

@@ -1,8 +1,8 @@
 """Which lockouts their owner is told of, decided by a worker: sign-in itself answers alike for every name.
 
 Lockouts of names that nobody has, and of places, are nobody's news. Of the others one mail an hour and three a day: an
-attacker must not fill a mailbox by typing wrong passwords. Those that do not end by themselves are told each. Many
-locked names are news for whoever runs the site.
+attacker must not fill a mailbox by typing wrong passwords. Those that do not end by themselves are told each. That
+many names are locked is news for whoever runs the site: ``metrics`` alarms.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,12 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, alarms, audit, limits, lockouts, outbox
-from recovery.conf import conf
+from recovery import accounts, audit, limits, lockouts, outbox
 from recovery.models import Email, Lockout
-from recovery.models.primary import SKEW, atomic, key_at
+from recovery.models.primary import atomic
 from recovery.notices.copies import compose, moment
 from recovery.origin import Origin
-from recovery.reasons import Action, Alarm, EmailKind, LockKind
+from recovery.reasons import Action, EmailKind, LockKind
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -60,17 +59,6 @@ def tell_lockout(lockout_id: UUID) -> bool:
             )
     outbox.ring(emails)
     return True
-
-
-def watch() -> int:
-    """Sound the alarm, once an hour, while more names than ``LOCKOUT_ALARM`` were locked within the last hour, whoever
-    has them or not. Returns how many were, counted up to that number."""
-    first = key_at(timezone.now() - HOUR - SKEW)
-    recent = Lockout.objects.filter(pk__gt=first, since__gt=Now() - HOUR, kind=LockKind.ACCOUNT)
-    names = recent.order_by().values("counter_key").distinct()[: conf.LOCKOUT_ALARM].count()
-    if names >= conf.LOCKOUT_ALARM and limits.tally("alarm", Alarm.LOCKOUTS_MANY, within=HOUR) == 1:
-        alarms.sound(Alarm.LOCKOUTS_MANY, "sign-in", detail=f"{names} or more within the hour")
-    return names
 
 
 def _oldest(rows: "QuerySet[Lockout]") -> Sequence[UUID]:

@@ -8,11 +8,13 @@ from recovery.reasons.backups import BackupRefusal, BackupState
 from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, SuppressionReason
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.causes import IN_ORDER, Cause, Confidence, Fix
+from recovery.reasons.corrections import CorrectionState
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
+from recovery.reasons.repairs import RepairStep
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
@@ -41,6 +43,7 @@ __all__ = [
     "Cause",
     "Circuit",
     "Confidence",
+    "CorrectionState",
     "EmailKind",
     "EmailReason",
     "EmailState",
@@ -58,6 +61,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Refusal",
+    "RepairStep",
     "RotationSnag",
     "RotationSource",
     "RotationStage",

@@ -74,6 +74,7 @@ class Cause(TextChoices):
     # What has no end yet.
     SCANNER_OPENED = "scanner_opened", _("probably only a mail scanner opened the link")
     DELIVERED_UNSEEN = "delivered_unseen", _("delivered, and never opened")
+    DELIVERED = "delivered", _("a mail without a link was delivered")
     DELAYED = "delayed", _("the recipient's server takes its time")
     NO_NEWS = "no_news", _("the provider has the mail, and says nothing though it should have")
     NO_REPORTS = "no_reports", _("the way out does not report what becomes of mail")

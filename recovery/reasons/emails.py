@@ -14,6 +14,7 @@ class EmailKind(TextChoices):
     UNKNOWN_ACCOUNT = "unknown_account", _("no account with this address")
     PASSWORD_CHANGED = "password_changed", _("password was changed")
     ADDRESS_CHANGED = "address_changed", _("address was changed")
+    ADDRESS_PROPOSED = "address_proposed", _("staff want to change the address")
     BACKUP_CODE = "backup_code", _("code that proves a backup address")
     BACKUP_CHANGED = "backup_changed", _("backup address was added or removed")
     LOCKED = "locked", _("account was locked")

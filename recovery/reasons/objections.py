@@ -9,5 +9,6 @@ class ObjectionEnd(TextChoices):
 
     ROTATED = "rotated", _("the password was ended, and a link for a new one is mailed")
     DISPUTED = "disputed", _("the password was ended, and no link is mailed before support has decided")
+    WITHDRAWN = "withdrawn", _("the address stays, and the support team has been told")
     ALREADY = "already", _("that had been done over another notice")
     ESCALATED = "escalated", _("it had been done too often; support decides")

@@ -41,6 +41,7 @@ class RotationSnag(TextChoices):
     """Why an account of a forced rotation is stuck. Why one was not mailed is a word of ``Outcome``."""
 
     ERROR = "error", _("its access could not be ended")
+    NOT_REVOKED = "not_revoked", _("some of its tokens could not be ended")
     TOO_LATE = "too_late", _("its mail did not leave in time")
     WITHHELD = "withheld", _("its mail is held back")
     CANCELLED = "cancelled", _("its mail was cancelled")

@@ -16,6 +16,7 @@ from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
+from recovery.resets.changing import followed_up
 from recovery.signals import reset_completed
 
 # Usable backup addresses of an account, an open case, what stops sign-ins: one statement for what is seldom there.
@@ -118,7 +119,9 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
         with atomic(ResetToken, durable=True):
             if not tokens.spend(token):
                 raise LinkRefused(Refusal.USED)
-            if not accounts.replace_password(user, old_hash=old_hash, password=password):
+            with followed_up():
+                is_replaced = accounts.replace_password(user, old_hash=old_hash, password=password)
+            if not is_replaced:
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
             completion = _completion(request)
             revoked = revoking.revoke(user)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,28 +23,24 @@ from recovery import (
     backup_addresses,
     bell,
     cases,
-    limits,
     notices,
     objections,
     outbox,
     revoking,
     tokens,
 )
-from recovery.conf import conf
 from recovery.models import Email, ResetRequest, Rotation, RotationMember, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.models.requests import SWEEP_GRACE
 from recovery.models.rotations import NEED_NOBODY
-from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, Kind, RotationSource, RotationStep
-from recovery.resets import deciding
+from recovery.reasons import UNFINISHED, Action, Alarm, CaseEnd, CorrectionState, Kind, RotationSource, RotationStep
+from recovery.resets import correcting, deciding, pacing
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 20  # accounts that are claimed at once, and worked on before the time is looked at again
 MOST_TRIES: Final = 5  # at one account
 SECONDS: Final = 5.0  # of ending in one sweep: what is more urgent gets its turn
-LEASE: Final = deciding.LEASE
 
 
 def rotate(rotation_id: UUID) -> int:
@@ -88,17 +84,8 @@ def _work_on(rotation: Rotation, until: float) -> int:
 
 
 def _claim(rotation: Rotation) -> list[RotationMember]:
-    """The next few that are due, as many as the pace allows, under a lease; tries are counted. Commits."""
     due = RotationMember.objects.due().filter(rotation=rotation)
-    wanted = due[:BATCH].count()
-    if wanted and rotation.member_count > 1:  # one person is no flood, and waits for it
-        wanted = limits.grant("rotation", wanted=wanted, a_minute=conf.ROTATION_PACE)
-    if not wanted:
-        return []
-    with atomic(RotationMember):
-        keys = [member.pk for member in due.select_for_update(skip_locked=True)[:wanted]]
-        claimed = RotationMember.objects.filter(pk__in=keys)
-        claimed.update(attempt_count=F("attempt_count") + 1, next_try_at=Now() + LEASE)
+    claimed = pacing.claim(due, is_one=rotation.member_count == 1)
     return list(claimed.filter(step__in=UNFINISHED).select_related("rotation"))
 
 
@@ -164,6 +151,7 @@ def _told(user: AbstractBaseUser, rotation: Rotation) -> list[Email]:
 def _ended(user: AbstractBaseUser, key: str) -> dict[str, Any]:
     """What ended, for the trail. Links before the password, as a completed reset takes its locks."""
     links = tokens.revoke(key)
+    correcting.withdraw_corrections(key, CorrectionState.ROTATED)
     has_password = accounts.has_password(user)
     accounts.end_password(user)
     return {

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from recovery import accounts, alarms, audit, backup_addresses, cases, delivery,
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import Bounce, Email, ResetRequest, ResetToken
-from recovery.models.emails import FINAL_FAILURES, LOOK_BACK
+from recovery.models.emails import LOOK_BACK
 from recovery.models.primary import SKEW, atomic, key_at
 from recovery.reasons import (
     LINK_KINDS,
@@ -28,7 +28,6 @@ from recovery.reasons import (
     EmailReason,
     EmailState,
     Outcome,
-    TokenState,
 )
 
 TOO_LATE: Final = timedelta(hours=24)
@@ -108,18 +107,10 @@ def _climb(email: Email) -> list[Email]:
 
 def _is_waiting(email: Email, link: ResetToken) -> bool:
     """Whether this person has neither got in since, nor a newer link that may still come."""
-    later = ResetToken.objects.filter(user_key=link.user_key)
-    if later.filter(state=TokenState.USED, ended_at__gte=email.queued_at).exists():
+    theirs = ResetToken.objects.filter(user_key=link.user_key)
+    if theirs.used_since(email.queued_at).exists():
         return False
-    newer = later.filter(issued_at__gt=link.issued_at, purpose=link.purpose)
-    return not newer.exclude(Exists(Email.objects.filter(_COMES_NO_MORE, pk=OuterRef("email")))).exists()
-
-
-_COMES_NO_MORE: Final = Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | Q(
-    state=EmailState.CANCELLED, reason=EmailReason.STAFF
-)
-"""What staff cancelled counts as never asked for. One that was cancelled because its link was dead is another matter:
-the person has changed the password meanwhile, or a newer one stands behind it."""
+    return not theirs.filter(purpose=link.purpose).newer_than(link.issued_at).exists()
 
 
 def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[Email]:

@@ -15,10 +15,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, audit, cases, limits, objections
 from recovery.conf import of_django
-from recovery.models import AuditEvent, Email
+from recovery.models import AuditEvent, CaseNote, Email
+from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.origin import Origin
-from recovery.reasons import Action, CaseReason, EmailKind, ObjectionEnd, Refusal, Verdict
+from recovery.reasons import Action, CaseReason, CorrectionState, EmailKind, ObjectionEnd, Refusal, Verdict
+from recovery.resets import correcting
 from recovery.resets.rotating import force_rotation
 
 DAY: Final = timedelta(days=1)
@@ -40,6 +42,11 @@ class Objected:
 def stand_objection(key: UUID, verifier: str) -> Objected:
     """Where a notice's link stands right now; reads only."""
     return _judged(objections.find(key, verifier))
+
+
+def stops_a_change(email: Email) -> bool:
+    """Whether the right code of this notice ends a change of the address that staff proposed, and no access."""
+    return objections.stops_a_change(email)
 
 
 @sensitive_variables("verifier")
@@ -71,7 +78,8 @@ def see_objection(key: UUID, verifier: str, *, origin: Origin) -> None:
 
 @sensitive_variables("verifier", "code")
 def raise_objection(key: UUID, verifier: str, code: str, *, origin: Origin) -> Objected:
-    """Count a try at the notice's code, and if it is right, start the compromise playbook for its account.
+    """Count a try at the notice's code, and if it is right, start the compromise playbook for its account, or end the
+    change of its address that staff have only proposed.
 
     One commit, with the trail. Once only: of several notices of the same hours the second says that it is done. A
     wrong code costs a try; five are all there are.
@@ -88,7 +96,11 @@ def raise_objection(key: UUID, verifier: str, code: str, *, origin: Origin) -> O
         if refusal:
             _refuse(email, refusal, origin=origin)
             return Objected(email, refusal)
-        end = _follow(email, origin=origin) if objections.confirm(email) else ObjectionEnd.ALREADY
+        is_first = objections.confirm(email)
+        if objections.stops_a_change(email):
+            end = _withdraw(email, origin=origin)
+        else:
+            end = _follow(email, origin=origin) if is_first else ObjectionEnd.ALREADY
         _record(
             Action.OBJECTED,
             email,
@@ -116,7 +128,7 @@ def _why_not(email: Email, code: str) -> Refusal | None:
 def _follow(email: Email, *, origin: Origin) -> ObjectionEnd:
     """What the right code leads to, said to staff in the site's language."""
     user = accounts.by_key(email.user_key)
-    is_disputed = email.kind == EmailKind.ADDRESS_CHANGED
+    is_disputed = email.kind in (EmailKind.ADDRESS_CHANGED, EmailKind.ADDRESS_PROPOSED)
     if is_disputed:
         objections.dispute(email.user_key)
     with translation.override(str(of_django("LANGUAGE_CODE"))):
@@ -127,6 +139,15 @@ def _follow(email: Email, *, origin: Origin) -> ObjectionEnd:
     return ObjectionEnd.DISPUTED if is_disputed else ObjectionEnd.ROTATED
 
 
+def _withdraw(email: Email, *, origin: Origin) -> ObjectionEnd:
+    """The account has its old address still, so no access need end: staff hear that it was not the person who asked
+    them. What they had given up already stays as it is."""
+    if correcting.withdraw_corrections(email.user_key, CorrectionState.OBJECTED):
+        with translation.override(str(of_django("LANGUAGE_CODE"))):
+            _escalate(email, known=_evidence(email, origin=origin))
+    return ObjectionEnd.WITHDRAWN
+
+
 def _may_rotate(email: Email) -> bool:
     """Three times a day, and over mail to a backup address once a week: whoever reads that mailbox could keep the
     person out for ever otherwise."""
@@ -135,11 +156,13 @@ def _may_rotate(email: Email) -> bool:
     return not _is_to_backup(email) or limits.tally("objection.backup", email.user_key, within=BACKUPS_TURN) == 1
 
 
-def _escalate(email: Email) -> None:
+def _escalate(email: Email, *, known: str = "") -> None:
     limits.hold("account", email.user_key)  # the ladder may be opening a case at this moment
-    cases.open_for(
+    case = cases.open_for(
         email.user_key, request=email.request, reason=CaseReason.COMPROMISED, began_at=email.queued_at, why=_said(email)
     )
+    if known:
+        insert(CaseNote(case=case, text=known[:2000]))
 
 
 def _said(email: Email) -> str:
@@ -155,7 +178,10 @@ def _evidence(email: Email, *, origin: Origin) -> str:
     ]
     if origin.browser:
         lines.append(_("With %s") % origin.browser)
-    if email.kind == EmailKind.ADDRESS_CHANGED:
+    if objections.stops_a_change(email):
+        lines.append(_("The person says that it was not they who asked for another address: the account keeps the one"
+                       " that it has. Find out who asked, and how."))  # fmt: skip
+    elif email.kind in (EmailKind.ADDRESS_CHANGED, EmailKind.ADDRESS_PROPOSED):
         lines.append(_("The person says that the address was not changed by them: no link goes to it. Find out whose "
                        "account it is, correct the address, and send a link."))  # fmt: skip
     return "\n".join(lines)

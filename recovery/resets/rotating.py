@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
-from recovery import accounts, audit, bell, cases, limits
+from recovery import accounts, audit, bell, cases, limits, revoking
 from recovery.agents import may_act_on
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
@@ -24,6 +24,7 @@ from recovery.reasons import (
     UNFINISHED,
     Action,
     CaseReason,
+    RotationSnag,
     RotationSource,
     RotationStage,
     RotationStep,
@@ -90,7 +91,8 @@ def stop_rotation(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -
 def renew_links(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> int:
     """Let whoever is stuck get a fresh link, at the same pace; one commit, then a ring. Returns how many.
 
-    Their passwords are not touched again, but for those whose access could not be ended, which is tried anew. Of two
+    Their passwords are not touched again, but for those whose access could not be ended, which is tried anew, as are
+    tokens that could not. Of two
     calls at once the second finds nobody. Raises NotAllowed past the actor's cap.
     """
     with atomic(Rotation):
@@ -220,7 +222,13 @@ def _renew(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> int:
         elsewhere = RotationMember.objects.filter(step__in=UNFINISHED).values("user_key")
         own = RotationMember.objects.filter(rotation=rotation).exclude(user_key__in=elsewhere)
         renewed = own.filter(step=RotationStep.FAILED).update(step=RotationStep.WAITING, **again)
-        stuck = own.filter(step=RotationStep.ROTATED).placed().at(RotationStage.STUCK)
+        placed = own.filter(step=RotationStep.ROTATED).placed()
+        keys = placed.at(RotationStage.STUCK, RotationSnag.NOT_REVOKED).values_list("user_key", flat=True)
+        unrevoked = set(keys)
+        for batch in _batches(unrevoked):
+            revoking.put_back(batch)
+        stuck = placed.at(RotationStage.STUCK)
+        renewed += len(unrevoked.difference(stuck.values_list("user_key", flat=True)))  # a link is counted below
         for batch in _batches(list(stuck.values_list("pk", flat=True))):
             ended = RotationMember.objects.filter(pk__in=batch, step=RotationStep.ROTATED)
             renewed += ended.update(step=RotationStep.LINK_DUE, **again)

@@ -65,12 +65,13 @@ def write_for(request: ResetRequest, user: AbstractBaseUser, *, actor: AbstractB
     passed = sorted(held_up([user]).get(request.user_key, ()))
     with atomic(ResetRequest):
         taken, now = limits.take({"staff": request.actor_key})
-        allowed = not (actor and taken["staff"].refused)
-        if allowed:
-            request = written(request, at=now, **({"passed": passed} if passed else {}))
+        if actor and taken["staff"].refused:
+            refuse(actor, user, request.reason, by="staff limit")
+            is_allowed = False
         else:
-            _refuse(request.actor_key, request.user_key, request.reason, by="staff limit")
-    if not allowed:
+            request = written(request, at=now, **({"passed": passed} if passed else {}))
+            is_allowed = True
+    if not is_allowed:
         raise NotAllowed(f"Too many links sent; free again at {taken['staff'].free_again_at:%H:%M} UTC.")
     bell.ring("recovery.fulfil_reset", request.pk)
     return request
@@ -128,16 +129,18 @@ def check_rank(actor: Any, user: Any, *, reason: str) -> None:
     """Raises NotAllowed where only a superuser may act: on a superuser. Else the right to correct an address would be
     all rights. The refusal is on the trail."""
     if getattr(user, "is_superuser", False) and not getattr(actor, "is_superuser", False):
-        _refuse(accounts.key_of(actor), accounts.key_of(user), reason, by="rank")
+        refuse(actor, user, reason, by="rank")
         raise NotAllowed(_("Only a superuser may do this to a superuser."))
 
 
 def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str) -> None:
     """Raises NotAllowed out of the actor's scope; the refusal is on the trail."""
     if not may_act_on(actor, user):
-        _refuse(accounts.key_of(actor), accounts.key_of(user), reason, by="MAY_ACT_ON")
+        refuse(actor, user, reason, by="MAY_ACT_ON")
         raise NotAllowed
 
 
-def _refuse(actor_key: str, user_key: str, reason: str, *, by: str) -> None:
+def refuse(actor: AbstractBaseUser, user: AbstractBaseUser, reason: str, *, by: str) -> None:
+    """Put on the trail that staff may not do this, and which rule says so."""
+    actor_key, user_key = accounts.key_of(actor), accounts.key_of(user)
     audit.record(Action.STAFF_REFUSED, actor_key=actor_key, user_key=user_key, reason=reason, by=by)

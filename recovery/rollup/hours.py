@@ -74,7 +74,7 @@ class _Counts:
 
 
 def top_domains(mails: Counter[str]) -> set[str]:
-    """Those that have rows of their own; of equals, the first by name."""
+    """Those that have rows of their own: with mail or, after those, without; of equals, the first by name."""
     ordered = sorted(mails.items(), key=lambda each: (-each[1], each[0]))
     return {domain for domain, _ in ordered[:MOST_DOMAINS]}
 
@@ -139,4 +139,5 @@ def _count_others(found: _Counts, figure: Figure, rows: "QuerySet[Any]", of: dic
     if not rows.exists():  # most hours of most sites: making the whole statement takes longer than it takes
         return
     for *key, number in rows.annotate(**of).values_list(*_OF).annotate(number=Count("pk")):
-        found.add(key, [figure.value], number)
+        if domain := found.add(key, [figure.value], number)[2]:
+            found.mails[domain] += 0  # a case may be opened in an hour without mail to its domain

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from anymail.backends.base_requests import AnymailRequestsBackend
-from anymail.exceptions import AnymailUnsupportedFeature
+from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
@@ -27,6 +27,7 @@ CONNECT_PATIENCE: Final = 5  # seconds until an API is reached
 PATIENCE: Final = 20  # seconds for each answer of a mail server or an API; a mail's lease is 90
 LAST_MOMENT: Final = 25  # seconds into a talk with a mail server after which the mail is not begun any more
 PARTING: Final = 1  # seconds for a mail server's good-bye
+LONGEST_ANSWER: Final = 300  # characters of a refusal that are kept
 END_OF_DATA: Final = b"\r\n.\r\n"
 STREAMS: Final = {"postmark": "MessageStream"}  # where a provider's field for its stream is
 _DROPPABLE: Final = ("tags", "track_opens", "track_clicks", "metadata")
@@ -209,6 +210,11 @@ def _send(message: EmailMultiAlternatives, backend: BaseEmailBackend) -> int | N
 
 def _said(error: Exception) -> str:
     try:
-        return f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}"
+        answer = getattr(getattr(error, "response", None), "text", "")
+        if isinstance(error, AnymailRecipientsRefused) and isinstance(answer, str):
+            # anymail says that nobody was taken; why, says only the provider.
+            said = " · ".join(filter(None, [said, " ".join(answer.split())[:LONGEST_ANSWER]]))
+        return said
     except Exception:  # noqa: BLE001 - an exception of foreign code that cannot even be shown
         return type(error).__name__

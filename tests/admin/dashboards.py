@@ -22,8 +22,9 @@ def beat() -> None:
 
 
 def lately(count: int = 1, *, hours: float = 3, **facts: Any) -> list[Email]:
-    """So many mails of about that long ago."""
-    return [Mail(at=timezone.now() - timedelta(hours=hours), **facts).write() for _ in range(count)]
+    """So many mails of one moment about that long ago: of one hour, whichever begins meanwhile."""
+    ago = timezone.now() - timedelta(hours=hours)
+    return [Mail(at=ago, **facts).write() for _ in range(count)]
 
 
 def shown(query: str = "", client: Client | None = None) -> Any:

@@ -1,4 +1,5 @@
-"""An address corrected by a right of its own: with a reason, both told, links ended, frozen ones left alone."""
+"""An address corrected by a right of its own, where the site lets one alone do so: with a reason, both told, links
+ended, frozen ones left alone. What waits for a second pair of eyes stands in ``test_corrections``."""
 
 from typing import Any
 
@@ -18,6 +19,11 @@ RIGHTS = ("auth.view_user", "recovery.correct_address")
 NEW = "ada@right.example"
 
 
+@pytest.fixture(autouse=True)
+def _at_once(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
+
+
 @pytest.fixture
 def ada() -> Any:
     return UserFactory(username="ada", email="ada@wrong.example")
@@ -33,7 +39,7 @@ def test_the_address_is_changed_both_are_told_and_links_end(ada: Any) -> None:
     assert "Correct address" in client.get(page_of(ada)).content.decode()
     assert client.get(page(ada)).status_code == 200
     answer = posted(client, page(ada), address=f" {NEW} ", reason=REASON)
-    assert said(answer) == ["success: The address is corrected. Send a new link, if one is needed."]
+    assert said(answer) == ["success: The address is corrected, and a fresh link goes to it."]
     ada.refresh_from_db()
     assert ada.email == NEW
     told = Email.objects.filter(kind=EmailKind.ADDRESS_CHANGED).values_list("recipient", flat=True)

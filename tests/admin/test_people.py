@@ -26,7 +26,8 @@ def open_link_of(user: Any) -> ResetToken:
     return ResetToken.objects.get(user_key=accounts.key_of(user), state=TokenState.LIVE)
 
 
-def test_an_edited_address_tells_both_addresses_ends_open_links_and_is_on_the_trail(ada: Any) -> None:
+def test_an_edited_address_tells_both_addresses_ends_open_links_and_is_on_the_trail(ada: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     token = open_link_of(ada)
     client = staff("auth.view_user", "auth.change_user")
     answer = posted(client, page_of(ada), **form_of(ada, email="ada@new.example.com"))
@@ -92,7 +93,8 @@ def test_another_edit_of_the_form_tells_nobody(ada: Any) -> None:
     assert token.state == TokenState.LIVE
 
 
-def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any) -> None:
+def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     other: Any = UserFactory()
     token = open_link_of(ada)
     answer = edited_in_the_list(ada, "ada@new.example.com", other)

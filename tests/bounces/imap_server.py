@@ -82,7 +82,7 @@ def imap_server(folder: Folder, where: Path) -> Iterator[Path]:
         server.folder = folder  # type: ignore[attr-defined]
         server.socket = context.wrap_socket(server.socket, server_side=True)
         folder.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield certificate
         finally:

@@ -131,6 +131,19 @@ def test_long_words_and_right_to_left_fit_too(window: OpenWindow) -> None:
     assert too_wide(seen.page) == []
 
 
+@pytest.mark.usefixtures("a_day_of_mail")
+def test_the_pictures_of_the_dashboard_can_be_taken(window: OpenWindow, album: Path) -> None:
+    seen = window(viewport={"width": 1180, "height": 760})
+    sign_in(seen.page, seen.base)
+    part = seen.page.locator("#content-main")
+    for name, look in (("dashboard", "light"), ("dashboard_dark", "dark")):
+        seen.page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
+        part.screenshot(path=album / f"{name}.png", animations="disabled")
+    assert {picture.stem for picture in album.iterdir()} >= {"dashboard", "dashboard_dark"}
+    for number in ("within 60 s", "95 %"):
+        assert number in part.inner_text().replace("\xa0", " ")
+
+
 @pytest.fixture
 def unfolded(a_day_of_mail: None) -> Iterator[str]:
     yield from running_in_unfold()

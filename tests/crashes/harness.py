@@ -22,8 +22,8 @@ from django.db.models.functions import Now
 from example_project.provider import Provider
 from example_project.servers import ROOT
 from recovery import outbox
-from recovery.models import Email, ResetRequest, Rotation, RotationMember, RouteState
-from recovery.reasons import UNFINISHED, EmailKind, EmailState, Outcome
+from recovery.models import Email, Repair, RepairMember, ResetRequest, Rotation, RotationMember, RouteState
+from recovery.reasons import UNFINISHED, EmailKind, EmailState, Outcome, RepairStep
 
 WAITING = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 LEASE_IS_OVER = timedelta(seconds=1)
@@ -100,6 +100,7 @@ class Site:
         Email.objects.filter(state=EmailState.SENDING).update(lease_until=Now() - LEASE_IS_OVER)
         ResetRequest.objects.filter(outcome=Outcome.RECEIVED).update(next_try_at=Now() - LEASE_IS_OVER)
         RotationMember.objects.filter(step__in=UNFINISHED).update(next_try_at=Now() - LEASE_IS_OVER)
+        RepairMember.objects.filter(step=RepairStep.WAITING).update(next_try_at=Now() - LEASE_IS_OVER)
 
     def soon(self) -> None:
         """What minutes would do: all waits end, of mails and of routes."""
@@ -110,12 +111,13 @@ class Site:
     def settle(self, workers: "Workers") -> None:
         """Leases and waits end until no mail is on its way any more."""
         on_its_way = Email.objects.filter(state__in=[*WAITING, EmailState.SENDING]).exclude(next_try_at=None)
-        undecided, unfinished = ResetRequest.objects.filter(outcome=Outcome.RECEIVED), Rotation.objects.unfinished()
+        undecided = ResetRequest.objects.filter(outcome=Outcome.RECEIVED)
+        unfinished = [each.objects.unfinished() for each in (Rotation, Repair)]
         for _ in range(20):
             self.end_leases()
             self.soon()
             workers.run("sweep")
-            if not (on_its_way.exists() or undecided.exists() or unfinished.exists()):
+            if not any(each.exists() for each in (on_its_way, undecided, *unfinished)):
                 return
         raise AssertionError(list(on_its_way.values_list("state", "reason").annotate(count=Count("pk"))))
 

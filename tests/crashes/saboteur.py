@@ -16,8 +16,8 @@ from uuid import UUID
 import requests
 from django.db import router, transaction
 
-from recovery import bell, revoking
-from recovery.models import Email, moves
+from recovery import bell, resets, revoking
+from recovery.models import Email, ResetRequest, moves
 from recovery.reasons import EmailVerb
 from recovery.resets import deciding
 
@@ -33,12 +33,13 @@ class Point(StrEnum):
     ASKED = "asked"  # a web process, between its COMMIT and its ring
     ENDING = "ending"  # within the transaction that ends an account's access
     ENDED = "ended"  # and nothing decided
+    REPAIRING = "repairing"  # within the transaction that asks for a fresh link for somebody of an incident
 
 
 AMBIGUOUS = frozenset({Point.ACCEPTED_UNREAD, Point.READ_UNCOMMITTED})
 """Where nobody can know whether the mail has left."""
 OF_A_ROTATION = [Point.ENDING, Point.ENDED]
-OF_A_MAIL = [point for point in Point if point not in (Point.ASKED, *OF_A_ROTATION)]
+OF_A_MAIL = [point for point in Point if point not in (Point.ASKED, Point.REPAIRING, *OF_A_ROTATION)]
 
 Die = Callable[[], object]
 
@@ -58,6 +59,7 @@ class Saboteur:
             Point.ASKED: self._before_rings,
             Point.ENDING: self._before_revoking,
             Point.ENDED: self._before_decisions,
+            Point.REPAIRING: self._before_requests_of_repairs,
         }[point]()
 
     def passes(self) -> None:
@@ -136,6 +138,15 @@ class Saboteur:
             return revoke(user)
 
         revoking.revoke = revoked
+
+    def _before_requests_of_repairs(self) -> None:
+        written = resets.written
+
+        def write(request: ResetRequest, **more: Any) -> ResetRequest:
+            self.passes()
+            return written(request, **more)
+
+        resets.written = write
 
     def _before_decisions(self) -> None:
         decide = deciding.decide

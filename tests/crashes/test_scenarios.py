@@ -12,7 +12,7 @@ from django.conf import settings
 
 from example_project.servers import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("django_db_setup")]
 OURS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "RECOVERY_BASE_URL", "SECRET_KEY")
 
 

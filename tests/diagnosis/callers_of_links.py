@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from example_project.provider.fates import Record
+from recovery import sweep
 from recovery.reasons import Cause
 from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
 from tests.asking import browser, follow, set_password
 from tests.diagnosis.calling import Call, calls
-from tests.diagnosis.stage import Stage
+from tests.diagnosis.stage import Stage, newest_email
 
 MINUTES = timedelta(minutes=1)
 
@@ -109,3 +110,12 @@ def has_a_scanner(stage: Stage) -> Call:
 def does_not_see_it(stage: Stage) -> Call:
     user = delivered(stage)
     return Call(user, user, mend=lambda said: None)
+
+
+@calls(Cause.DELIVERED)
+def asks_for_a_notice(stage: Stage) -> Call:
+    user = delivered(stage)
+    stage.gets_in(user)
+    sweep.sweep()
+    stage.says(user, Record.DELIVERY)
+    return Call(str(newest_email().pk), user, fixed=False)

@@ -1,6 +1,7 @@
 """A provider that sends nothing to whoever is on its list, and lets addresses be taken off it."""
 
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from tests.provider_lists.standins import KEY, Answer, Ask, Postmark
 
@@ -17,7 +18,8 @@ class WithList(Postmark):
             return super().answer_proven(ask)
         mail = ask.json()
         if self.held.get(mail["To"]):
-            return 422, {"ErrorCode": 406, "Message": f"Found inactive addresses: {mail['To']}."}
+            said = f"Found inactive addresses: {mail['To']}. Inactive recipients have generated a hard bounce."
+            return 422, {"ErrorCode": 406, "Message": said}
         self.bodies.append(mail["TextBody"])
-        taken = {"To": mail["To"], "SubmittedAt": "2026-11-20T10:15:00Z", "MessageID": str(len(self.bodies))}
+        taken = {"To": mail["To"], "SubmittedAt": "2026-11-20T10:15:00Z", "MessageID": str(uuid4())}
         return 200, {**taken, "ErrorCode": 0, "Message": "OK"}

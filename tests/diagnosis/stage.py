@@ -16,13 +16,13 @@ from example_project.provider.fates import Record
 from example_project.provider.ledger import Message
 from recovery import diagnosis, sweep
 from recovery.diagnosis import Explanation
-from recovery.models import Email
+from recovery.models import Email, ResetToken
 from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
 from tests.asking import ask, asked, browser, follow, links, set_password, work
 from tests.factories import UserFactory
 from tests.following import let_pass, row_of
-from tests.living import everything_lives
+from tests.living import dies_with_time, everything_lives
 from tests.routes.mails import POSTMARK
 from tests.ways_out import LOCMEM, forget_trouble, routes
 
@@ -78,11 +78,14 @@ class Stage:
         self.says(user, record, **changes)
         sweep.sweep()
 
-    def link(self, user: Any) -> str:
-        """The path of the link in the newest mail to ``user``."""
-        text = self.message(user)
-        [path, *_] = links(_Body(text.text))
-        return path
+    def link(self, user: Any, *, of: Any = None) -> str:
+        """The path of the newest link that was mailed to ``user``; ``of``: of several, the one for this account."""
+        address = user if isinstance(user, str) else user.email
+        for message in reversed(self.provider.ledger.to(address)):
+            for path in links(_Body(message.text)):
+                if of is None or row_of(path).user_key == str(of.pk):
+                    return path
+        raise AssertionError(f"no link was mailed to {address}")
 
     def opens(self, user: Any, **more: Any) -> tuple[Client, str]:
         """A person opens the newest link and has its form."""
@@ -96,10 +99,8 @@ class Stage:
         Client(**SCANNER).get(self.link(user))
 
     def gets_in(self, user: Any, *, of: Any = None) -> None:
-        """The newest link that was mailed leads to a new password; ``of``: of several, the one for this account."""
-        found = links(_Body(self.message(user).text))
-        own = [link for link in found if of is None or row_of(link).user_key == str(of.pk)]
-        self._follows(own[0])
+        """The newest link that was mailed leads to a new password."""
+        self._follows(self.link(user, of=of))
 
     def gets_in_by(self, text: str) -> None:
         """The same, of a mail of this text."""
@@ -127,8 +128,18 @@ class Stage:
         sweep.sweep()
         lives()
 
+    def rests(self, user: Any) -> None:
+        """The cool-down of this person is over, and nothing else is later."""
+        for link in ResetToken.objects.filter(user_key=str(user.pk)):
+            link.issued_at -= timedelta(seconds=61)
+            link.save(update_fields=["issued_at"])
+
     def lives(self) -> None:
         lives()
+
+    def dies(self) -> None:
+        """No part gave a sign of life for a while."""
+        dies_with_time()
 
     @contextmanager
     def by(self, backend: str) -> Iterator[None]:

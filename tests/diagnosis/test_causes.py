@@ -66,12 +66,10 @@ def mended(call: Call, found: Explanation, stage: Stage) -> None:
         call.mend(found)
     else:
         press(found.leading)
-    if call.user.email:
-        call.user.refresh_from_db()
     if call.again is not None:
         assert call.again() is not False
     else:
         call.user.refresh_from_db()
-        stage.gets_in(call.user)
+        stage.gets_in(call.user, of=call.user)
     after = explained(call.user)
     assert after.leading.code == call.then, [finding.code for finding in after.findings]

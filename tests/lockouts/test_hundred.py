@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from recovery import lockouts
 from recovery.lockouts import Attempt
@@ -14,6 +15,7 @@ from tests import hash_spy
 from tests.asking import NEW_PASSWORD, set_password
 from tests.factories import StaffFactory
 from tests.following import mailed_link, opened
+from tests.people.models import Reader
 from tests.signing_in import LIMIT, counter, fail, let_pass, limits, lockouts_of, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(56)]
@@ -118,14 +120,88 @@ def test_who_has_failed_often_is_remembered_for_long_and_who_has_not_for_a_day(a
     assert kept["ada"].forget_at - kept["bob"].forget_at > timedelta(days=80)
 
 
+def test_a_name_that_nobody_has_is_remembered_for_long_too_once_five_failed_in_a_row() -> None:
+    """Without a lock between them: else whether it is locked at the hundredth would soon tell that nobody has it."""
+    fail("bob", 4)
+    let_pass(timedelta(hours=20))
+    fail("bob")
+    assert not Lockout.objects.exists()
+    let_pass(timedelta(days=80))
+    lockouts.purge()
+    assert counter("bob").streak == 5
+
+
 def test_slow_guessing_does_not_begin_the_row_anew(ada: Any) -> None:
-    """Four an hour never lock."""
+    """Four an hour never lock, and four a day are no more than a name that nobody has may be remembered for."""
     for _ in range(25):
         fail("ada", 4)
-        let_pass(timedelta(hours=20))
+        let_pass(timedelta(hours=30))
         lockouts.purge()
     assert not sign_in("ada")
     assert hash_spy.hashed() == 100
+
+
+def test_a_row_of_an_account_is_remembered_until_a_success(ada: Any) -> None:
+    fail("ada", 2, REMOTE_ADDR="")
+    for _ in range(10):
+        let_pass(timedelta(days=91))
+        assert lockouts.outlook() == lockouts.purge() == 0
+    assert counter("ada").streak == 2
+    assert sign_in("ada", REMOTE_ADDR="")
+    let_pass(timedelta(hours=27))
+    assert lockouts.outlook() == lockouts.purge() == 1
+    assert counter("ada") is None
+
+
+def test_it_is_found_among_thousands_of_accounts_and_names(ada: Any) -> None:
+    """Whatever the database takes for the order of names."""
+    users = get_user_model()
+    users.objects.bulk_create(users(username=f"{'aZé_'[number % 4]}{number}") for number in range(2100))
+    guessed = ["ada", "é2098", "Z1", "a0", "_2099", "Z2097"]
+    for name in [*guessed, "nobody"]:
+        fail(name)
+    let_pass(timedelta(hours=27))
+    assert lockouts.outlook() == lockouts.purge() == 2  # nobody's, and that of the place
+    assert [counter(name).streak for name in guessed] == [1] * len(guessed)
+
+
+def test_an_account_without_a_name_stops_no_purge(settings: Any) -> None:
+    settings.AUTH_USER_MODEL = Reader._meta.label
+    Reader.objects.create(email=None)
+    Reader.objects.create(email="ada@example.org")
+    fail("ada@example.org")
+    fail("nobody")
+    let_pass(timedelta(hours=27))
+    lockouts.purge()
+    assert (counter("ada@example.org").streak, counter("nobody")) == (1, None)
+
+
+def on_device(ada: Any, number: str) -> Attempt:
+    attempt = Attempt(lockouts.counters("ada", device=number), whose=lambda: str(ada.pk))
+    assert attempt.enter()
+    return attempt
+
+
+def test_a_row_of_a_known_device_is_remembered_for_as_long_as_its_cookie(ada: Any) -> None:
+    on_device(ada, "hers").fail()
+    let_pass(timedelta(days=399))
+    assert lockouts.purge() == 0
+    let_pass(timedelta(days=2))
+    assert lockouts.purge() == 1
+
+
+def test_a_lock_of_a_known_device_makes_it_no_shorter(ada: Any) -> None:
+    for _ in range(LIMIT):
+        on_device(ada, "hers").fail()
+    let_pass(timedelta(days=399))
+    assert lockouts.purge() == 0
+
+
+def test_a_known_device_that_let_in_is_forgotten_after_a_day(ada: Any) -> None:
+    on_device(ada, "hers").fail()
+    assert on_device(ada, "hers").succeed(ada)
+    let_pass(timedelta(hours=27))
+    assert lockouts.purge() == 1
 
 
 def test_tries_that_were_refused_are_not_of_the_row(ada: Any) -> None:

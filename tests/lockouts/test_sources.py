@@ -73,6 +73,16 @@ def test_the_attackers_own_success_frees_neither_the_victim_nor_the_source(setti
     assert sorted(Lockout.objects.values_list("kind", flat=True)) == [LockKind.ACCOUNT, LockKind.SOURCE]
 
 
+def test_a_success_takes_back_the_failures_of_its_name_and_no_others(settings: Any, ada: Any) -> None:
+    limits(settings, source=4)
+    fail("ada", 3, REMOTE_ADDR=OFFICE)
+    assert sign_in("ada", REMOTE_ADDR=OFFICE)
+    fail("bob", 3, REMOTE_ADDR=OFFICE)
+    assert sign_in("ada", REMOTE_ADDR=OFFICE)
+    fail("cleo", REMOTE_ADDR=OFFICE)
+    assert not sign_in("ada", REMOTE_ADDR=OFFICE)
+
+
 def test_a_locked_account_uses_up_nothing_of_the_source(settings: Any, ada: Any) -> None:
     limits(settings, source=8)
     fail("ada", 30, REMOTE_ADDR=OFFICE)

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from recovery import lockouts
 from recovery.lockouts import Admission, Attempt
 from recovery.models import Lockout, LoginCounter
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, StaffFactory
 from tests.signing_in import LIMIT, counter, fail, let_pass, limits, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +102,50 @@ def test_what_is_counted_and_what_is_there_are_the_same(ada: Any) -> None:
     own, source = counter("ada"), LoginCounter.objects.exclude(pk=lockouts.of_name("ada")).get(taken=0)
     assert (own.taken, own.failed, len(own.slots)) == (2, 2, 2)
     assert (source.failed, source.slots) == (0, {})
+
+
+def test_a_success_that_came_after_a_lock_leaves_the_lock_as_it_is(ada: Any) -> None:
+    """Its row is begun anew by a statement of its own, and another try may lock between the two."""
+    fail("ada", LIMIT - 1)
+    right = attempt()
+    assert right.take() == Admission.ADMITTED
+    kept = timezone.now() + timedelta(days=90)
+
+    def lock_first(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "streak = greatest(taken" in sql or "streak = max(taken" in sql:
+            now = timezone.now()
+            LoginCounter.objects.update(locked_until=now + timedelta(minutes=1), forget_at=kept)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(lock_first):
+        assert right.succeed(ada)
+    assert (counter("ada").forget_at, counter("ada").streak) == (kept, LIMIT - 1)
+
+
+def test_an_account_that_staff_shut_meanwhile_is_refused_though_its_slot_is_gone(ada: Any) -> None:
+    slow = attempt()
+    slow.take()
+    LoginCounter.objects.update(slots={}, taken=0)
+    lockouts.lock(ada, actor=StaffFactory.create(), reason="left the company")
+    assert not slow.succeed(ada)
+    assert slow.refused_until is not None
+
+
+def test_who_slipped_once_at_a_full_source_has_one_try_more_and_not_two_at_once(settings: Any) -> None:
+    limits(settings, account=100, source=3)
+    for name in ("ada", "bob", "cleo"):
+        fail(name, REMOTE_ADDR="192.0.2.1")
+    first, second = attempt(), attempt()
+    assert (first.take(), second.take()) == (Admission.ADMITTED, Admission.WAITS)
+    first.fail()
+    assert second.take() == Admission.REFUSED
+
+
+def test_while_the_hundredth_is_judged_the_next_waits_for_it_may_be_right(ada: Any) -> None:
+    fail("ada")
+    LoginCounter.objects.filter(pk=lockouts.of_name("ada")).update(streak=99)
+    hundredth, late = attempt(), attempt()
+    assert (hundredth.take(), late.take()) == (Admission.ADMITTED, Admission.WAITS)
+    assert not Lockout.objects.exists()
+    assert hundredth.succeed(ada)
+    assert late.take() == Admission.ADMITTED

@@ -100,3 +100,21 @@ class Guest(AbstractBaseUser):
     objects = BaseUserManager.from_queryset(SoftDeletedQuerySet)()
 
     USERNAME_FIELD = "email"
+
+
+class ClerkManager(BaseUserManager["Clerk"]):
+    """Finds a clerk however the name is spelled, as many sites have it."""
+
+    def get_by_natural_key(self, username: str | None) -> "Clerk":
+        return self.get(email__iexact=username)
+
+
+class Clerk(AbstractBaseUser):
+    """Found by a look-up of its own."""
+
+    email = models.EmailField(unique=True)
+    is_active = models.BooleanField(default=True)
+
+    objects = ClerkManager()
+
+    USERNAME_FIELD = "email"

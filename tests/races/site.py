@@ -1,4 +1,4 @@
-"""The WSGI door of ``tests.races.settings``, for gunicorn; and gunicorn itself."""
+"""The WSGI door of ``tests.races.settings``, for gunicorn; and gunicorn itself, for other sites, too."""
 
 import http.client
 import json
@@ -17,6 +17,7 @@ from example_project.servers.minded import free_port
 
 PATIENCE = 60  # seconds
 JSON = "application/json"
+DOOR = "/api/session/"
 
 
 def application(environ: Any, start_response: Any) -> Any:
@@ -40,9 +41,14 @@ def _site() -> Any:
 
 @contextmanager
 def served(
-    environment: Mapping[str, str], *, processes: int, threads: int, application: str = "tests.races.site"
+    environment: Mapping[str, str],
+    *,
+    processes: int,
+    threads: int,
+    application: str = "tests.races.site",
+    door: str = DOOR,
 ) -> Iterator[int]:
-    """gunicorn with so many processes of so many threads, warm; yields its port."""
+    """gunicorn with so many processes of so many threads, warm at the page ``door``; yields its port."""
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", f"{application}:application", "--worker-class", "gthread",
@@ -51,7 +57,7 @@ def served(
     ]  # fmt: skip
     server = subprocess.Popen(command, env={**os.environ, **environment}, cwd=ROOT)
     try:
-        _warm(port, processes * threads)
+        _warm(port, door, processes * threads)
         yield port
     finally:
         server.terminate()
@@ -82,18 +88,18 @@ def posted_at_once(port: int, path: str, bodies: Sequence[str], headers: Mapping
 def signed_in(port: int, name: str, passwords: Sequence[str]) -> int:
     """How many of these let somebody in, tried all at once at a door of REST framework's."""
     bodies = [json.dumps({"username": name, "password": password}) for password in passwords]
-    answers = posted_at_once(port, "/api/session/", bodies, {"Content-Type": JSON})
+    answers = posted_at_once(port, DOOR, bodies, {"Content-Type": JSON})
     assert set(answers) <= {200, 403}, answers
     return answers.count(200)
 
 
-def _warm(port: int, times: int) -> None:
+def _warm(port: int, door: str, times: int) -> None:
     last = time.monotonic() + PATIENCE
     while True:
         try:
             for _ in range(times):
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-                connection.request("GET", "/api/session/")
+                connection.request("GET", door)
                 connection.getresponse().read()
                 connection.close()
         except OSError:

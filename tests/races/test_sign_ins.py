@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.db import connection
 
+from recovery.backends import ModelBackend
 from recovery.models import AuditEvent, Lockout, LoginCounter
 from recovery.reasons import Action
 from tests import databases, hash_spy
@@ -86,6 +87,26 @@ def test_limits_of_name_and_place_hold_at_once(rf: Any, settings: Any) -> None:
         assert row.taken <= 30
     for name in names:
         assert (row := counter(name)) is None or row.streak <= LIMIT
+
+
+class ByBothNames(ModelBackend):
+    """Looks accounts up before it counts."""
+
+    name_fields = ("username", "email")
+
+
+@pytest.mark.usefixtures("slow")
+def test_guesses_at_once_by_several_names_of_an_account_share_its_limit(settings: Any) -> None:
+    """One of the names means another account, too, so that tries share two counters."""
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ByBothNames"]
+    ada = UserFactory.create()
+    mallory = UserFactory.create(username=ada.email)
+    names = [ada.username, ada.email, ada.email.upper()]
+    hash_spy.forget()
+    at_once(*(partial(authenticate, None, username=names[at % 3], password=word) for at, word in enumerate(WRONG)))
+    assert hash_spy.hashed() == LIMIT
+    for name in (ada.username, mallory.username):
+        assert (row := counter(name)) is None or (row.taken, row.failed) == (len(row.slots), len(row.slots))
 
 
 @pytest.fixture

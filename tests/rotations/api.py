@@ -41,6 +41,17 @@ def fail(user: Any) -> int:
     raise ConnectionError("no route to the push service")
 
 
+DOWN: list[bool] = []
+"""Whether the push service is down now."""
+
+
+def flaky(user: Any) -> int:
+    """A push service that comes back."""
+    if DOWN:
+        raise ConnectionError("no route to the push service")
+    return 7
+
+
 def break_the_transaction(user: Any) -> int:
     """A statement that the database refuses ends a transaction on PostgreSQL."""
     type(user)._default_manager.create(username=user.get_username())

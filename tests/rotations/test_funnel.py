@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recovery import feedback, objections, outbox, resets, suppressions, sweep
+from recovery import feedback, objections, outbox, resets, revoking, suppressions, sweep
 from recovery.feedback import Report
 from recovery.models import AuditEvent, Email, ResetRequest, ResetToken, Rotation, RotationMember
 from recovery.models.insertion import insert
@@ -147,6 +147,14 @@ def link_over(settings: Any, user: Any) -> None:
     let_pass(timedelta(hours=2))
 
 
+def not_revoked(settings: Any, user: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REVOKERS": ["tests.rotations.api.fail"]}
+    completed(settings, user)
+    for _ in range(revoking.MOST_TRIES):
+        let_pass(revoking.LONGEST_WAIT)
+        sweep.sweep()
+
+
 def inactive(settings: Any, user: Any) -> None:
     type(user)._default_manager.filter(pk=user.pk).update(is_active=False)
     work()
@@ -196,6 +204,7 @@ PLACES: list[tuple[Callable[[Any, Any], None], str, str]] = [
     (cancelled, STAGES.STUCK, SNAGS.CANCELLED),
     (refused, STAGES.STUCK, SNAGS.REFUSED),
     (bounced, STAGES.STUCK, SNAGS.BOUNCED),
+    (not_revoked, STAGES.STUCK, SNAGS.NOT_REVOKED),
     (link_over, STAGES.STUCK, SNAGS.LINK_OVER),
     (inactive, STAGES.NOT_MAILED, Outcome.INACTIVE),
     (gone, STAGES.NOT_MAILED, Outcome.NO_ACCOUNT),

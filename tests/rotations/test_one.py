@@ -74,7 +74,7 @@ def test_by_the_persons_own_word_the_mail_says_so_and_support_gets_a_case_that_c
     assert EVIDENCE in CaseNote.objects.get(case=case).text
     resets.rotate(rotation.pk)
     [message] = mail.outbox
-    assert "You told us that something in your account" in message.body
+    assert "told us that something in it was not you" in message.body
     case.refresh_from_db()
     assert case.request == asked(), "its timeline is that of the case"
     assert works(links(message)[0], ada)

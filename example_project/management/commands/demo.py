@@ -3,11 +3,13 @@
 Reads options and prints; what it prints about lives in ``example_project.demo``.
 """
 
+import contextlib
 import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import DatabaseError
 
 from example_project import seeds
 from example_project.demo import plan as plans
@@ -17,6 +19,9 @@ from example_project.demo.scenes import Scenes
 from example_project.demo.story import Moment, Story, StoryFailed
 from example_project.demo.visitor import NotOffered
 from example_project.servers import ServerDied, ServerUnavailable, stopping_at_signals
+from recovery import rollup
+
+TRIES = 10  # at rolling up, while a worker is at it
 
 
 class Command(BaseCommand):
@@ -47,7 +52,12 @@ class Command(BaseCommand):
                     self.tell(Story(stage, self.say))
                 else:
                     self.welcome(plan)
-                    self.keep_open(stage)
+                    try:
+                        self.keep_open(stage)
+                    except KeyboardInterrupt:
+                        with contextlib.suppress(DatabaseError, OSError):  # of a terminal that is gone as well
+                            self.count()
+                        raise
         except KeyboardInterrupt:
             self.stdout.write("\nStopped; nothing is left running.")
             if options["once"]:
@@ -78,9 +88,20 @@ class Command(BaseCommand):
             moments = tale()
             self.print_timeline(moments)
             missing += [f"{moment.name} ({title.lower()})" for moment in moments if moment.at is None]
+        self.count()
         if missing:
             raise StoryFailed(f"These never came: {', '.join(missing)}.")
         self.stdout.write(self.style.SUCCESS("\nEvery step did what it should."))
+
+    def count(self) -> None:
+        """The four numbers of all that happened, as the dashboard has them."""
+        for _ in range(TRIES):
+            if rollup.roll_up() is not None:
+                break
+            time.sleep(0.2)
+        self.stdout.write(self.style.MIGRATE_HEADING("\nThe four numbers"))
+        with contextlib.suppress(SystemExit):  # its exit code tells of a target that was missed
+            call_command("recovery_metrics", stdout=self.stdout)
 
     def print_timeline(self, moments: list[Moment]) -> None:
         start = moments[0].at
@@ -91,11 +112,13 @@ class Command(BaseCommand):
     def welcome(self, plan: plans.Plan) -> None:
         people = "\n".join(f"  {person.username:<8} {person.about} ({person.address})" for person in seeds.PEOPLE)
         site, inbox = plan.site_url, plan.provider_url
+        stays = "" if plan.has_own_database else "; your database stays, with the people above in it"
         self.say(
             f"""
 The site         {site}/
 Mail inbox       {inbox}
 Administration   {site}/admin/
+Dashboard        {site}/admin/recovery/rollup/
 
 Everybody's password is "{seeds.PASSWORD}":
 {people}
@@ -108,6 +131,6 @@ Three things to try
   3. Type a wrong password for rosalind five times at {site}/accounts/login/; then, as agent, open her at
      {site}/admin/auth/user/ and press "Unlock", or send anybody a reset link.
 
-Ctrl-C ends it all{"" if plan.has_own_database else "; your database stays, with the people above in it"}.
+Ctrl-C ends it all, and prints the four numbers{stays}.
 """
         )

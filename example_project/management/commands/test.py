@@ -1,9 +1,10 @@
 """
 ``manage.py test``: every test on SQLite and on PostgreSQL, side by side, in one pytest session.
 
-What asks little of the database runs beside one of the two alone (``ONE_IS_ENOUGH`` in tests/conftest.py).
+What asks little of the database runs once, in a third process beside the two (``ONE_IS_ENOUGH`` in tests/conftest.py):
+it waits for browsers and servers most of the time, and leaves the processor to them.
 
-It starts a broker and PostgreSQL, then becomes pytest: one process a database, one summary, one exit code. Everything
+It starts a broker and PostgreSQL, then becomes pytest: three processes, one summary, one exit code. Everything
 after ``test`` goes to pytest. URLs in the environment (REDIS_URL, DATABASE_URL_postgresql) are used instead of servers
 of our own. Bare ``pytest`` runs on SQLite alone, where ``--pdb`` works.
 """
@@ -16,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from example_project import servers
 
-DATABASES = ("sqlite", "postgresql")
+PROCESSES = ("sqlite", "postgresql", "beside")
 
 
 class Command(BaseCommand):
@@ -38,13 +39,14 @@ class Command(BaseCommand):
             postgresql = servers.postgresql(os.environ.get("DATABASE_URL_postgresql"))
         except (servers.ServerUnavailable, servers.ServerDied) as error:
             raise CommandError(str(error)) from error
-        for number, database in enumerate(DATABASES):
-            os.environ.setdefault(f"REDIS_URL_{database}", servers.numbered(broker.url, number))
-        os.environ["DATABASE_URL_postgresql"] = postgresql.url
+        for number, name in enumerate(PROCESSES):
+            os.environ.setdefault(f"REDIS_URL_{name}", servers.numbered(broker.url, number))
+        for name in ("postgresql", "beside"):
+            os.environ[f"DATABASE_URL_{name}"] = postgresql.url
         for server in (broker, postgresql):
             if server.process is not None and server.process.stdin is not None:
                 # The lifeline goes on to pytest: the servers live as long as the session, however it ends.
                 os.set_inheritable(server.process.stdin.fileno(), True)
-        processes = [part for database in DATABASES for part in ("--tx", f"popen//id={database}")]
+        processes = [part for name in PROCESSES for part in ("--tx", f"popen//id={name}")]
         os.chdir(servers.ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", "--dist", "each", *processes, *arguments])  # noqa: S606

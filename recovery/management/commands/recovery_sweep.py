@@ -24,8 +24,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] and not options["dry_run"]:
             self._loop(options["interval"], as_json=options["json"])
+        elif options["dry_run"]:
+            self._tell(sweep.outlook(), as_json=options["json"])
         else:
-            self._tell(sweep.outlook() if options["dry_run"] else sweep.sweep(), as_json=options["json"])
+            self._tell(sweep.sweep(), as_json=options["json"])
+            watch.keep()
 
     def _loop(self, interval: float, *, as_json: bool) -> None:
         stop = Event()

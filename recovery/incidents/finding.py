@@ -1,0 +1,261 @@
+"""Failed mails with links, grouped by cause, recipient domain and route, and who of these people still needs a link.
+
+Reads the newest failures of a span of time by the index of what is apart, at most ``MOST``, in one statement; so a page
+costs the same however much mail there is. People are counted once, however many of their mails failed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, Concat
+
+from recovery import accounts, resets
+from recovery.conf import conf
+from recovery.models import Bounce, Email, RepairMember, ResetToken
+from recovery.models.emails import APART, FINAL_FAILURES, DomainOf, StateIn
+from recovery.models.primary import SKEW, key_at
+from recovery.reasons import LINK_KINDS, BounceClass, EmailReason, EmailState
+
+MOST: Final = 20_000
+FEWEST: Final = 3
+"""People from whom on failures of one cause are an incident: one dead mailbox is none."""
+LONGEST_LIST: Final = 100
+OTHER: Final = "(other)"
+"""In the place of a domain: all those at which fewer than ``FEWEST`` people have this trouble, together."""
+BATCH: Final = 500
+OF_AN_ADDRESS: Final = frozenset({EmailReason.PROVIDER_REFUSED_RECIPIENT, EmailReason.SUPPRESSED})
+"""Reasons of a mail with which its recipient's domain has to do. All others are ours or a route's, whoever it was
+for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which failures belong together: of one cause, at one recipient domain ("" for all, ``OTHER`` for the rest), by
+    one route, of mail that was queued from ``since`` and before ``until``.
+
+    ``cause``: class and rule of a bounce, ``policy/enhanced:5.7.1``, else a mail's reason, or its state where it has
+    none.
+    """
+
+    cause: str
+    domain: str
+    route: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """How many mails, when first and last, and of the people: all, who completed a reset since, for whom a newer link
+    is there or on its way, and who still needs one. The last three add up to all."""
+
+    which: Which
+    mail_count: int
+    first_at: datetime
+    last_at: datetime
+    people: int
+    completed: int
+    helped: int
+    needy: int
+
+    def as_json(self) -> dict[str, Any]:
+        word, rule = word_and_rule(self.which.cause)
+        counts = {name: getattr(self, name) for name in ("people", "completed", "helped", "needy")}
+        return {
+            "cause": word, "rule": rule, "domain": self.which.domain, "route": self.which.route,
+            "first_at": self.first_at.isoformat(), "last_at": self.last_at.isoformat(), "mails": self.mail_count,
+            **counts,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who still needs a link, since when, at which door, and to which address mail failed."""
+
+    user_key: str
+    waits_since: datetime
+    audience: str
+    language: str
+    address_key: str
+
+
+class Found(NamedTuple):
+    """The incidents, those with most people who still need a link first. ``since`` is later than it was asked for where
+    there were more than ``MOST`` failures."""
+
+    incidents: list[Incident]
+    since: datetime
+    is_cut: bool
+
+
+class _Failure(NamedTuple):
+    """One failed mail and one account whose link it carried."""
+
+    email_id: UUID
+    queued_at: datetime
+    cause: str
+    domain: str
+    route: str
+    audience: str
+    language: str
+    address_key: str
+    user_key: str | None
+    issued_at: datetime | None
+    got_in: bool
+    has_newer: bool
+    is_under_way: bool
+
+    @property
+    def needs_link(self) -> bool:
+        return not (self.got_in or self.has_newer or self.is_under_way)
+
+
+def find(since: datetime, until: datetime, *, actor: AbstractBaseUser | None = None) -> Found:
+    """The incidents of that time. ``actor``: of those people alone whom they reach (``MAY_ACT_ON``).
+
+    One statement, and where ``MAY_ACT_ON`` is set one more for each 500 people.
+    """
+    failures, is_cut = _read(since, until, actor=actor)
+    if is_cut:
+        since = failures[-1].queued_at if failures else since
+    found = [_summed(which, each) for which, each in _folded(failures, since, until).items()]
+    standing = [incident for incident in found if incident.people >= FEWEST]
+    standing.sort(key=lambda incident: (incident.needy, incident.people, incident.last_at), reverse=True)
+    return Found(standing, since, is_cut)
+
+
+def needy(which: Which, *, actor: AbstractBaseUser | None = None) -> list[Person]:
+    """Who of an incident still needs a link, within the actor's reach; the longest waiting first. Accounts that are
+    gone or inactive need none. As ``find``, and one statement more for each 500 people."""
+    waiting = dict[str, Person]()
+    for failure in _of(which, actor):  # the newest first
+        if failure.user_key and failure.issued_at and failure.needs_link and failure.user_key not in waiting:
+            facts = (failure.issued_at, failure.audience, failure.language, failure.address_key)
+            waiting[failure.user_key] = Person(failure.user_key, *facts)
+    users = _users(waiting)
+    people = [person for key, person in waiting.items() if key in users and users[key].is_active]
+    return sorted(people, key=lambda person: (person.waits_since, person.user_key))
+
+
+def mails(which: Which, *, actor: AbstractBaseUser | None = None) -> set[UUID]:
+    """The keys of an incident's mails."""
+    return {failure.email_id for failure in _of(which, actor)}
+
+
+def still_needs(user_key: str, since: datetime) -> bool:
+    """Whether somebody whose link failed has neither got in since nor a newer one that arrived, or may arrive."""
+    theirs = ResetToken.objects.filter(user_key=user_key)
+    return not (theirs.used_since(since).exists() or theirs.newer_than(since).exists())
+
+
+def word_and_rule(cause: str) -> tuple[str, str]:
+    """The word of a cause, of ``BounceClass``, ``EmailReason`` or ``EmailState``, and the rule that chose it."""
+    word, _, rule = cause.partition("/")
+    return word, rule
+
+
+def _of(which: Which, actor: AbstractBaseUser | None) -> list[_Failure]:
+    failures, _ = _read(which.since, which.until, cause=which.cause, route=which.route, actor=actor)
+    return _folded(failures, which.since, which.until).get(which, [])
+
+
+def _read(
+    since: datetime, until: datetime, *, actor: AbstractBaseUser | None, **chosen: str
+) -> tuple[list[_Failure], bool]:
+    """The newest failures of that time whose people the actor reaches, and whether there were more."""
+    of_account = ResetToken.objects.filter(user_key=OuterRef("tokens__user_key"))
+    failed: QuerySet[Any, Any] = Email.objects.filter(
+        StateIn(APART),
+        state__in=(*FINAL_FAILURES, EmailState.WITHHELD),
+        kind__in=LINK_KINDS,
+        pk__gte=key_at(since - SKEW),
+        queued_at__gte=since,
+        queued_at__lt=until,
+    )
+    failed = failed.annotate(
+        cause=_cause(),
+        domain=DomainOf("recipient_key"),
+        got_in=Exists(of_account.used_since(OuterRef("tokens__issued_at"))),
+        has_newer=Exists(of_account.newer_than(OuterRef("tokens__issued_at"))),
+        is_under_way=Exists(RepairMember.objects.under_way().filter(user_key=OuterRef("tokens__user_key"))),
+    )
+    rows = failed.filter(**chosen).order_by("-id").values_list(
+        "pk", "queued_at", "cause", "domain", "route", "audience", "language", "recipient_key",
+        "tokens__user_key", "tokens__issued_at", "got_in", "has_newer", "is_under_way",
+    )  # fmt: skip
+    failures = [_Failure(*row) for row in rows[: MOST + 1]]
+    return _within(failures[:MOST], actor), len(failures) > MOST
+
+
+def _cause() -> Case:
+    """What the newest bounce says of a mail that was refused or came back, else the mail's own reason."""
+    newest = Bounce.objects.filter(email=OuterRef("pk")).exclude(bounce_class=BounceClass.COMPLAINT)
+    judged = newest.annotate(of=Concat("bounce_class", Value("/"), "rule")).order_by("-occurred_at", "-id")
+    reason = Case(When(reason="", then=F("state")), default=F("reason"))
+    refused = (EmailState.BOUNCED, EmailState.FAILED)
+    return Case(
+        When(state__in=refused, then=Coalesce(Subquery(judged.values("of")[:1]), reason)),
+        default=reason,
+        output_field=CharField(),
+    )
+
+
+def _within(failures: list[_Failure], actor: AbstractBaseUser | None) -> list[_Failure]:
+    """Without those of people whom the actor does not reach; an account that is gone is everybody's."""
+    if actor is None or not conf.MAY_ACT_ON:
+        return failures
+    users = _users(failure.user_key for failure in failures if failure.user_key)
+    outside = {key for key, user in users.items() if not resets.may_act_on(actor, user)}
+    return [failure for failure in failures if failure.user_key not in outside]
+
+
+def _users(keys: Iterable[str]) -> dict[str, AbstractBaseUser]:
+    found = dict[str, AbstractBaseUser]()
+    rest = iter(sorted(set(keys)))
+    while batch := list(islice(rest, BATCH)):
+        found |= accounts.by_keys(batch)
+    return found
+
+
+def _folded(failures: Sequence[_Failure], since: datetime, until: datetime) -> dict[Which, list[_Failure]]:
+    """By cause, domain and route. Domains at which few people have the trouble are one, so that what hits hundreds of
+    them is seen as well."""
+    alone = dict[tuple[str, str, str], list[_Failure]]()
+    for failure in failures:
+        alone.setdefault((failure.cause, _domain_of(failure), failure.route), []).append(failure)
+    groups = dict[Which, list[_Failure]]()
+    for (cause, domain, route), each in alone.items():
+        is_small = domain and len({failure.user_key for failure in each}) < FEWEST
+        which = Which(cause, OTHER if is_small else domain, route, since, until)
+        groups.setdefault(which, []).extend(each)
+    for which, each in groups.items():
+        if which.domain == OTHER:
+            each.sort(key=lambda failure: (failure.queued_at, failure.email_id), reverse=True)
+    return groups
+
+
+def _domain_of(failure: _Failure) -> str:
+    is_ours = "/" not in failure.cause and failure.cause not in OF_AN_ADDRESS
+    return "" if is_ours else failure.domain
+
+
+def _summed(which: Which, failures: Sequence[_Failure]) -> Incident:
+    needing = {failure.user_key for failure in failures if failure.user_key and failure.needs_link}
+    got_in = {failure.user_key for failure in failures if failure.user_key and failure.got_in} - needing
+    people = {failure.user_key for failure in failures if failure.user_key}
+    return Incident(
+        which=which,
+        mail_count=len({failure.email_id for failure in failures}),
+        first_at=failures[-1].queued_at,
+        last_at=failures[0].queued_at,
+        people=len(people),
+        completed=len(got_in),
+        helped=len(people - needing - got_in),
+        needy=len(needing),
+    )

@@ -1,0 +1,61 @@
+"""Django's backend without what its clock tells: whoever is named, one password is hashed. What is counted stands in
+``backends``."""
+
+from typing import Any, Final, cast
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import backends, get_user_model
+from django.contrib.auth.hashers import get_hasher, identify_hasher, make_password
+from django.core.exceptions import ObjectDoesNotExist
+from django.views.decorators.debug import sensitive_variables
+
+from recovery import accounts, devices
+
+_WORK: Final = frozenset({"iterations", "work_factor", "rounds", "time_cost"})
+"""What hashers call the work that a hash takes, in what they decode of one."""
+
+
+class OneHashBackend(backends.ModelBackend):
+    """Django's, and whatever the name is, one hash: also where the stored one is of a kind that costs nothing."""
+
+    async def aauthenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        """In a thread; Django before 6.0 hashes in the event loop."""
+        return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
+
+    @sensitive_variables()
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        users: Any = get_user_model()
+        username = kwargs.get(users.USERNAME_FIELD) if username is None else username
+        if username is None or password is None:
+            return None
+        user = _called(username)
+        stored = user.password if user else ""
+        if user is None:
+            users().set_password(password)
+        elif user.check_password(password):
+            if user.password != stored:
+                devices.rehashed(user, old_hash=stored)
+            return user if self.user_can_authenticate(user) else None
+        elif _is_free(user.password):
+            make_password(password)
+        return None
+
+
+@sensitive_variables()
+def _called(username: Any) -> Any:
+    """As Django's own look-up; None also for what cannot be a name."""
+    if not accounts.is_storable(str(username)):
+        return None
+    try:
+        return cast(Any, get_user_model()._default_manager).get_by_natural_key(username)
+    except (ObjectDoesNotExist, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _is_free(encoded: str) -> bool:
+    """Whether to compare with this hash took next to no time, while a hash of today takes long (``MD5``, of old)."""
+    try:
+        hasher = identify_hasher(encoded)
+        return hasher.algorithm != get_hasher().algorithm and _WORK.isdisjoint(hasher.decode(encoded))
+    except (ValueError, NotImplementedError):
+        return False  # then Django has hashed once

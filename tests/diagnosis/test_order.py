@@ -1,0 +1,130 @@
+"""Which cause leads where several are found; what is written of it is what the code does."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from example_project.provider.fates import Record
+from recovery.diagnosis import ORDER, rank
+from recovery.diagnosis.fixes import FIXES
+from recovery.reasons import IN_ORDER, Cause, Confidence, Fix, MailLevel
+from tests.admin.posting import REASON, USERS, posted
+from tests.admin.staff import superuser
+from tests.diagnosis.callers_of_mail import change_level
+from tests.diagnosis.stage import Stage, explained
+from tests.signing_in import locked
+
+DOC = (Path(__file__).resolve().parents[2] / "docs" / "diagnosis.md").read_text()
+
+
+def test_the_order_and_each_why_are_documented_in_that_order() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| `(\w+)` \|$", DOC, re.MULTILINE)
+    assert rows == [(cause.value, why, FIXES[cause].value) for cause, why in ORDER.items()]
+
+
+def test_every_pair_of_causes_has_an_order() -> None:
+    assert sorted(rank(cause) for cause in Cause) == list(range(len(Cause)))
+    assert all(why and why[0].islower() and not why.endswith(".") for why in ORDER.values())
+
+
+def test_every_confidence_has_its_rule() -> None:
+    section = DOC.split("## How sure it is")[1].split("## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| ", section, re.MULTILINE) == Confidence.values
+
+
+def test_what_is_in_order_leads_after_what_is_wrong_and_asks_for_nothing() -> None:
+    assert {FIXES[cause] for cause in IN_ORDER} == {Fix.WAIT, Fix.NOTHING}
+    named = DOC.split("on its way (")[1].split(")")[0]
+    assert set(re.findall(r"`(\w+)`", named)) == {cause.value for cause in IN_ORDER}
+
+
+def locks_and_bounces(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.bounces(user)
+    posted(superuser(), f"{USERS}{user.pk}/lock/", reason=REASON)
+
+
+def guesses_and_bounces(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.bounces(user)
+    locked(user.username)
+
+
+def guesses_and_sees_nothing(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.says(user, Record.DELIVERY)
+    locked(user.username)
+
+
+def gets_in_and_guesses(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.gets_in(user)
+    locked(user.username)
+
+
+def bounces_and_asks_again(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.bounces(user)
+    stage.asks(user)
+
+
+def arrives_and_asks_again(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.says(user, Record.DELIVERY)
+    stage.asks(user)
+
+
+def is_scanned_and_opens(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.says(user, Record.DELIVERY)
+    stage.scanned(user)
+    stage.opens(user)
+
+
+def opens_before_any_news(stage: Stage, user: Any) -> None:
+    stage.asks(user)
+    stage.opens(user)
+
+
+def is_deactivated_and_held_back(stage: Stage, user: Any) -> None:
+    change_level(MailLevel.NONE)
+    stage.asks(user)
+    user.is_active = False
+    user.save()
+
+
+MEETINGS: list[tuple[Callable[[Stage, Any], None], Cause, Cause]] = [
+    (locks_and_bounces, Cause.LOCKED_BY_STAFF, Cause.ADDRESS_DEAD),
+    (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.LOCKED),
+    (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.SUPPRESSED),
+    (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.CASE_OPEN),
+    (guesses_and_sees_nothing, Cause.LOCKED, Cause.DELIVERED_UNSEEN),
+    (gets_in_and_guesses, Cause.LOCKED, Cause.COMPLETED),
+    (bounces_and_asks_again, Cause.ADDRESS_DEAD, Cause.COOLDOWN),
+    (arrives_and_asks_again, Cause.COOLDOWN, Cause.DELIVERED_UNSEEN),
+    (is_deactivated_and_held_back, Cause.INACTIVE_ACCOUNT, Cause.LEVEL_NONE),
+]
+
+
+@pytest.mark.parametrize(("happens", "first", "second"), MEETINGS)
+def test_where_two_meet_the_one_to_be_mended_first_leads(
+    happens: Callable[[Stage, Any], None], first: Cause, second: Cause, stage: Stage
+) -> None:
+    user = stage.reader()
+    happens(stage, user)
+    found = explained(user)
+    codes = [finding.code for finding in found.findings]
+    assert (codes[0], found.leading.code) == (first, first), codes
+    assert second in codes
+
+
+@pytest.mark.parametrize("happens", [is_scanned_and_opens, opens_before_any_news])
+def test_a_person_who_opened_it_ends_every_doubt_about_the_mail(
+    happens: Callable[[Stage, Any], None], stage: Stage
+) -> None:
+    user = stage.reader()
+    happens(stage, user)
+    assert [finding.code for finding in explained(user).findings] == [Cause.FORM_LEFT]

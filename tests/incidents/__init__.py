@@ -1,0 +1,1 @@
+"""Failures that belong together, and the fresh links that follow."""

@@ -1,0 +1,116 @@
+"""What goes wrong, as a test has it happen: the makers of each alarm, by its word."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from recovery import agents, heartbeats, rollup
+from recovery.models import Email, Heartbeat, Lockout, ResetRequest, RollUpProgress, RouteState
+from recovery.reasons import Action, Alarm, Circuit, EmailReason, EmailState, Kind, LockKind, Part
+from tests.past import HOUR, Mail, act, case, key
+
+MINUTE = timedelta(minutes=1)
+BAD: dict[str, Any] = {"state": EmailState.BOUNCED, "took": None}
+
+
+def everything_beats() -> None:
+    for part in (Part.BEAT, Part.SWEEP):
+        heartbeats.beat(part)
+    heartbeats.beat(Part.WORKER, "celery@one")
+
+
+def lately(count: int, *, hours: float = 1, **facts: Any) -> list[Email]:
+    """So many mails of one moment about that long ago: of one hour, whichever begins meanwhile."""
+    ago = timezone.now() - hours * HOUR
+    return [Mail(at=ago, **facts).write() for _ in range(count)]
+
+
+# What makes each alarm, and what it is about.
+def slow() -> None:
+    lately(94, took=20)
+    lately(6, took=90)
+
+
+def much_lost() -> None:
+    lately(97)
+    lately(3, state=EmailState.FAILED, took=None)
+
+
+def much_returned() -> None:
+    lately(94)
+    lately(6, **BAD)
+
+
+def reported_as_spam() -> None:
+    lately(100)
+    lately(3, complained=True)
+
+
+def queue_is_late() -> None:
+    ten_minutes_ago = timezone.now() - 10 * MINUTE
+    Mail(at=ten_minutes_ago, state=EmailState.QUEUED, took=None, left=False, next_try_at=ten_minutes_ago).write()
+
+
+def beat_is_dead() -> None:
+    Heartbeat.objects.filter(part=Part.BEAT).update(beat_at=Now() - 2 * MINUTE)
+
+
+def circuit_is_open() -> None:
+    RouteState.objects.create(name="default", circuit=Circuit.OPEN, reason=EmailReason.PROVIDER_DOWN)
+
+
+def every_route_is_off() -> None:
+    RouteState.objects.create(name="default", switched_off=True)
+
+
+def cases_pile_up() -> None:
+    for email in lately(21, hours=30):
+        case(email)
+
+
+def nobody_rolls_up() -> None:
+    rollup.roll_up()
+    RollUpProgress.objects.update(rolled_at=timezone.now() - 16 * MINUTE, lease_until=timezone.now() + HOUR)
+
+
+def provider_is_silent() -> None:
+    lately(60, state=EmailState.HANDED_OVER, took=None)
+
+
+def far_more_ask_than_usual() -> None:
+    now = timezone.now()
+    ResetRequest.objects.bulk_create(
+        ResetRequest(id=key(now), reference=f"{number:08d}", kind=Kind.FORGOT, requested_at=now)
+        for number in range(100)
+    )
+
+
+def many_names_are_locked(number: int = 100, **facts: Any) -> None:
+    facts = {"kind": LockKind.ACCOUNT, "until": timezone.now() + HOUR} | facts
+    Lockout.objects.bulk_create(Lockout(counter_key=each, **facts) for each in range(number))
+
+
+def somebody_acts_on_many(number: int = agents.MANY) -> None:
+    for user_key in range(number):
+        act(at=timezone.now(), action=Action.UNLOCKED, user_key=str(user_key))
+
+
+CASES: dict[Alarm, tuple[Callable[[], None], str]] = {
+    Alarm.DELIVERY_SLOW: (slow, ""),
+    Alarm.SUCCESS_LOW: (much_lost, ""),
+    Alarm.BOUNCES_HIGH: (much_returned, ""),
+    Alarm.COMPLAINTS_HIGH: (reported_as_spam, ""),
+    Alarm.QUEUE_LATE: (queue_is_late, "email"),
+    Alarm.PART_SILENT: (beat_is_dead, "beat"),
+    Alarm.CIRCUIT_OPEN: (circuit_is_open, "default"),
+    Alarm.NO_ROUTE: (every_route_is_off, ""),
+    Alarm.CASES_PILED: (cases_pile_up, ""),
+    Alarm.FIGURES_OLD: (nobody_rolls_up, ""),
+    Alarm.WEBHOOK_SILENT: (provider_is_silent, "postmark"),
+    Alarm.ASKS_UNUSUAL: (far_more_ask_than_usual, "forgot"),
+    Alarm.LOCKOUTS_MANY: (many_names_are_locked, "sign-in"),
+    Alarm.AGENT_VOLUME: (somebody_acts_on_many, "7"),
+}
