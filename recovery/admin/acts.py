@@ -1,4 +1,4 @@
-"""Pages that ask "are you sure, and why?" before staff act on a row of ours. GET asks and changes nothing."""
+"""Pages of ours beside lists and rows, and those that ask "are you sure, and why?" before staff act. GET only asks."""
 
 from typing import Any, Final
 
@@ -44,16 +44,22 @@ def asking(
     **more: Any,
 ) -> TemplateResponse:
     """The page that says what follows and asks for a reason; ``more`` is for its template."""
+    facts = {"form": form, "back_url": way_back(request, back_url), **more}
+    return page(pages, request, template, title=title, **facts)
+
+
+def page(
+    pages: "admin.ModelAdmin[Any]", request: HttpRequest, template: str, *, title: Any, **shown: Any
+) -> TemplateResponse:
+    """A page of this admin that is no list and no row, with what every page of ours says above it."""
     request.current_app = pages.admin_site.name
     context = {
         **pages.admin_site.each_context(request),
         "title": title,
         "opts": pages.opts,
         "media": pages.media,
-        "form": form,
         "list_url": url_of(pages, "changelist"),
-        "back_url": way_back(request, back_url),
         "recovery_status": status.lines(request, pages.admin_site.name),
-        **more,
+        **shown,
     }
     return TemplateResponse(request, f"admin/recovery/{template}", context)

@@ -12,7 +12,6 @@ from django import forms
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -20,8 +19,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from recovery import accounts, audit, diagnosis
-from recovery.admin import explained, status
-from recovery.admin.acts import url_of
+from recovery.admin import explained
+from recovery.admin.acts import page, url_of
 from recovery.admin.readonly import Base, refuse_nul
 from recovery.admin.scope import actor_of
 from recovery.admin.viewers import Viewer
@@ -163,16 +162,6 @@ class DiagnosisAdmin(Base):
             )
 
     def _page(self, request: HttpRequest, form: LookUpForm, **shown: Any) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "media": self.media,
-            "form": form,
-            "look_up_url": url_of(self, "changelist"),
-            "recovery_status": status.lines(request, self.admin_site.name),
-            **shown,
-        }
-        answer = TemplateResponse(request, "admin/recovery/diagnosis.html", context)
+        answer = page(self, request, "diagnosis.html", form=form, **shown)
         answer["Cache-Control"] = "no-store"
         return answer

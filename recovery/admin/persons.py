@@ -7,7 +7,6 @@ from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -16,8 +15,8 @@ from django.views.decorators.http import require_safe
 
 from recovery import timelines
 from recovery.accounts import Address
-from recovery.admin import moments, person_rows, status, ways
-from recovery.admin.acts import url_of
+from recovery.admin import moments, person_rows, ways
+from recovery.admin.acts import page, url_of
 from recovery.admin.columns import worded
 from recovery.admin.person_rows import MOST, PersonRows
 from recovery.admin.readonly import AccountFilter, ReadOnlyAdmin, refuse_nul
@@ -52,21 +51,17 @@ class PersonMixin(ReadOnlyAdmin):
         rows = person_rows.of_person(key, viewer, self.admin_site)
         if rows.is_nobody:
             raise Http404
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": viewer.name(rows.user) if rows.user else key,
-            "opts": self.opts,
-            "media": self.media,
-            "list_url": url_of(self, "changelist"),
-            "recovery_status": status.lines(request, self.admin_site.name),
-            "recovery_tools": self.diagnosis_tools(rows, viewer),
-            "facts": [*self._facts(rows, viewer)],
-            "timeline": self._timeline(rows, viewer),
-            "is_of_many": True,
-            "sections": [self._section(model, found, key, viewer) for model, found in _kinds(rows).items()],
-        }
-        return TemplateResponse(request, "admin/recovery/person.html", context)
+        return page(
+            self,
+            request,
+            "person.html",
+            title=viewer.name(rows.user) if rows.user else key,
+            recovery_tools=self.diagnosis_tools(rows, viewer),
+            facts=[*self._facts(rows, viewer)],
+            timeline=self._timeline(rows, viewer),
+            is_of_many=True,
+            sections=[self._section(model, found, key, viewer) for model, found in _kinds(rows).items()],
+        )
 
     def diagnosis_tools(self, rows: PersonRows, viewer: Viewer) -> list[dict[str, Any]]:
         """The way to why they do not get in; of an account that is gone there is nothing to explain."""

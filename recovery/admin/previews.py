@@ -10,14 +10,12 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from recovery import rendering
-from recovery.admin import status
-from recovery.admin.acts import url_of
+from recovery.admin.acts import page, url_of
 from recovery.admin.readonly import ReadOnlyAdmin
 from recovery.admin.viewers import Viewer
 from recovery.models import Email
@@ -61,22 +59,18 @@ class PreviewMixin(ReadOnlyAdmin):
     def preview_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """The text, and the frame."""
         email, viewer = self._previewed(request, key), Viewer.of(request)
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("What the mail looks like"),
-            "opts": self.opts,
-            "media": self.media,
-            "list_url": url_of(self, "changelist"),
-            "back_url": url_of(self, "change", email.pk),
-            "frame_url": url_of(self, "preview_html", email.pk),
-            "preview": _made(email, viewer),
-            "kind": email.get_kind_display(),
-            "recipient": viewer.address(email.recipient),
-            "language": email.language,
-            "recovery_status": status.lines(request, self.admin_site.name),
-        }
-        return TemplateResponse(request, "admin/recovery/preview.html", context)
+        return page(
+            self,
+            request,
+            "preview.html",
+            title=gettext("What the mail looks like"),
+            back_url=url_of(self, "change", email.pk),
+            frame_url=url_of(self, "preview_html", email.pk),
+            preview=_made(email, viewer),
+            kind=email.get_kind_display(),
+            recipient=viewer.address(email.recipient),
+            language=email.language,
+        )
 
     def preview_html_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """The HTML alone, as what stands in the frame."""

@@ -183,6 +183,7 @@ class Email(models.Model):
             # mail on its way moves none.
             models.Index(fields=["state", "-id"], name="recovery_email_apart", condition=Q(state__in=APART)),
             models.Index(fields=["kind", "-id"], name="recovery_email_kind", condition=~Q(kind=EmailKind.RESET)),
+            models.Index(fields=["audience", "-id"], name="recovery_email_audience", condition=~Q(audience="default")),
             models.Index(fields=["reason", "-id"], name="recovery_email_reason", condition=~Q(reason="")),
             models.Index(fields=["route", "-id"], name="recovery_email_route", condition=~Q(route="")),
             models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),

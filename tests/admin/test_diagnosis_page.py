@@ -16,7 +16,6 @@ from tests.admin.staff import ALL_BUT_ADA, staff, superuser
 from tests.asking import statements
 from tests.factories import UserFactory
 from tests.following import failing, mailed_link, opened
-from tests.living import everything_lives
 from tests.signing_in import locked
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +130,6 @@ def test_somebody_out_of_reach_is_as_little_there_as_nobody(ada: Any, settings: 
 
 
 def test_addresses_and_what_a_server_said_are_masked_without_the_right_to_see_them(ada: Any, settings: Any) -> None:
-    everything_lives()
     email = came_back(ada, settings, words=f"550 5.1.1 <{ada.email}>: no such user")
     path = listed("diagnosis", f"email/{email.pk}/")
     masked = staff(RIGHT, "recovery.view_email", "recovery.view_bounce").get(path).content.decode()
@@ -154,7 +152,6 @@ def test_of_several_people_who_are_meant_one_is_chosen(ada: Any) -> None:
 
 
 def test_the_button_leads_to_the_act_and_the_act_back_to_the_diagnosis(ada: Any) -> None:
-    everything_lives()
     locked("ada")
     rights = ("auth.view_user", "recovery.view_lockout", "recovery.unlock", "recovery.send_reset")
     client = staff(RIGHT, *rights)
@@ -176,7 +173,6 @@ def test_the_button_leads_to_the_act_and_the_act_back_to_the_diagnosis(ada: Any)
 
 
 def test_without_the_right_to_mend_there_is_no_button_and_it_says_so(ada: Any) -> None:
-    everything_lives()
     locked("ada")
     page = staff(RIGHT, "auth.view_user", "recovery.view_lockout").get(page_of(ada))
     assert page.context["leading"]["fix"] == "unlock"

@@ -13,8 +13,9 @@ from tests.past import Mail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
-MOST_ROWS = {"?audience=default"}
-"""What is true of most rows is found soon without one."""
+ON_THEIR_WAY = ("queued", "sending", "handed_over", "delivered")
+COMMON = {"?audience=default", "?kind__exact=reset", *(f"?state__exact={state}" for state in ON_THEIR_WAY)}
+"""What is true of most rows, or of each for a while, is found without one: mail on its way would move it each time."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def choices() -> list[str]:
 
 def test_each_choice_of_each_filter_is_found_by_an_index() -> None:
     Mail().write()
-    asked = set(choices()) - MOST_ROWS
+    asked = set(choices()) - COMMON
     assert len(asked) > 50
     by_key = {query for query in asked if query.startswith("?queued_at")}  # whose rows begin where the key does
     for query in asked:

@@ -26,6 +26,9 @@ from tests.rolled import whole
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = "/admin/recovery/rollup/"
+WIDEST = """[...document.querySelectorAll("body *")]
+    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .slice(-6).map((each) => `${each.tagName}.${each.className}`)"""
 POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
 
 
@@ -61,7 +64,7 @@ def faults(page: Page) -> list[str]:
 
 def too_wide(page: Page) -> list[str]:
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [f"{wide} px wider than the window"] if wide > 0 else []
+    return [f"{wide} px wider than the window, by {page.evaluate(WIDEST)}"] if wide > 0 else []
 
 
 def strict(route: Route) -> None:

@@ -55,6 +55,7 @@ def test_an_agent_types_what_the_caller_says_mends_it_and_sees_that_it_is_mended
     look_up(desk.page, "amelie@example.com")
     assert "amelie" not in desk.page.url
     assert desk.page.locator("[data-cause=locked] h2").is_visible()
+    desk.page.set_viewport_size({"width": 1240, "height": 800})
     desk.page.screenshot(path=album / "diagnosis.png", animations="disabled")
     desk.press("Lift the lock")
     assert desk.heading == "Lift this lockout?"
@@ -121,7 +122,7 @@ def test_long_words_and_right_to_left_fit_a_phone(desk: Window) -> None:
 
 
 def test_in_german_the_page_speaks_german(desk: Window) -> None:
-    desk.context.set_extra_http_headers({"Accept-Language": "de"})
+    desk.context.add_cookies([{"name": "django_language", "value": "de", "url": desk.base}])
     look_up(desk.page, "amelie")
     assert desk.page.locator("html").get_attribute("lang") == "de"
     desk.wear("narrow")

@@ -47,7 +47,7 @@ def test_each_of_them_finds_the_person(stage: Stage, ada: Any) -> None:
 
 def test_nothing_typed_finds_nothing_and_anything_else_somebody_or_nobody(stage: Stage) -> None:
     assert diagnosis.find(" \t") == []
-    for typed in ("ZZZZ-ZZZZ", "\0", "a" * 5000, "nobody@nowhere.example", "7", "%", "👻" * 300):
+    for typed in ("ZZZZ-ZZZZ", "a" * 5000, "nobody@nowhere.example", "7", "%", "👻" * 300):
         [subject] = diagnosis.find(typed)
         assert subject.user is None
         assert diagnosis.explain(subject).leading.code == Cause.UNKNOWN_ACCOUNT

@@ -128,7 +128,7 @@ def foretold(would: Forecast) -> tuple[str, bool, str, str]:
 
 @given(state=states)
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_what_is_foretold_is_what_happens(stage: Stage, state: State) -> None:
     stage.set(REQUEST_LIMITS=FEW, ROUTES=[stage.way("main"), stage.way("spare")])
