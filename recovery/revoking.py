@@ -87,7 +87,7 @@ def purge(moment: datetime | None) -> int:
 
 def _again(row: Revocation) -> int:
     """One more try, counted before it is made: of two sweeps one has it."""
-    held = Revocation.objects.filter(pk=row.pk, next_try_at=row.next_try_at)
+    held = Revocation.objects.due().filter(pk=row.pk, attempt_count=row.attempt_count)
     wait = min(FIRST_WAIT * 2 ** min(row.attempt_count, 10), LONGEST_WAIT)
     if not held.update(attempt_count=F("attempt_count") + 1, next_try_at=Now() + wait):
         return 0

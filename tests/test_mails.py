@@ -152,7 +152,7 @@ def test_the_mail_renders_in_every_language(write: Write, name: str, language: s
     message = write(name, language=language)
     assert f'lang="{language}"' in html_of(message)
     golden = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert (language == "en") == golden.startswith(f"Subject: {message.subject}\n")
+    assert (language == "en") == (str(message.body).strip() in golden)
 
 
 @pytest.mark.attack(35)

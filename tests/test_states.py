@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DRAWN = re.findall(r"^    (\S+) --> (\w+)(?:: (\w+))?$", (ROOT / "docs/states.md").read_text(), re.MULTILINE)
 BORN = {"recovery/outbox.py"}
 """Where mails begin, each with its first event."""
-OF_LINKS = {"recovery/tokens.py", "recovery/models/tokens.py"}
-"""Links have a state, too."""
+OF_OTHERS = {"recovery/tokens.py", "recovery/models/tokens.py", "recovery/resets/correcting.py"}
+"""Links and corrections of addresses have a state, too."""
 
 
 def test_the_drawing_shows_every_move_and_no_other() -> None:
@@ -74,7 +74,7 @@ def test_only_moves_write_the_state_of_a_mail_and_what_happened_to_it() -> None:
     assert found["recovery/outbox.py"]
     assert found["recovery/tokens.py"]
     elsewhere = {path: lines for path, lines in found.items() if lines and "recovery/models/moves/" not in path}
-    assert elsewhere.keys() <= BORN | OF_LINKS, elsewhere
+    assert elsewhere.keys() <= BORN | OF_OTHERS, elsewhere
 
 
 @pytest.mark.parametrize(

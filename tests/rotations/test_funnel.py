@@ -144,7 +144,7 @@ def bounced(settings: Any, user: Any) -> None:
 
 def link_over(settings: Any, user: Any) -> None:
     opened_by_person(settings, user)
-    let_pass(timedelta(hours=2))
+    let_pass(timedelta(hours=25))
 
 
 def not_revoked(settings: Any, user: Any) -> None:
