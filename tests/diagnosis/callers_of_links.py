@@ -8,7 +8,7 @@ from recovery import sweep
 from recovery.reasons import Cause
 from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
-from tests.asking import browser, follow, set_password
+from tests.asking import asked, browser, follow, set_password, work
 from tests.diagnosis.calling import Call, calls
 from tests.diagnosis.stage import Stage, newest_email
 
@@ -63,9 +63,11 @@ def opens_the_older_mail(stage: Stage) -> Call:
 @calls(Cause.LINK_REVOKED)
 def has_a_revoked_link(stage: Stage) -> Call:
     user = delivered(stage)
+    reference = asked().shown_reference
     posted(superuser(), f"{USERS}{user.pk}/correct-address/", address="grace@new.example", reason=REASON)
+    work()
     user.refresh_from_db()
-    return Call(user, user)
+    return Call(reference, user)
 
 
 @calls(Cause.CREDENTIALS_CHANGED)

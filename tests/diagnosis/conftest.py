@@ -14,7 +14,7 @@ def stage(settings: Any, transactional_db: None) -> Iterator[Stage]:
     provider = providers.start(webhooks=False)
     made = Stage(settings, provider)
     settings.ANYMAIL = {**getattr(settings, "ANYMAIL", {}), "WEBHOOK_SECRET": SECRET}
-    made.set(ROUTES=[made.way()], WEBHOOKS={"postmark": {}})
+    made.set(ROUTES=[made.way()], WEBHOOKS={"postmark": {}}, ADDRESS_CORRECTION="at_once")
     lives()
     yield made
     provider.stop()

@@ -1,13 +1,13 @@
 """What is foretold of a reset is what then happens: on random states, against the real ask by the public door."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -60,6 +60,13 @@ states = st.builds(
     is_locked=st.booleans(),
     by_staff=st.sampled_from([False, False, True]),
 )
+
+
+OPEN = State(
+    is_active=True, password="a heron in the reeds", has_joined=True, is_invited=False, address="own", is_verified=True,
+    asks=0, is_rested=True, stop="", level=MailLevel.ALL, off=(), kinds=True, is_locked=False, by_staff=False,
+)  # fmt: skip
+"""Nothing stands in the way of a mail."""
 
 
 def begin(stage: Stage) -> None:
@@ -126,9 +133,16 @@ def foretold(would: Forecast) -> tuple[str, bool, str, str]:
     return str(would.outcome), would.goes, would.route, would.address if would.goes else ""
 
 
+@example(state=OPEN)
+@example(state=replace(OPEN, stop="bounced"))
+@example(state=replace(OPEN, level=MailLevel.NONE))
+@example(state=replace(OPEN, off=("main",)))
+@example(state=replace(OPEN, off=("main", "spare")))
+@example(state=replace(OPEN, asks=1, is_rested=False))
+@example(state=replace(OPEN, asks=1, is_rested=False, by_staff=True))
 @given(state=states)
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_what_is_foretold_is_what_happens(stage: Stage, state: State) -> None:
     stage.set(REQUEST_LIMITS=FEW, ROUTES=[stage.way("main"), stage.way("spare")])
