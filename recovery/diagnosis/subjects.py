@@ -56,7 +56,7 @@ class Subject:
 
 def find(ident: str, *, viewer: AbstractBaseUser | None = None) -> list[Subject]:
     """What this means, within the scope of ``viewer`` (None: everything); nobody known is a subject, too, and nothing
-    typed is none. A dozen statements at most. Names and addresses come before what only looks like a code."""
+    typed is none. Reads only. Names and addresses come before what only looks like a code."""
     typed = printable(ident).strip()[:LONGEST]
     if not typed:
         return []

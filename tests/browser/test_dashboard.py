@@ -141,7 +141,7 @@ def test_the_pictures_of_the_dashboard_can_be_taken(window: OpenWindow, album: P
         seen.page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
         part.screenshot(path=album / f"{name}.png", animations="disabled")
     assert {picture.stem for picture in album.iterdir()} >= {"dashboard", "dashboard_dark"}
-    for number in ("within 60 s", "95 %"):
+    for number in ("Within 60 s", "95 %"):
         assert number in part.inner_text().replace("\xa0", " ")
 
 

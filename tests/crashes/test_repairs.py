@@ -20,7 +20,7 @@ from tests.rotations.people import readers
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 PEOPLE = 8
-POINTS = [Point.REPAIRING, Point.ENDED, Point.BEFORE_REQUEST, Point.REPAIRING, Point.COMMITTED]
+POINTS = [Point.REPAIRING, Point.ENDED, Point.REPAIRING, Point.BEFORE_REQUEST, Point.COMMITTED]
 """Where the workers die, one after the other."""
 
 

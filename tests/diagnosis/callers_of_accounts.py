@@ -96,6 +96,8 @@ def never_verified_it(stage: Stage) -> Call:
 def disputes_the_address(stage: Stage) -> Call:
     with stage.by_locmem():
         user = gates.disputed()
+        people.work()
+    stage.lives()
     return Call(user, user)
 
 

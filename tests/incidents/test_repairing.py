@@ -146,7 +146,7 @@ def test_a_repair_of_many_is_one_act_of_whoever_started_it() -> None:
     assert repaired()
     work()
     assert steps() == {"asked": agents.MANY + 1}
-    assert agents.look() == {}
+    assert agents.busy() == {}
 
 
 def test_the_task_works_on_the_repair_that_was_rung_for() -> None:

@@ -8,8 +8,9 @@ from django.db import transaction
 from recovery import accounts, lockouts
 from recovery.models import AuditEvent, Lockout, LoginCounter
 from recovery.reasons import Action, LockKind, LockLift
+from tests import hash_spy
 from tests.asking import NEW_PASSWORD, set_password
-from tests.factories import StaffFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.following import mailed_link, opened
 from tests.signing_in import counter, fail, locked, lockouts_of, sign_in
 
@@ -57,6 +58,18 @@ def test_a_lock_by_staff_follows_the_account_under_a_new_name(ada: Any, agent: A
     ada.username = "lady_lovelace"
     ada.save()
     assert not sign_in("lady_lovelace")
+
+
+def test_from_then_on_it_refuses_the_new_name_unseen_and_leaves_the_old_one_to_others(ada: Any, agent: Any) -> None:
+    lockouts.lock(ada, actor=agent, reason="left the company")
+    ada.username = "lady_lovelace"
+    ada.save()
+    assert not sign_in("lady_lovelace")
+    hash_spy.forget()
+    assert not sign_in("lady_lovelace")
+    assert hash_spy.hashed() == 0
+    UserFactory.create(username="ada")
+    assert sign_in("ada")
 
 
 def test_a_new_password_over_a_link_frees_the_account(ada: Any) -> None:
