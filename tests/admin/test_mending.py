@@ -7,6 +7,7 @@ import pytest
 from recovery import sweep
 from recovery.admin.mending import BY_STAFF
 from recovery.diagnosis.fixes import FIXES
+from recovery.models import AddressCorrection
 from recovery.reasons import Cause, Fix
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import staff, superuser
@@ -46,6 +47,12 @@ def looked_up(client: Any, who: Any) -> Any:
     return posted(client, BOX, said=who if isinstance(who, str) else who.username)
 
 
+def approved_by_somebody_else() -> None:
+    proposed = AddressCorrection.objects.get()
+    path = f"/admin/recovery/addresscorrection/{proposed.pk}/decide/approve/"
+    assert posted(superuser(), path, reason=REASON).status_code == 200
+
+
 def test_every_fix_that_staff_have_a_button_for_is_tried_here() -> None:
     assert all(room.__doc__ for room in ROOMS)
     assert set(BY_BUTTON) == BY_STAFF & set(FIXES.values())
@@ -67,6 +74,9 @@ def test_the_button_mends_it_and_the_diagnosis_is_shown_again(fix: Fix, stage: S
         after = posted(client, button.url, reason=REASON, **MORE.get(fix, {}))
         assert after.redirect_chain == [(page.redirect_chain[0][0], 302)]
         assert "leading" in after.context
+        if fix == Fix.CORRECT_ADDRESS:
+            approved_by_somebody_else()
+            after = looked_up(client, call.user)
         if fix in BY_A_LINK:
             [sending] = [each for each in _offered(after) if each.fix == Fix.SEND_NEW_LINK]
             posted(client, sending.url, reason=REASON)
