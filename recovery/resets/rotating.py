@@ -79,7 +79,9 @@ def force_rotation(
 
 
 def stop_rotation(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> int:
-    """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many."""
+    """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many. Raises NotAllowed where
+    the actor does not reach everybody in it."""
+    _check_reach(rotation, actor, reason)
     with atomic(Rotation):
         waiting = RotationMember.objects.filter(rotation=rotation, step=RotationStep.WAITING)
         stopped = waiting.update(step=RotationStep.STOPPED)
@@ -93,8 +95,10 @@ def renew_links(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> 
 
     Their passwords are not touched again, but for those whose access could not be ended, which is tried anew, as are
     tokens that could not. Of two
-    calls at once the second finds nobody. Raises NotAllowed past the actor's cap.
+    calls at once the second finds nobody. Raises NotAllowed past the actor's cap, and where the actor does not reach
+    everybody in it.
     """
+    _check_reach(rotation, actor, reason)
     with atomic(Rotation):
         refusal = _take_of_cap(Rotation(pk=rotation.pk, actor_key=accounts.key_of(actor), reason=reason))
     if refusal:
@@ -149,6 +153,14 @@ def _reaches_all(actor: AbstractBaseUser, keys: Sequence[str]) -> bool:
         return True
     people = (user for batch in _batches(keys) for user in accounts.by_keys(batch).values())
     return all(may_act_on(actor, user) for user in people)
+
+
+def _check_reach(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> None:
+    """A page shows it to whoever reaches the first of its people; an act on it is one on all of them."""
+    members = RotationMember.objects.filter(rotation=rotation)
+    if conf.MAY_ACT_ON and not _reaches_all(actor, list(members.values_list("user_key", flat=True))):
+        _refuse(Rotation(actor_key=accounts.key_of(actor), reason=reason), "MAY_ACT_ON")
+        raise NotAllowed
 
 
 def _take_of_cap(rotation: Rotation) -> NotAllowed | None:
