@@ -32,7 +32,6 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, audit
-from recovery.addresses import normalise
 from recovery.conf import of_django, secret_keys
 from recovery.models import AccountState
 from recovery.models.primary import atomic
@@ -263,7 +262,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def _naming(number: bytes, name: str) -> str:
-    return json.dumps(["name", number.hex(), normalise(name)])
+    return json.dumps(["name", number.hex(), accounts.one_spelling(name)])
 
 
 def _proving(made: int, number: bytes, user: AbstractBaseUser, password: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from asgiref.sync import sync_to_async
 from django.contrib.auth import backends, get_user_model
 from django.contrib.auth.hashers import get_hasher, identify_hasher, make_password
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import accounts, devices
@@ -48,7 +48,7 @@ def _called(username: Any) -> Any:
         return None
     try:
         return cast(Any, get_user_model()._default_manager).get_by_natural_key(username)
-    except (ObjectDoesNotExist, ValueError, TypeError, OverflowError):
+    except (ObjectDoesNotExist, ValidationError, ValueError, TypeError, OverflowError):
         return None
 
 

@@ -29,6 +29,7 @@ from recovery.accounts.finding import (
     key_of,
     of_identifier,
     of_user,
+    one_spelling,
     shares_name,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "make_active",
     "of_identifier",
     "of_user",
+    "one_spelling",
     "replace_address",
     "replace_password",
     "shares_name",

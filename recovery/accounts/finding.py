@@ -89,16 +89,34 @@ def of_user(user: AbstractBaseUser) -> Account:
 def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
     """Ten accounts at most that have this name in one of these fields, however it is spelled; the oldest first. One
     statement, the same for every name. A field may lie behind a relation (``emailaddress__email``)."""
-    wanted = Q()
+    users, wanted = _model()._default_manager, Q()
     for field in fields:
-        wanted |= Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
-    found = _model()._default_manager.filter(wanted).order_by("pk")[:10] if is_storable(name) else ()
+        same = Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
+        try:
+            users.filter(same)
+        except (ValueError, TypeError, OverflowError, ValidationError):  # a number's field, and no number
+            continue
+        wanted |= same
+    found = users.filter(wanted).order_by("pk")[:10] if wanted and is_storable(name) else ()
     return list({key_of(user): user for user in found}.values())
+
+
+@sensitive_variables()
+def one_spelling(name: Any) -> str:
+    """A user name in the form in which it is counted: as the column holds it, which may take many spellings for one
+    value (a number, a UUID, a telephone number), then as ``normalise`` writes it."""
+    model = _model()
+    field = model._meta.get_field(model.USERNAME_FIELD)
+    try:
+        stored = field.get_prep_value(field.to_python(name))
+    except (ValueError, TypeError, OverflowError, ArithmeticError, ValidationError):
+        stored = None
+    return normalise(str(name if stored in (None, "") else stored))
 
 
 def shares_name(user: AbstractBaseUser) -> bool:
     """Whether another account has the same user name, spelled otherwise."""
-    return any(key_of(each) != key_of(user) for each in called(user.get_username(), [_model().USERNAME_FIELD]))
+    return any(key_of(each) != key_of(user) for each in called(str(user.get_username()), [_model().USERNAME_FIELD]))
 
 
 def is_storable(name: str) -> bool:

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,8 @@ from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent, ResetRequest
+from recovery.conf import conf
+from recovery.models import AuditEvent, Decision, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
 
 
@@ -79,6 +81,20 @@ class AuditEventAdmin(ExportMixin):
 
     def staff_of(self, row: AuditEvent) -> Iterable[str]:
         return [row.actor_key]
+
+    def reached(self, rows: list[AuditEvent], viewer: Viewer) -> list[AuditEvent]:
+        """What names no account, an ask and how it was decided, is of those that its request meant."""
+        rows = super().reached(rows, viewer)
+        asks = {row.request_id for row in rows if row.request_id and not row.user_key} if conf.MAY_ACT_ON else set()
+        meant = dict[Any, list[str]]()
+        for request, key in Decision.objects.filter(request__in=asks).values_list("request_id", "user_key"):
+            meant.setdefault(request, []).append(key)
+        viewer.look_up(chain.from_iterable(meant.values()))
+        return [row for row in rows if row.user_key or viewer.reaches(meant.get(row.request_id, ()))]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        return row if row is not None and self.reached([row], Viewer.of(request)) else None
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         trail = AuditEvent.objects.all()

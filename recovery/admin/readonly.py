@@ -63,10 +63,14 @@ class ReachChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        pages, rows = cast("ReadOnlyAdmin", self.model_admin), list(self.result_list)
+        self.result_list = pages.reached(rows, Viewer.of(request))
+        # A number of rows that are not shown would tell of somebody out of scope, whose address was searched for.
+        is_of_one = bool(self.query) or AccountFilter.parameter_name in request.GET
+        if not self.multi_page or (is_of_one and not self.result_list):
+            self.result_count, self.multi_page = len(self.result_list), False
         # Without a full count there is nothing that "of so many" could say; the pager tells what was counted.
         self.full_result_count = self.result_count
-        pages = cast("ReadOnlyAdmin", self.model_admin)
-        self.result_list = pages.reached(list(self.result_list), Viewer.of(request))
 
 
 class AccountFilter(admin.SimpleListFilter):

@@ -1,6 +1,6 @@
 """Lockouts that people see: begun when a counter is full, lifted by staff and by recovery. Each with its record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -78,8 +78,7 @@ def lift(lockout: Lockout, *, actor: AbstractBaseUser | None, reason: str) -> bo
         live = Lockout.objects.filter(pk=lockout.pk).standing()
         if not live.update(lifted_at=Now(), lifted_by=LockLift.STAFF, lifter_key=lifter, lift_reason=reason[:500]):
             return False
-        if not Lockout.objects.filter(counter_key=lockout.counter_key).standing().exists():
-            _free([lockout.counter_key, keys.shut_account(lockout.user_key)])
+        _free(_without_lock(lockout))
         insert(_unlocked(lockout.pk, lockout.kind, lockout.user_key, LockLift.STAFF, actor_key=lifter, reason=reason))
     return True
 
@@ -145,6 +144,16 @@ def _shut(user: AbstractBaseUser) -> datetime:
     for key in (keys.shut_account(key_of(user)), keys.shut_name(user.get_username())):
         [[now]] = run(connection, statements.shut(connection.vendor), {"key": key})
     return moment(now)
+
+
+def _without_lock(lifted: Lockout) -> Iterator[int]:
+    """The counters of a lockout that is lifted which no other one needs. Two accounts whose names differ by their
+    spelling share the one of the name; that of the account is there for a lock by staff alone."""
+    standing = Lockout.objects.exclude(pk=lifted.pk).standing()
+    if not standing.filter(counter_key=lifted.counter_key).exists():
+        yield lifted.counter_key
+    if lifted.kind == LockKind.STAFF and not standing.filter(kind=LockKind.STAFF, user_key=lifted.user_key).exists():
+        yield keys.shut_account(lifted.user_key)
 
 
 def _free(counter_keys: Iterable[int]) -> None:

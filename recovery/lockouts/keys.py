@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from recovery import limits
-from recovery.addresses import normalise
+from recovery.accounts import one_spelling
 from recovery.reasons import LockKind
 
 
@@ -39,7 +39,7 @@ class Meant(NamedTuple):
 
 
 def counters(name: str, *, source: str = "", device: str | None = None) -> Counters:
-    """For a sign-in with this name. Spellings of a name are one (``addresses.normalise``); ``source`` as
+    """For a sign-in with this name. Spellings of a name are one (``accounts.one_spelling``); ``source`` as
     ``Origin.source`` gives it, "": unknown, and then it is not counted.
 
     A known device has a counter of its own and no other: neither guessing elsewhere nor its neighbours shut it out.
@@ -66,7 +66,7 @@ def _own(meant: Meant) -> Counter:
 
 def of_name(name: str) -> int:
     """The counter of everybody who types this name."""
-    return _key(LockKind.ACCOUNT, normalise(name))
+    return _key(LockKind.ACCOUNT, one_spelling(name))
 
 
 def of_source(source: str) -> int:
@@ -77,7 +77,7 @@ def of_source(source: str) -> int:
 def shut_name(name: str) -> int:
     """The counter that is there while staff refuse sign-ins with this name. Of real accounts alone, so that it need not
     depend on SECRET_KEY, and outlives a change of it."""
-    return _plain(f"name {normalise(name)}")
+    return _plain(f"name {one_spelling(name)}")
 
 
 def shut_account(user_key: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from recovery import accounts, audit, bell, cases, limits, revoking
@@ -49,7 +49,8 @@ def force_rotation(
     ``actor``: the member of staff; none where the person said that it was not them, or where ``source`` says what
     else. ``evidence`` is for support and is never mailed. One commit, whatever their number, with a support case (one
     for all of them), then a ring. People who wait in another rotation, or whose access ended within the cool-down, are
-    left out; where that is everybody, nothing is written and the rotation that has them is returned.
+    left out, but a single one is taken out of a list that they wait in; where that is everybody, nothing is written
+    and the rotation that has them is returned.
 
     Raises NotAllowed where the actor does not reach somebody, or has started too many; that is on the trail. Raises
     ValueError for nobody.
@@ -79,7 +80,9 @@ def force_rotation(
 
 
 def stop_rotation(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> int:
-    """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many."""
+    """Leave alone whoever a worker has not begun with, for good; one commit. Returns how many. Raises NotAllowed where
+    the actor does not reach everybody in it."""
+    _check_reach(rotation, actor, reason)
     with atomic(Rotation):
         waiting = RotationMember.objects.filter(rotation=rotation, step=RotationStep.WAITING)
         stopped = waiting.update(step=RotationStep.STOPPED)
@@ -93,8 +96,10 @@ def renew_links(rotation: Rotation, *, actor: AbstractBaseUser, reason: str) -> 
 
     Their passwords are not touched again, but for those whose access could not be ended, which is tried anew, as are
     tokens that could not. Of two
-    calls at once the second finds nobody. Raises NotAllowed past the actor's cap.
+    calls at once the second finds nobody. Raises NotAllowed past the actor's cap, and where the actor does not reach
+    everybody in it.
     """
+    _check_reach(rotation, actor, reason)
     with atomic(Rotation):
         refusal = _take_of_cap(Rotation(pk=rotation.pk, actor_key=accounts.key_of(actor), reason=reason))
     if refusal:
@@ -151,6 +156,14 @@ def _reaches_all(actor: AbstractBaseUser, keys: Sequence[str]) -> bool:
     return all(may_act_on(actor, user) for user in people)
 
 
+def _check_reach(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> None:
+    """A page shows it to whoever reaches the first of its people; an act on it is one on all of them."""
+    members = RotationMember.objects.filter(rotation=rotation)
+    if conf.MAY_ACT_ON and not _reaches_all(actor, list(members.values_list("user_key", flat=True))):
+        _refuse(Rotation(actor_key=accounts.key_of(actor), reason=reason), "MAY_ACT_ON")
+        raise NotAllowed
+
+
 def _take_of_cap(rotation: Rotation) -> NotAllowed | None:
     """Count a start of the actor's; why it is one too many, on the trail as well."""
     if not rotation.actor_key:
@@ -168,6 +181,8 @@ def _refuse(rotation: Rotation, by: str) -> None:
 
 def _write(rotation: Rotation, keys: Sequence[str]) -> None:
     insert(rotation)
+    if len(keys) == 1:
+        _take_out_of_list(keys[0], rotation)
     for batch in _batches(keys):
         # Twice pressed, or two at once: whoever was ended a moment ago has mail on its way, unless there is a new
         # password by now.
@@ -198,6 +213,15 @@ def _write(rotation: Rotation, keys: Sequence[str]) -> None:
     Rotation.objects.filter(pk=rotation.pk).update(member_count=rotation.member_count)
     rotation.case = _case(rotation, "" if others else only.user_key)
     Rotation.objects.filter(pk=rotation.pk).update(case=rotation.case)
+
+
+def _take_out_of_list(user_key: str, rotation: Rotation) -> None:
+    """Who is to be ended alone waits for the pace of no list of many, and is not left alone where that is stopped: they
+    were told that it is a matter of a minute."""
+    waiting = RotationMember.objects.filter(user_key=user_key, step=RotationStep.WAITING)
+    for member in waiting.filter(rotation__member_count__gt=1):
+        if waiting.filter(pk=member.pk).update(rotation=rotation, next_try_at=Now()):
+            Rotation.objects.filter(pk=member.rotation_id).update(member_count=F("member_count") - 1)
 
 
 def _case(rotation: Rotation, user_key: str) -> SupportCase:

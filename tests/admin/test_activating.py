@@ -179,6 +179,19 @@ def test_staff_make_an_inactive_account_active_with_a_reason_and_then_it_is_mail
     assert resets.fulfil(intake.ask(away.email, origin=Origin()).pk) == Outcome.SENT
 
 
+@pytest.mark.attack(46)
+def test_a_superuser_who_was_shut_out_is_let_in_by_superusers_alone() -> None:
+    boss = UserFactory(username="boss", is_superuser=True, is_active=False)
+    page = f"{USERS}{boss.pk}/activate-account/"
+    answer = posted(staff("auth.view_user", "recovery.activate"), page, reason=REASON)
+    assert said(answer) == ["error: Only a superuser may do this to a superuser."]
+    boss.refresh_from_db()
+    assert not boss.is_active
+    posted(superuser(), page, reason=REASON)
+    boss.refresh_from_db()
+    assert boss.is_active
+
+
 def test_the_page_says_when_the_site_sends_a_link_by_itself(settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "ACTIVATE_NEW_USERS": True}
     user, old_hand = UserFactory.create(password=None, is_active=False), UserFactory.create(is_active=False)

@@ -9,13 +9,32 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recovery import accounts, outbox, resets
-from recovery.models import AuditEvent, Email, ResetRequest
-from recovery.reasons import Action, EmailKind
+from recovery.models import AuditEvent, Email, Lockout, ResetRequest
+from recovery.reasons import Action, EmailKind, LockKind
 from tests.admin.pages import ORIGIN, PAGES, listed, reset_for, row_of
-from tests.admin.staff import superuser, viewer
+from tests.admin.staff import ALL_BUT_ADA, superuser, viewer
+from tests.asking import ask, browser, work
 from tests.factories import StaffFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.attack(46)
+@pytest.mark.parametrize("page", [*PAGES, "lockout"])
+def test_a_search_for_somebody_out_of_scope_answers_as_for_nobody(page: str, ada: Any, settings: Any) -> None:
+    """Neither rows nor their number tell that there is such an account."""
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    ask(browser(), ada.email)
+    work()
+    Lockout.objects.create(kind=LockKind.ACCOUNT, user_key=accounts.key_of(ada))
+    client = viewer("recovery.view_lockout")
+    for parameter, typed in (("q", ada.email), ("q", accounts.key_of(ada)), ("user_key", accounts.key_of(ada))):
+        answer = client.get(listed(page), {parameter: typed})
+        assert list(answer.context["cl"].result_list) == []
+        assert "0 rows" in answer.content.decode()
+    for event in AuditEvent.objects.exclude(request_id=None):
+        assert client.get(listed("auditevent", f"{event.pk}/change/")).status_code == 302
+    assert client.get(listed(page), {"q": "nobody@example.com"}).context["cl"].result_count == 0
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recovery import accounts, resets
-from recovery.models import Email, Rotation, RotationMember, SupportCase
-from recovery.reasons import EmailState, RotationSnag, RotationStage
+from recovery.models import AuditEvent, Email, Rotation, RotationMember, SupportCase
+from recovery.reasons import Action, EmailState, RotationSnag, RotationStage
 from tests.admin.files import rows_of
 from tests.admin.pages import listed
 from tests.admin.posting import REASON, posted, said
@@ -186,6 +186,18 @@ def test_rotations_and_accounts_out_of_scope_look_like_not_existing(ada: Any, se
     rows = client.get(listed("rotationmember")).context["cl"].result_list
     assert len(rows) == 2
     assert accounts.key_of(ada) not in {row.user_key for row in rows}
+
+
+@pytest.mark.attack(46)
+@pytest.mark.parametrize("act", ["stop", "renew"])
+def test_who_reaches_the_first_hundred_alone_does_nothing_to_the_others(act: str, settings: Any) -> None:
+    rotation, ada = force(readers(100)), UserFactory.create(username="ada")
+    RotationMember.objects.create(rotation=rotation, user_key=accounts.key_of(ada))
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    answer = posted(staff(*VIEW, "recovery.force_rotation"), act_page_of(rotation, act), reason=REASON)
+    assert said(answer) == ["error: Nothing was started. This member of staff may not act on this account."]
+    assert numbers(answer.content.decode())["waiting"] == 101
+    assert [each.detail["by"] for each in AuditEvent.objects.filter(action=Action.STAFF_REFUSED)] == ["MAY_ACT_ON"]
 
 
 def test_a_rotation_is_found_by_somebody_in_it_and_so_are_its_accounts(rotation: Rotation) -> None:

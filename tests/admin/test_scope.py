@@ -110,7 +110,8 @@ def test_nothing_of_them_can_be_edited_on_their_page_or_in_a_list(ada: Any, bob:
     assert ada.email == "ada.lovelace@example.com"
 
 
-def test_a_list_that_can_be_edited_shows_only_whom_the_actor_reaches(ada: Any, bob: Any) -> None:
+def test_a_list_that_can_be_edited_shows_only_whom_the_actor_reaches(ada: Any, bob: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     with addresses_editable_in_the_list():
         body = superuser().get(USERS).content.decode()
     assert bob.email in body

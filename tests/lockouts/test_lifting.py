@@ -72,6 +72,26 @@ def test_from_then_on_it_refuses_the_new_name_unseen_and_leaves_the_old_one_to_o
     assert sign_in("ada")
 
 
+def test_it_follows_it_also_when_what_failures_brought_was_lifted(ada: Any, agent: Any) -> None:
+    locked("ada")
+    [lockout] = lockouts_of(ada)
+    lockouts.lock(ada, actor=agent, reason="left the company")
+    assert lockouts.lift(lockout, actor=agent, reason="called back")
+    ada.username = "lady_lovelace"
+    ada.save()
+    assert not sign_in("lady_lovelace")
+
+
+def test_of_two_names_that_differ_by_spelling_each_is_free_once_both_are_lifted(ada: Any, agent: Any) -> None:
+    twin = UserFactory.create(username="Ada")
+    rows = [lockouts.lock(user, actor=agent, reason="left the company") for user in (ada, twin)]
+    for row in rows:
+        assert not sign_in("ada")
+        assert lockouts.lift(row, actor=agent, reason="came back")
+    assert sign_in("ada")
+    assert sign_in("Ada")
+
+
 def test_a_new_password_over_a_link_frees_the_account(ada: Any) -> None:
     locked("ada")
     client, form = opened(mailed_link(ada))

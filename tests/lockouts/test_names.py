@@ -1,5 +1,6 @@
 """What counts as one name; and that no name, however odd, locks anybody else or breaks anything."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from recovery import backends
 from recovery.models import Lockout, LoginCounter
 from tests import hash_spy
 from tests.factories import PASSWORD
-from tests.people.models import Caller, Member
+from tests.people.models import Badge, Caller, Customer, Member
 from tests.signing_in import LIMIT, WRONG, fail, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,33 @@ def test_user_models_that_call_the_name_otherwise_are_counted_too(settings: Any,
         assert authenticate(**{(field, "username")[number % 2]: "0049123", "password": WRONG}) is None
     assert hash_spy.hashed() == 2 + LIMIT
     assert authenticate(**{field: "0049123", "password": PASSWORD}) is None
+    assert len(lockouts_of(person)) == 1
+
+
+BADGE = uuid.UUID("12345678123456781234567812345678")
+
+
+@pytest.mark.attack(8, 58)
+@pytest.mark.parametrize(
+    ("model", "value", "spellings"),
+    [
+        (Customer, 42, ("42", "042", " 42", "+42", "4_2", "0042", "４２", "00042")),
+        (Badge, BADGE, (str(BADGE), BADGE.hex, f"{{{BADGE}}}", BADGE.urn, "1-" + BADGE.hex[1:], BADGE.hex + "-")),
+    ],
+)
+def test_what_the_column_takes_for_one_name_is_one(settings: Any, model: Any, value: Any, spellings: Any) -> None:
+    settings.AUTH_USER_MODEL = model._meta.label
+    person = model(**{model.USERNAME_FIELD: value})
+    person.set_password(PASSWORD)
+    person.save()
+    hash_spy.forget()
+    assert authenticate(username=spellings[1], password=PASSWORD) == person
+    for spelling in (*spellings, "nobody"):
+        assert authenticate(username=spelling, password=WRONG) is None
+    for _ in range(LIMIT):
+        assert authenticate(username="no number", password=WRONG) is None
+    assert hash_spy.hashed() == 1 + LIMIT + 1 + LIMIT
+    assert authenticate(username=str(value), password=PASSWORD) is None
     assert len(lockouts_of(person)) == 1
 
 

@@ -118,3 +118,25 @@ class Clerk(AbstractBaseUser):
     objects = ClerkManager()
 
     USERNAME_FIELD = "email"
+
+
+class Customer(AbstractBaseUser):
+    """A number is the name."""
+
+    number = models.BigIntegerField(unique=True)
+    is_active = models.BooleanField(default=True)
+
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "number"
+
+
+class Badge(AbstractBaseUser):
+    """A UUID is the name."""
+
+    code = models.UUIDField(unique=True)
+    is_active = models.BooleanField(default=True)
+
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "code"

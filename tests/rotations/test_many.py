@@ -10,10 +10,10 @@ from django.core import mail
 from django.db.models import F
 
 from recovery import accounts, resets, sweep
-from recovery.models import AuditEvent, CaseNote, Email, ResetRequest, SupportCase
-from recovery.reasons import Action, CaseEnd, CaseReason, Kind, Outcome
+from recovery.models import AuditEvent, CaseNote, Email, ResetRequest, RotationMember, SupportCase
+from recovery.reasons import Action, CaseEnd, CaseReason, Kind, Outcome, RotationStep
 from tests.asking import ask, browser, links, recipients, statements
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.following import let_pass, provider, trail, works
 from tests.rotations.people import WHY, force, funnel, let_pace_pass, readers, said_it_was_not_them, work
 
@@ -99,6 +99,22 @@ def test_one_person_waits_behind_no_list(settings: Any) -> None:
     rotation = said_it_was_not_them(user)
     assert sweep.sweep().rotated >= 1
     assert funnel(rotation) == {"told": 1}
+
+
+def test_nor_behind_one_that_has_them_and_stopping_that_does_not_stop_this(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ROTATION_PACE": 6}
+    people = readers(30)
+    listed = force(people)
+    sweep.sweep()
+    last = accounts.by_key(RotationMember.objects.filter(step=RotationStep.WAITING).latest("id").user_key)
+    rotation = said_it_was_not_them(last)
+    assert resets.stop_rotation(listed, actor=StaffFactory.create(), reason="a false alarm") == 27
+    assert sweep.sweep().rotated == 1
+    assert funnel(rotation) == {"told": 1}
+    assert sum(funnel(listed).values()) == 29
+    assert last is not None
+    last.refresh_from_db()
+    assert not last.check_password(PASSWORD)
 
 
 def test_resets_of_others_leave_before_the_mail_of_a_list(settings: Any) -> None:
