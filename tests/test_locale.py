@@ -169,6 +169,8 @@ def test_the_catalogue_is_whole_and_compiled(language: str) -> None:
         if "msgid_plural" in entry:
             assert translations.ngettext(entry["msgid"], entry["msgid_plural"], 1) == entry["msgstr[0]"]
             assert translations.ngettext(entry["msgid"], entry["msgid_plural"], 2) == entry["msgstr[1]"]
+        elif "msgctxt" in entry:
+            assert translations.pgettext(entry["msgctxt"], entry["msgid"]) == entry["msgstr"]
         else:
             assert translations.gettext(entry["msgid"]) == entry["msgstr"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recovery import tokens
+from recovery import link_lives, tokens
 from recovery.models import LinkLife
 from tests.asking import FORGOT, ask, browser, masked, set_password, statements
 from tests.factories import UserFactory
@@ -33,7 +33,7 @@ def test_the_page_promises_no_longer_life_than_the_mail_and_reads_no_row_for_it(
         body = browser().get(page).content.decode()
     assert found.texts == []
     assert f"<dd>{told}</dd>" in body
-    assert (timedelta(minutes=15), timedelta(minutes=60)) == (tokens.SHORTEST, tokens.LONGEST)
+    assert (timedelta(minutes=15), timedelta(minutes=60)) == (link_lives.SHORTEST, link_lives.LONGEST)
 
 
 def test_when_mail_arrives_is_told_as_what_is_usual() -> None:

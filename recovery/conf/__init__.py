@@ -164,8 +164,8 @@ class Conf:
 
     @property
     def REQUEST_LIMITS(self) -> Mapping[str, tuple[int, timedelta]]:
-        """How many asks per address, account, source and member of staff, how many starts of a forced rotation per
-        member of staff, how many activations that the site asks for per address, and in which time."""
+        """How many asks per address, account, source and member of staff, how many starts of a forced rotation or
+        a repair per member of staff, how many activations that the site asks for per address, and in which time."""
         return cast(Mapping[str, tuple[int, timedelta]], self._read("REQUEST_LIMITS"))
 
     @property
@@ -188,7 +188,7 @@ class Conf:
 
     @property
     def ROTATION_PACE(self) -> int:
-        """How many people a minute a forced rotation of several reaches."""
+        """How many people a minute forced rotations of several and repairs of incidents reach."""
         return cast(int, self._read("ROTATION_PACE"))
 
     @property

@@ -200,7 +200,10 @@ def frozen(user: Any) -> Any:
 
 
 @pytest.mark.attack(43)
-def test_an_address_that_is_frozen_is_corrected_by_those_alone_who_may_force_a_rotation(ada: Any) -> None:
+def test_an_address_that_is_frozen_is_corrected_by_those_alone_who_may_force_a_rotation(
+    ada: Any, settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     frozen(ada)
     ada.refresh_from_db()
     agent = staff("auth.view_user", "auth.change_user")
@@ -217,7 +220,10 @@ def test_an_address_that_is_frozen_is_corrected_by_those_alone_who_may_force_a_r
 
 
 @pytest.mark.attack(43)
-def test_nor_is_it_corrected_in_a_list_that_can_be_edited(ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nor_is_it_corrected_in_a_list_that_can_be_edited(
+    ada: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     frozen(ada)
     other = UserFactory.create()
     with monkeypatch.context() as patch:

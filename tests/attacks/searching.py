@@ -68,12 +68,17 @@ def broker(url: str) -> str:
 
 
 def admin_pages(staff: Client) -> str:
-    """Every list and every row's page of this app in the admin."""
-    pages = []
+    """Every list and every row's page of this app in the admin, and what is found about each of its people and asks."""
+    diagnosis = "admin:recovery_diagnosis"
+    explained = [reverse(f"{diagnosis}_request", args=[row.pk]) for row in ResetRequest.objects.all()]
+    explained += [reverse(f"{diagnosis}_email", args=[row.pk]) for row in Email.objects.all()]
+    pages = [staff.get(url) for url in explained]
     for model, registered in admin.site._registry.items():
         if model._meta.app_label == "recovery":
             name = f"admin:recovery_{registered.opts.model_name}"
-            urls = [reverse(f"{name}_change", args=[row.pk]) for row in model._default_manager.all()]
+            named = {url.name for url in registered.get_urls()}
+            rows = model._default_manager.all() if f"recovery_{registered.opts.model_name}_change" in named else ()
+            urls = [reverse(f"{name}_change", args=[row.pk]) for row in rows]
             pages += [staff.get(url) for url in [reverse(f"{name}_changelist"), *urls]]
     assert {page.status_code for page in pages} == {200}
     return "\n".join(page.content.decode() for page in pages)

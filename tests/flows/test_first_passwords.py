@@ -58,7 +58,8 @@ def test_a_newcomer_is_created_by_staff_chooses_a_password_and_signs_in() -> Non
     ]  # fmt: skip
 
 
-def test_a_mistyped_address_opens_a_case_is_corrected_and_the_newcomer_still_joins() -> None:
+def test_a_mistyped_address_opens_a_case_is_corrected_and_the_newcomer_still_joins(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
     office = superuser()
     user = created(office, "grase@example.com")
     stray = newest_link()
