@@ -20,7 +20,7 @@ logger = logging.getLogger("recovery.webhooks")
 STORED: Final = "stored_by_recovery"
 _STRUCTURES: Final = (dict, list)
 _WORDS: Final = frozenset(EventKind.values)
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=str, allow_nan=False)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=str, allow_nan=False, check_circular=False)
 _SORTING_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, allow_nan=False)
 """For what is compared with what comes later: the provider may not say it in the same order again."""
 

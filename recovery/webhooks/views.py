@@ -23,6 +23,7 @@ from django.views.generic import View
 from recovery import feedback
 from recovery.feedback import Unread
 from recovery.webhooks import bodies
+from recovery.webhooks.garbage import collector_at_rest
 from recovery.webhooks.parsing import CannotWork
 from recovery.webhooks.providers import PROVIDERS, secrets
 from recovery.webhooks.reading import STORED, dumped, report
@@ -47,7 +48,8 @@ class StoringView(AnymailCoreWebhookView):
         try:
             bodies.take(request)
             view.run_validators(request)
-            events = self.parsed(request)
+            with collector_at_rest():
+                read = [(event, self.attempt(report, self.slug, event)) for event in self.parsed(request)]
         except (CannotWork, AnymailImproperlyInstalled) as error:
             return _cannot_work(self.slug, error)
         except bodies.Refused as error:
@@ -56,7 +58,6 @@ class StoringView(AnymailCoreWebhookView):
         except Exception as error:  # noqa: BLE001 - foreign code on foreign bytes; its message may quote a secret
             logger.warning("webhook %s: refused (%s)", self.slug, type(error).__name__)
             return HttpResponse(status=400)
-        read = [(event, self.attempt(report, self.slug, event)) for event in events]
         reports = [told for _, told in read if told]
         if self.malformed:
             what = ", ".join(sorted({each.error.partition(":")[0] for each in self.malformed}))
@@ -83,7 +84,8 @@ class StoringView(AnymailCoreWebhookView):
         A post of which nothing could be read is kept and refused: the provider's own dashboard shows it.
         """
         try:
-            ingested = feedback.ingest(reports, self.malformed)
+            with collector_at_rest():
+                ingested = feedback.ingest(reports, self.malformed)
         except db.Error as error:
             return _cannot_work(self.slug, error)
         if ingested.swapped:
