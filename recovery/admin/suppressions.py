@@ -125,7 +125,7 @@ class SuppressionAdmin(ExportMixin):
     further = ("bounce", "lifted_at", "lift", "lifter", "lift_reason")
     as_stored = ("source",)
     list_filter = ("reason", "lift")
-    ordering = ("-since", "id")
+    ordering = ("-pk",)
     search_help_text = _("The whole address.")
 
     def accounts_of(self, row: Suppression) -> Iterable[str]:

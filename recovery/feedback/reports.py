@@ -1,6 +1,7 @@
 """What is told about mail, in our own words: one thing for one recipient, and what could not be read of it."""
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,8 +74,9 @@ class Report:
             if not self.event_id:
                 when = self.occurred_at.isoformat() if self.occurred_at else ""
                 parts += [self.message_id, str(self.email_id or ""), when, self.reject_reason, self.detail]
-        # No part has a line break. 128 of the bits: this index is written at places that lie far apart.
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        # No part has a line break. 128 of the bits, and those short: this index is written at places that lie far apart.
+        digest = hashlib.sha256("\n".join(parts).encode()).digest()
+        return b64encode(digest[:16], b"-_")[:22].decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,10 @@ class Suppression(models.Model):
         base_manager_name = "objects"
         verbose_name = _("suppressed address")
         verbose_name_plural = _("suppressed addresses")
-        ordering = ["-since", "id"]
+        ordering = ["-id"]
         permissions = [("lift_suppression", _("Can lift a suppression, here and at the provider"))]
         indexes = [
             models.Index(fields=["address_key"], name="recovery_suppression_live", condition=Q(lifted_at=None)),
-            models.Index(fields=["-since", "id"], name="recovery_suppression_newest"),
         ]
 
     def __str__(self) -> str:

@@ -86,7 +86,7 @@ def report(
     written leaves its indexes alone. ``moved`` are those whose state changed.
     """
     written = [number for number, name in enumerate(FACTS, 1) if name in changed]
-    rows = [[row[0], *[row[number] for number in written]] for row in facts]
+    rows = sorted([row[0], *[row[number] for number in written]] for row in facts)  # as they lie, page by page
     names = ["id", *[FACTS[number - 1] for number in written]]
     statements = [*([update_each(Email, names, rows)] if rows else []), *further]
     if statements:
