@@ -74,7 +74,7 @@ class Report:
             if not self.event_id:
                 when = self.occurred_at.isoformat() if self.occurred_at else ""
                 parts += [self.message_id, str(self.email_id or ""), when, self.reject_reason, self.detail]
-        # No part has a line break. 128 of the bits, and those short: this index is written at places that lie far apart.
+        # No part has a line break. 128 bits, and short: this index is written at places that lie far apart.
         digest = hashlib.sha256("\n".join(parts).encode()).digest()
         return b64encode(digest[:16], b"-_")[:22].decode()
 
