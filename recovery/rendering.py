@@ -30,8 +30,8 @@ from recovery.reasons import LINK_KINDS, EmailKind, Kind, RotationSource
 BLANK: Final = dict.fromkeys(
     (
         "username", "ip", "detail", "changed_at", "happened_at", "until", "old", "other", "removed", "was_this",
-        "of_device", "to_backup", "by_staff", "is_first", "by_person", "is_disputed", "is_locked", "not_me_url",
-        "not_me_code",
+        "of_device", "has_password", "password_holds", "to_backup", "by_staff", "is_first", "by_person", "is_disputed",
+        "is_locked", "not_me_url", "not_me_code",
     )
 )  # fmt: skip
 """What the templates of notices may ask for and only some are told."""

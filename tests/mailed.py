@@ -21,7 +21,10 @@ CHANGED = {"changed_at": "2026-11-21T09:41:00+00:00", "may_object": True, **FROM
 HAPPENED = {"happened_at": "2026-11-21T09:41:00+00:00", "may_object": True, "username": "amelie", **FROM}
 TO_BACKUP = {"to_backup": True, "username": "amelie", "ip": "192.0.2.•"}
 PROPOSED = HAPPENED | {"browser": "", "ip": "", "until": None, "correction": BACKUP}
-LOCKED = HAPPENED | {"browser": "", "until": "2026-11-21T09:46:00+00:00"}
+LOCKED = HAPPENED | {
+    "browser": "", "until": "2026-11-21T09:46:00+00:00", "has_password": True, "password_holds": True
+}  # fmt: skip
+NO_PASSWORD = {"has_password": False, "password_holds": False}
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,9 @@ CASES = {
     "locked_for_good": Case(EmailKind.LOCKED, LOCKED | {"until": None}, request=None),
     "locked_of_device": Case(EmailKind.LOCKED, LOCKED | {"of_device": True}, request=None),
     "locked_to_backup": Case(EmailKind.LOCKED, LOCKED | TO_BACKUP, request=None),
+    "locked_with_ended_password": Case(EmailKind.LOCKED, LOCKED | {"password_holds": False}, request=None),
+    "locked_without_password": Case(EmailKind.LOCKED, LOCKED | NO_PASSWORD, request=None),
+    "locked_without_password_for_good": Case(EmailKind.LOCKED, LOCKED | NO_PASSWORD | {"until": None}, request=None),
     "locked_by_staff": Case(
         EmailKind.LOCKED, LOCKED | {"by_staff": True, "may_object": False, "until": None, "ip": ""}, request=None
     ),

@@ -84,6 +84,8 @@ def _composed(lockout: Lockout) -> list[Email]:
         "until": moment(lockout.until) if lockout.until else None,
         "by_staff": by_staff,
         "of_device": lockout.kind == LockKind.DEVICE,
+        "has_password": accounts.has_password(user),
+        "password_holds": user.has_usable_password(),
     }
     origin = Origin(ip="" if by_staff else lockout.ip or "")
     return compose(EmailKind.LOCKED, user, origin=origin, facts=facts, may_object=not by_staff)

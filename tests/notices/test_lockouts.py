@@ -10,7 +10,7 @@ from django.core import mail
 from django.db import OperationalError
 from django.utils import timezone
 
-from recovery import alarms, level, notices, sweep, tasks, watch
+from recovery import alarms, level, notices, resets, sweep, tasks, watch
 from recovery.models import AuditEvent, Email, Lockout
 from recovery.models.primary import new_key
 from recovery.origin import Origin
@@ -247,3 +247,34 @@ def test_a_storm_is_one_mail_an_account_and_one_alarm(heard: list[Any]) -> None:
     assert sorted(message.to[0] for message in mail.outbox) == sorted(person.email for person in people)
     assert [alarm for alarm, _subject, _detail in heard] == [Alarm.LOCKOUTS_MANY]
     assert heard[0][2] == "100 names or more within an hour"
+
+
+def test_a_password_that_a_forced_rotation_ended_is_not_said_to_hold(user: Any) -> None:
+    resets.force_rotation([user], actor=StaffFactory.create(), reason="leaked")
+    locked(user)
+    text = newest_to(user.email).body
+    assert "still holds" not in text
+    assert "Your old password was ended before" in text
+    assert "/recovery/forgot/" in text
+
+
+@pytest.mark.parametrize("until", [timezone.now() + timedelta(minutes=5), None], ids=["for a while", "without an end"])
+def test_whoever_has_no_password_reads_of_none_and_is_sent_to_no_page_for_one(user: Any, until: Any) -> None:
+    user.set_unusable_password()
+    user.save()
+    locked(user, until=until)
+    newest = newest_to(user.email)
+    for body in (newest.body, newest.alternatives[0][0]):
+        for untrue in ("still holds", "new password", "old password", "/recovery/forgot/"):
+            assert untrue not in body, untrue
+        assert ("Then sign in again after that time." if until else "can end it") in body
+
+
+def test_a_lock_that_is_over_when_it_is_told_is_not_said_to_refuse(user: Any) -> None:
+    locked(user, since=timezone.now() - timedelta(hours=2), until=timezone.now() - HOUR)
+    newest = newest_to(user.email)
+    for body in (newest.body, newest.alternatives[0][0]):
+        assert "was locked" in body
+        assert "Locked until" in body
+        for untrue in ("is refused", "until that is over"):
+            assert untrue not in body, untrue
