@@ -191,6 +191,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "None, or a dict with BACKEND, a text, and OPTIONS, a dict; or with MAILER, a text",
     ),
     "SITE_NAME": _TEXT_OR_NONE,
+    "STAFF_MAY_SET_PASSWORDS": _SWITCH,
     "SUPPORT_CONTACT": _TEXT_OR_NONE,
     "TARGETS": (
         _is_dict_with(delivered_within=_is_bound, delivered_share=_is_share, delivery_success=_is_share),

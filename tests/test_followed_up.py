@@ -95,11 +95,33 @@ def test_a_follow_up_that_fails_leaves_the_old_password(ada: Any) -> None:
     assert ada.check_password(PASSWORD)
 
 
+@pytest.fixture
+def _staff_may(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_MAY_SET_PASSWORDS": True}
+
+
+@pytest.mark.parametrize("facts", [{}, {"is_superuser": True}])
+def test_nobody_sets_anothers_password_and_everybody_their_own(facts: dict[str, Any], ada: Any) -> None:
+    client = staff("auth.view_user", "auth.change_user", **facts)
+    page = f"{USERS}{ada.pk}/password/"
+    assert client.get(page).status_code == 403
+    typed = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
+    assert posted(client, page, form_at="/admin/", **typed).status_code == 403
+    assert "choose “Send reset link”" in client.get(USERS).content.decode()
+    ada.refresh_from_db()
+    assert ada.check_password(PASSWORD)
+    own: Any = client.user  # type: ignore[attr-defined]
+    assert by_admin(client, own).redirect_chain
+    own.refresh_from_db()
+    assert own.check_password(NEW_PASSWORD)
+
+
 def by_admin(client: Any, user: Any) -> Any:
     page = f"{USERS}{user.pk}/password/"
     return posted(client, page, password1=NEW_PASSWORD, password2=NEW_PASSWORD, usable_password="true")
 
 
+@pytest.mark.usefixtures("_staff_may")
 @pytest.mark.parametrize("is_watched", [False, True])
 def test_the_admins_page_tells_the_owner_once_and_says_who_did_it(ada: Any, settings: Any, is_watched: bool) -> None:
     if is_watched:
@@ -114,6 +136,7 @@ def test_the_admins_page_tells_the_owner_once_and_says_who_did_it(ada: Any, sett
     assert (event.user_key, event.actor_key) == (str(ada.pk), str(client.user.pk))  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("_staff_may")
 def test_the_admins_page_tells_nobody_of_what_was_not_changed(ada: Any, settings: Any) -> None:
     client = staff("auth.view_user", "auth.change_user")
     posted(client, f"{USERS}{ada.pk}/password/", password1="one", password2="another", usable_password="true")
@@ -124,6 +147,7 @@ def test_the_admins_page_tells_nobody_of_what_was_not_changed(ada: Any, settings
     assert told() == []
 
 
+@pytest.mark.usefixtures("_staff_may")
 def test_a_first_password_that_staff_set_is_told_as_one() -> None:
     user = UserFactory.create(password=None)
     by_admin(staff("auth.view_user", "auth.change_user"), user)

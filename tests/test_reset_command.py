@@ -158,8 +158,10 @@ def test_an_actor_needs_the_right_and_keeps_their_scope(force: bool, right: str,
     assert told("bob", actor="agent", force=force)[0] == 0
     assert AuditEvent.objects.latest("id").actor_key == accounts.key_of(member)
     code, found = told("ada", actor="agent", force=force)
-    assert (code, found["done"], bool(found["refused"])) == (1, 0, True)
-    assert AuditEvent.objects.filter(action=Action.STAFF_REFUSED).count() == 1
+    assert (code, found) == (1, {"people": 0, "done": 0, "unknown": ["ada"]})
+    assert told("ada", actor="agent", force=force, dry_run=True)[1] == found, "a look tells no more"
+    assert not AuditEvent.objects.filter(action=Action.STAFF_REFUSED).exists()
+    assert told("ada", force=force)[1]["done"] == 1, "whoever has the shell and names nobody reaches all"
 
 
 def test_an_actor_has_a_cap_and_the_command_says_how_far_it_came(settings: Any) -> None:

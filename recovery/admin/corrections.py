@@ -115,10 +115,11 @@ class AddressCorrectionAdmin(ReadOnlyAdmin):
         return [own, *super().get_urls()]
 
     def acts_on(self, request: HttpRequest, row: AddressCorrection) -> list[str]:
-        """What this member of staff may do about it: refuse one of their own, never approve it."""
-        is_own = row.proposer_key == accounts.key_of(actor_of(request))
+        """What this member of staff may do about it: refuse their own, and approve only what is of others."""
+        actor_key = accounts.key_of(actor_of(request))
+        is_own = row.proposer_key == actor_key
         may_approve = request.user.has_perm(RIGHT)
-        acts = [APPROVE] if may_approve and not is_own else []
+        acts = [APPROVE] if may_approve and actor_key not in (row.proposer_key, row.user_key) else []
         return [*acts, REFUSE] if may_approve or is_own else acts
 
     def tools_of(self, request: HttpRequest, row: AddressCorrection) -> list[dict[str, Any]]:

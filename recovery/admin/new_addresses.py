@@ -1,9 +1,9 @@
 """An address that staff edit on the site's own user pages: why, and what follows from it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -14,8 +14,12 @@ from recovery.admin.correcting import proposed
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonField
 from recovery.conf import conf
+from recovery.exceptions import NotAllowed
 
 WHY = "recovery_reason"
+KEPT: Final = gettext_lazy(
+    "The address stays: nobody takes one away alone. If it is wrong, propose the right one by “Correct address”."
+)
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -82,22 +86,35 @@ class NewAddressMixin(_Admin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
         """Save. A changed address is proposed, and the row keeps the old one, unless the site lets one alone change it:
-        then both addresses are told and open links end, in one commit. One that is taken away waits for nobody."""
+        then both addresses are told and open links end, in one commit. One is taken away only where one alone may
+        change it, and by nobody from a colleague who may do more."""
         field = accounts.email_field()
         stored = type(obj)._default_manager.filter(pk=obj.pk).values_list(field, flat=True) if change and field else ()
         before = next(iter(stored), "")
         old, new = str(before or ""), str(getattr(obj, field) or "") if field else ""
         is_changed = change and bool(field) and old != new
-        waits = is_changed and bool(new) and conf.ADDRESS_CORRECTION != "at_once"
-        if waits:
+        waits = is_changed and conf.ADDRESS_CORRECTION != "at_once"
+        reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
+        is_stored = is_changed and not waits and self._may_store(request, obj, reason)
+        if is_changed and not is_stored:
             setattr(obj, field, before)
             form.changed_data.remove(field)  # Django's own history must not say that it was changed
         super().save_model(request, obj, form, change)
-        reason = form.cleaned_data.get(WHY) or _("edited in the admin")  # a list asks for none
-        if waits:
+        if waits and new:
             proposed(self, request, obj, new, reason)
-        elif is_changed:
+        elif waits:
+            self.message_user(request, str(KEPT), messages.ERROR)
+        elif is_stored:
             resets.address_changed(obj, old=old, new=new, actor=actor_of(request), reason=reason)
+
+    def _may_store(self, request: HttpRequest, user: Any, reason: str) -> bool:
+        stored = type(user)._default_manager.get(pk=user.pk)  # the rank that it has, not the one in this form
+        try:
+            resets.check_rank(actor_of(request), stored, reason=reason)
+        except NotAllowed as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return False
+        return True
 
 
 def _with(request: HttpRequest, form: Any, *beside: type[forms.Form]) -> Any:

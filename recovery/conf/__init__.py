@@ -214,6 +214,12 @@ class Conf:
         return cast("str | None", self._read("SITE_NAME"))
 
     @property
+    def STAFF_MAY_SET_PASSWORDS(self) -> bool:
+        """Whether the admin's own page lets staff, superusers too, set the password of another's account; whoever sets
+        it knows it. Without it they send a link or force a new password."""
+        return cast(bool, self._read("STAFF_MAY_SET_PASSWORDS"))
+
+    @property
     def SUPPORT_CONTACT(self) -> str | None:
         """Address or phone number shown to people who cannot get in."""
         return cast("str | None", self._read("SUPPORT_CONTACT"))

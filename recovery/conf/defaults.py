@@ -55,6 +55,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "SEND_BY": timedelta(minutes=30),
     "SITE_MAIL": None,
     "SITE_NAME": None,
+    "STAFF_MAY_SET_PASSWORDS": False,
     "SUPPORT_CONTACT": None,
     "TARGETS": {"delivered_within": timedelta(seconds=60), "delivered_share": 0.95, "delivery_success": 0.98},
     "TOKEN_LIFETIME": "auto",

@@ -75,8 +75,8 @@ def never_joined() -> Iterator[AbstractBaseUser]:
 def activate_account(user: AbstractBaseUser, *, actor: AbstractBaseUser, reason: str) -> bool:
     """Make an inactive account active, on the trail, in one commit; False if it is active already. From then on the
     person may be mailed. By itself this sends nothing; with ``ACTIVATE_NEW_USERS``, whoever was created inactive under
-    it and never joined gets the link now. Raises NotAllowed out of the actor's scope, and for a superuser unless the
-    actor is one."""
+    it and never joined gets the link now. Raises NotAllowed out of the actor's scope, and for who may do more than the
+    actor."""
     staff.check_scope(actor, user, reason=reason)
     staff.check_rank(actor, user, reason=reason)
     with atomic(ResetRequest):

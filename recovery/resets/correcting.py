@@ -40,7 +40,7 @@ def correct_address(user: Any, address: str, *, actor: Any, reason: str) -> Addr
     ``settle_corrections``. One commit with its trail; a correction that took effect rings for its link. Counts in the
     actor's cap of links, for one follows.
 
-    Raises NotAllowed out of the actor's scope, for a superuser unless the actor is one, for a frozen address unless the
+    Raises NotAllowed out of the actor's scope, for who may do more than the actor, for a frozen address unless the
     actor may force rotations, past the cap, where a correction is pending, and at once where the address was changed
     meanwhile or is another account's.
     """
@@ -73,7 +73,8 @@ def approve_correction(row: AddressCorrection, *, actor: Any, reason: str) -> bo
     """Let a pending correction take effect: the address is stored, both are told, and a fresh link goes to the new one.
     One commit with its trail, then a ring. False where it does not: it has ended, or the address was changed meanwhile.
 
-    Raises NotAllowed to whoever proposed it, and as ``correct_address``; the refusal is on the trail.
+    Raises NotAllowed to whoever proposed it or whose account it is, and as ``correct_address``; the refusal is on the
+    trail.
     """
     user = accounts.by_key(row.user_key)
     if user is None:
@@ -81,6 +82,9 @@ def approve_correction(row: AddressCorrection, *, actor: Any, reason: str) -> bo
     if accounts.key_of(actor) == row.proposer_key:
         staff.refuse(actor, user, reason, by="own proposal")
         raise NotAllowed(_("Somebody else must approve what you have proposed."))
+    if accounts.key_of(actor) == row.user_key:
+        staff.refuse(actor, user, reason, by="own account")
+        raise NotAllowed(_("Somebody else must approve an address of your own account. Ask a colleague."))
     _check(user, actor=actor, reason=reason)
     with atomic(AddressCorrection):
         return _take_effect(row, user, decider=actor, decision=reason)

@@ -126,11 +126,27 @@ def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]
 
 
 def check_rank(actor: Any, user: Any, *, reason: str) -> None:
-    """Raises NotAllowed where only a superuser may act: on a superuser. Else the right to correct an address would be
-    all rights. The refusal is on the trail."""
-    if getattr(user, "is_superuser", False) and not getattr(actor, "is_superuser", False):
+    """Raises NotAllowed for an account that may do more than the actor: a superuser's, and that of a colleague with a
+    right that the actor lacks. Else the right to correct an address would be all rights. The refusal is on the
+    trail. Superusers may act on everybody."""
+    if getattr(actor, "is_superuser", False):
+        return
+    if getattr(user, "is_superuser", False):
         refuse(actor, user, reason, by="rank")
         raise NotAllowed(_("Only a superuser may do this to a superuser."))
+    if getattr(user, "is_staff", False) and not actor.has_perms(_rights_once_active(user)):
+        refuse(actor, user, reason, by="rank")
+        raise NotAllowed(
+            _("This colleague has rights that you do not have. Ask somebody who has them, or a superuser.")
+        )
+
+
+def _rights_once_active(user: Any) -> set[str]:
+    """All rights of the account; of an inactive one, to which Django gives none, those that it has once active."""
+    if not user.is_active:
+        user = accounts.by_key(accounts.key_of(user)) or user  # a copy without rights in its cache, never saved
+        user.is_active = True
+    return set(user.get_all_permissions()) if hasattr(user, "get_all_permissions") else set()
 
 
 def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str) -> None:

@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 
+from recovery import sweep
 from recovery.models import AddressCorrection, AuditEvent
 from recovery.reasons import Action, CorrectionState
 from tests.admin.posting import REASON, USERS, page_of, posted, said
 from tests.admin.staff import ALL_BUT_ADA, staff
 from tests.factories import UserFactory
+from tests.following import let_pass
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,6 +108,69 @@ def test_a_superusers_address_is_proposed_and_approved_by_superusers_alone() -> 
     posted(staff(is_superuser=True), deciding(row), reason=REASON)
     boss.refresh_from_db()
     assert boss.email == NEW
+
+
+LOCK = "recovery.unlock"
+
+
+def colleague(*rights: str, **facts: Any) -> Any:
+    return staff(*rights, email=OLD, **facts).user  # type: ignore[attr-defined]
+
+
+def test_a_colleagues_address_is_proposed_and_approved_only_by_who_may_as_much() -> None:
+    senior = colleague(LOCK)
+    page, sentence = f"{USERS}{senior.pk}/correct-address/", "error: This colleague has rights that you do not have."
+    agent, peer = (staff("auth.view_user", "recovery.correct_address", VIEW, *more) for more in ((), (LOCK,)))
+    assert said(posted(agent, page, address=NEW, reason=REASON))[0].startswith(sentence)
+    assert not AddressCorrection.objects.exists()
+    posted(peer, page, address=NEW, reason=REASON)
+    row = AddressCorrection.objects.get()
+    assert said(posted(staff(VIEW, APPROVE), deciding(row), reason=REASON))[0].startswith(sentence)
+    assert is_pending(row)
+    assert [each.detail["by"] for each in AuditEvent.objects.filter(action=Action.STAFF_REFUSED)] == ["rank"] * 2
+    posted(staff(VIEW, APPROVE, LOCK), deciding(row), reason=REASON)
+    senior.refresh_from_db()
+    assert senior.email == NEW
+
+
+def test_a_colleague_who_rose_meanwhile_keeps_the_address_after_the_wait(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": timedelta(days=1)}
+    senior = colleague()
+    posted(staff("auth.view_user", "recovery.correct_address"), f"{USERS}{senior.pk}/correct-address/",
+           address=NEW, reason=REASON)  # fmt: skip
+    row = AddressCorrection.objects.get()
+    senior.user_permissions.add(Permission.objects.get(content_type__app_label="recovery", codename="unlock"))
+    let_pass(timedelta(days=2))
+    sweep.sweep()
+    row.refresh_from_db()
+    assert row.state == CorrectionState.LAPSED
+    senior.refresh_from_db()
+    assert senior.email == OLD
+
+
+def test_an_inactive_colleague_is_activated_only_by_who_may_as_much() -> None:
+    senior = colleague(LOCK, is_active=False)
+    page = f"{USERS}{senior.pk}/activate-account/"
+    answer = posted(staff("auth.view_user", "recovery.activate"), page, reason=REASON)
+    assert said(answer)[0].startswith("error: This colleague has rights that you do not have.")
+    senior.refresh_from_db()
+    assert not senior.is_active
+    posted(staff("auth.view_user", "recovery.activate", LOCK), page, reason=REASON)
+    senior.refresh_from_db()
+    assert senior.is_active
+
+
+def test_nobody_approves_an_address_of_their_own_account(agent: Any) -> None:
+    second = staff(VIEW, APPROVE, "recovery.correct_address", email=OLD)
+    own_account: Any = second.user  # type: ignore[attr-defined]
+    posted(staff(is_superuser=True), f"{USERS}{own_account.pk}/correct-address/", address=NEW, reason=REASON)
+    row = AddressCorrection.objects.get()
+    assert deciding(row) not in second.get(own(row)).content.decode()
+    assert said(posted(second, deciding(row), reason=REASON)) == [
+        "error: Somebody else must approve an address of your own account. Ask a colleague."
+    ]
+    assert is_pending(row)
+    assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).detail == {"by": "own account"}
 
 
 def test_the_persons_page_leads_to_their_corrections(row: AddressCorrection, ada: Any) -> None:

@@ -51,6 +51,32 @@ def test_an_address_is_not_edited_without_a_reason(reason: str, ada: Any) -> Non
     assert ada.email == "ada.lovelace@example.com"
 
 
+def test_an_address_is_taken_away_by_nobody_alone(ada: Any) -> None:
+    answer = posted(superuser(), page_of(ada), **form_of(ada, email=""))
+    assert "propose the right one by “Correct address”" in answer.content.decode()
+    ada.refresh_from_db()
+    assert ada.email == "ada.lovelace@example.com"
+    assert not AuditEvent.objects.filter(action=Action.ADDRESS_CHANGED).exists()
+
+
+@pytest.mark.parametrize("typed", ["", "ada@new.example.com"])
+def test_where_one_alone_may_change_it_a_superusers_address_stays_for_others(
+    typed: str, ada: Any, settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": "at_once"}
+    ada.is_superuser = True
+    ada.save()
+    agent = staff("auth.view_user", "auth.change_user")
+    answer = posted(agent, page_of(ada), **form_of(ada, email=typed, is_superuser=""))
+    assert "Only a superuser may do this to a superuser." in answer.content.decode()
+    ada.refresh_from_db()
+    assert ada.email == "ada.lovelace@example.com"
+    assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).detail == {"by": "rank"}
+    posted(superuser(), page_of(ada), **form_of(ada, email=typed, is_superuser="on"))
+    ada.refresh_from_db()
+    assert ada.email == typed
+
+
 def test_the_reason_stands_below_the_address_for_whoever_may_edit_it(ada: Any) -> None:
     body = superuser().get(page_of(ada)).content.decode()
     assert body.count('name="recovery_reason"') == 1

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if not reason:
             raise CommandError("Write down why: --reason must not be blank.", returncode=2)
         actor = actor_named(options["actor"], RIGHTS[options["force"]])
-        people, unknown = _meant(_identifiers(options["identifier"], options["file"]))
+        people, unknown = _meant(_identifiers(options["identifier"], options["file"]), actor)
         told: dict[str, Any] = {"people": len(people), "done": 0, "unknown": unknown}
         if people and not options["dry_run"]:
             act = self._force if options["force"] else self._send
@@ -97,11 +97,13 @@ def _identifiers(given: Sequence[str], path: str | None) -> Iterator[str]:
                 yield identifier
 
 
-def _meant(identifiers: Iterator[str]) -> tuple[list[AbstractBaseUser], list[str]]:
-    """All accounts of each, as a forgotten password's page finds them, each once; and what means nobody."""
+def _meant(identifiers: Iterator[str], actor: AbstractBaseUser | None) -> tuple[list[AbstractBaseUser], list[str]]:
+    """All accounts of each, as a forgotten password's page finds them, each once; and what means nobody. People out of
+    the actor's scope are nobody."""
     people, unknown = dict[str, AbstractBaseUser](), list[str]()
     for identifier in dict.fromkeys(identifiers):
         found = accounts.of_identifier(printable(identifier))
+        found = [account for account in found if actor is None or resets.may_act_on(actor, account.user)]
         people |= {account.key: account.user for account in found}
         if not found:
             unknown.append(identifier)
