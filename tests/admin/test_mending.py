@@ -12,13 +12,13 @@ from recovery.reasons import Cause, Fix
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import staff, superuser
 from tests.asking import work
-from tests.diagnosis import callers_of_accounts, callers_of_links, callers_of_mail
+from tests.diagnosis import callers_of_accounts, callers_of_links, callers_of_mail, callers_of_routes
 from tests.diagnosis.calling import CALLERS
 from tests.diagnosis.conftest import stage as stage  # noqa: PLC0414 - a fixture
 from tests.diagnosis.mending import RIGHT_ADDRESS
 from tests.diagnosis.stage import Stage
 
-ROOMS = (callers_of_accounts, callers_of_links, callers_of_mail)
+ROOMS = (callers_of_accounts, callers_of_links, callers_of_mail, callers_of_routes)
 BOX = "/admin/recovery/diagnosis/"
 BY_BUTTON = {
     Fix.SEND_NEW_LINK: Cause.LINK_EXPIRED,

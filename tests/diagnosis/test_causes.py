@@ -11,14 +11,14 @@ from recovery.diagnosis import ORDER, Explanation, Finding, rank
 from recovery.diagnosis.fixes import FIXES
 from recovery.diagnosis.sentences import SENTENCES
 from recovery.reasons import Cause, Confidence
-from tests.diagnosis import callers_of_accounts, callers_of_links, callers_of_mail
+from tests.diagnosis import callers_of_accounts, callers_of_links, callers_of_mail, callers_of_routes
 from tests.diagnosis.calling import CALLERS, Call
 from tests.diagnosis.mending import BUTTONS, press
 from tests.diagnosis.stage import Stage, explained
 
 MOST_STATEMENTS = 45
 WITHOUT_EVIDENCE = {Cause.NEVER_ASKED}
-ROOMS = (callers_of_accounts, callers_of_links, callers_of_mail)
+ROOMS = (callers_of_accounts, callers_of_links, callers_of_mail, callers_of_routes)
 
 
 def test_every_cause_has_a_caller_a_place_a_sentence_and_a_fix() -> None:
