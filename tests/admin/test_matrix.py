@@ -1,5 +1,6 @@
 """Every role at every page, act and file of the admin, as tests/admin/rights.py has it; none of them tells a secret."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -243,7 +244,7 @@ def test_a_role_reaches_only_its_own_people(letter: str, scene: Scene, settings:
         if place in ROW_PLACES or name in SHOWN:
             assert role.get(path).status_code in (302, 403, 404), name
         elif place == "changelist":
-            assert "ada" not in role.get(path).body, name
+            assert not re.search(r"\bada\b", role.get(path).body), name  # a key may hold these letters
     for act in ACTS:
         if not act.row or act.row == "routestate":
             continue

@@ -65,10 +65,16 @@ def test_a_page_of_several_lists_the_others_of_that_page_in_their_order(ada: Any
 
 
 @pytest.mark.parametrize("page", ["change", "delete", "history", "password", "send-reset-link"])
-def test_each_page_answers_as_for_somebody_who_does_not_exist(page: str, ada: Any, bob: Any) -> None:
+def test_each_page_answers_as_for_somebody_who_does_not_exist(page: str, ada: Any, bob: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_MAY_SET_PASSWORDS": True}
     client = superuser()
     there, outside, nobody = (client.get(f"{USERS}{pk}/{page}/") for pk in (bob.pk, ada.pk, 999999))
     assert there.status_code == 200
+    assert outside.status_code == nobody.status_code != 200
+
+
+def test_nor_does_it_where_no_password_of_others_is_set(ada: Any) -> None:
+    outside, nobody = (superuser().get(f"{USERS}{pk}/password/") for pk in (ada.pk, 999999))
     assert outside.status_code == nobody.status_code != 200
 
 
