@@ -21,7 +21,7 @@ from recovery import link_lives, metrics, routes
 from recovery.addresses import normalise
 from recovery.admin import charts, moments, status, tiles
 from recovery.admin.figures import Fraction, Links, count, duration
-from recovery.admin.readonly import Base, refuse_nul
+from recovery.admin.readonly import NothingEdited, refuse_nul
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
 from recovery.metrics import Numbers, Selection, Trouble
@@ -81,7 +81,7 @@ class Row:
     p95: str
 
 
-class RollUpAdmin(Base):
+class RollUpAdmin(NothingEdited):
     """One page in the place of a list: rows of figures say nothing by themselves."""
 
     class Media:
@@ -90,15 +90,6 @@ class RollUpAdmin(Base):
     def get_urls(self) -> list[URLPattern]:
         show = self.admin_site.admin_view(require_safe(self.dashboard_view))
         return [path("", show, name="recovery_rollup_changelist")]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def dashboard_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from recovery import accounts, audit, diagnosis
 from recovery.admin import explained
 from recovery.admin.acts import page, url_of
-from recovery.admin.readonly import Base, refuse_nul
+from recovery.admin.readonly import NothingEdited, refuse_nul
 from recovery.admin.scope import actor_of
 from recovery.admin.viewers import Viewer
 from recovery.diagnosis import Explanation, Subject
@@ -47,7 +47,7 @@ class LookUpForm(forms.Form):
     )
 
 
-class DiagnosisAdmin(Base):
+class DiagnosisAdmin(NothingEdited):
     """A box in the place of a list, and pages of answers in the place of rows."""
 
     class Media:
@@ -67,15 +67,6 @@ class DiagnosisAdmin(Base):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def look_up_view(self, request: HttpRequest) -> HttpResponse:
         """GET shows the box. POST leads to whoever is meant, or asks which of several, or says that it is nobody."""

@@ -19,7 +19,7 @@ from recovery import incidents, metrics
 from recovery.admin import moments, repairs, status
 from recovery.admin.acts import asking, url_of
 from recovery.admin.incident_mails import cause_in_words, domain_in_words, mails_url, query_of, which_in
-from recovery.admin.readonly import Base, refuse_nul
+from recovery.admin.readonly import NothingEdited, refuse_nul
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
@@ -58,7 +58,7 @@ class Row:
     repair_url: str
 
 
-class IncidentAdmin(Base):
+class IncidentAdmin(NothingEdited):
     """One page in the place of a list: an incident is no row."""
 
     class Media:
@@ -71,15 +71,6 @@ class IncidentAdmin(Base):
             path("repair/", wrapped(self.repair_view), name="recovery_incident_repair"),
             path("stop/<uuid:key>/", wrapped(self.stop_view), name="recovery_incident_stop"),
         ]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def incidents_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):

@@ -111,7 +111,20 @@ class MomentFilter(admin.DateFieldListFilter):
         return parse_datetime(str(self.date_params.get(name, "")))
 
 
-class ReadOnlyAdmin(Base):
+class NothingEdited(Base):
+    """Pages on which nothing is added, changed or deleted: what staff may do has acts of its own."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(NothingEdited):
     """Pages of one of our models. Subclasses say what a row shows, which accounts it concerns and how it is found."""
 
     columns: ClassVar[type[Columns]]
@@ -192,15 +205,6 @@ class ReadOnlyAdmin(Base):
             context["recovery_tools"] = [*self.tools_of(request, row), *self.diagnosis_of(row, viewer), *people]
             context.update(self.story_of(row, viewer))
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row, or None, which the admin answers as for a row that does not exist."""
