@@ -1,4 +1,5 @@
-"""What follows a sign-in, whichever door it came through: the page, the admin, allauth, a view of the site's own.
+"""What follows a sign-in, whichever door it came through: the page, the admin, allauth, a view of the site's own. And
+what the trail must know of a web request: where it came from, and that a page of ours was refused.
 
 Whatever calls Django's ``login`` sends ``user_logged_in``, which marks the request; the answer then carries the device
 cookie. What the cookie is good for stands in ``devices``.
@@ -9,15 +10,18 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from recovery import devices, notices, proxies
-from recovery.origin import Origin
+from recovery import accounts, audit, devices, notices, proxies
+from recovery.origin import Origin, answering
+from recovery.reasons import Action
 from recovery.sign_in import door_of
 
 logger = logging.getLogger(__name__)
 
+FORBIDDEN: Final = 403
 _MARK: Final = "_recovery_signed_in"
 
 Answer = Callable[[HttpRequest], Any]  # of HttpResponseBase, or of something to wait for that gives one
@@ -30,8 +34,8 @@ def signed_in(request: Any, user: Any, **signal: Any) -> None:
 
 
 class RecoveryMiddleware:
-    """Anywhere in MIDDLEWARE: makes the browser of a success a known device, tells the owner where that is news, and
-    hears proxies that nobody told it to trust."""
+    """Anywhere in MIDDLEWARE: makes the browser of a success a known device, tells the owner where that is news, hears
+    proxies that nobody told it to trust, and lets the trail know where acts come from."""
 
     sync_capable = True
     async_capable = True
@@ -46,15 +50,34 @@ class RecoveryMiddleware:
         proxies.heard.request(request)
         if self.is_async:
             return self._answered_later(request)
-        response: HttpResponseBase = self.get_response(request)
-        _follow(request, response)
+        with answering(request):
+            response: HttpResponseBase = self.get_response(request)
+            _follow(request, response)
+            if response.status_code == FORBIDDEN:
+                _note_refusal(request)
         return response
 
     async def _answered_later(self, request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase = await self.get_response(request)
-        if hasattr(request, _MARK):
-            await sync_to_async(_follow)(request, response)
+        with answering(request):
+            response: HttpResponseBase = await self.get_response(request)
+            if hasattr(request, _MARK):
+                await sync_to_async(_follow)(request, response)
+            if response.status_code == FORBIDDEN:
+                await sync_to_async(_note_refusal)(request)
         return response
+
+
+def _note_refusal(request: HttpRequest) -> None:
+    """Somebody who is signed in came to a page of ours that they have no right to (OWASP ASVS 5.0 section 16.3.2)."""
+    found, user = request.resolver_match, getattr(request, "user", None)
+    if found is None or user is None or not user.is_authenticated:
+        return
+    if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):
+        facts = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
+        try:
+            audit.record(Action.ACCESS_REFUSED, actor_key=accounts.key_of(user), **facts)
+        except DatabaseError:
+            logger.exception("middleware: a refusal was not recorded")
 
 
 def _follow(request: HttpRequest, response: HttpResponseBase) -> None:

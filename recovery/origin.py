@@ -1,8 +1,16 @@
-"""Where an ask came from: the small thing that goes below the form instead of an ``HttpRequest``."""
+"""Where an ask came from: the small thing that goes below the form instead of an ``HttpRequest``.
+
+``here`` is where the web request that is being answered came from, for the trail alone: it is recorded of every act, and
+no rule decides anything by it.
+"""
 
 import ipaddress
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from django.http import HttpRequest
@@ -109,3 +117,22 @@ def verdict_on(request: HttpRequest) -> Verdict:
         and bool(describe_browser(request.META.get("HTTP_USER_AGENT", "")))
     )
     return Verdict.PERSON if is_navigation(request) or is_old_browser else Verdict.PROBABLE_SCANNER
+
+
+_here: ContextVar[Callable[[], Origin] | None] = ContextVar("recovery_here", default=None)
+
+
+@contextmanager
+def answering(request: HttpRequest) -> Iterator[None]:
+    """What is recorded meanwhile came from there. Looked at only when something is."""
+    before = _here.set(partial(Origin.of, request))
+    try:
+        yield
+    finally:
+        _here.reset(before)
+
+
+def here() -> Origin | None:
+    """Where the web request that is being answered came from; None in a task and a command."""
+    of_request = _here.get()
+    return of_request() if of_request else None

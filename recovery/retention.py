@@ -14,7 +14,6 @@ from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revo
 from recovery.conf import conf
 from recovery.models import (
     AddressCorrection,
-    AuditEvent,
     BackupAddress,
     Bounce,
     Decision,
@@ -36,7 +35,7 @@ from recovery.models import (
 )
 from recovery.models.primary import atomic
 from recovery.models.roll_ups import Counts
-from recovery.reasons import Action, Outcome, TokenState
+from recovery.reasons import Outcome, TokenState
 
 BATCH: Final = 1000
 
@@ -111,7 +110,7 @@ def outlook() -> Purged:
         suppressions=_old_suppressions(timezone.now() - suppressions.MEMORY).count(),
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
-        trail=_old_trail(trail).count() if trail else 0,
+        trail=audit.rows_in(audit.purgeable(trail)) if trail else 0,
     )
 
 
@@ -240,10 +239,6 @@ def _raw_before(moment: datetime | None) -> int:
     return gone
 
 
-def _old_trail(moment: datetime) -> "models.QuerySet[AuditEvent]":
-    return AuditEvent.objects.filter(occurred_at__lt=moment)
-
-
 def _batches(
     old_of: "Callable[[datetime], models.QuerySet[Any]]", made_at: str, moment: datetime | None
 ) -> Iterator[list[UUID]]:
@@ -288,10 +283,4 @@ def _requests_before(moment: datetime | None) -> int:
 
 
 def _trail_before(moment: datetime | None) -> int:
-    gone = 0
-    with atomic(AuditEvent):
-        for keys in _batches(_old_trail, "occurred_at", moment):
-            gone += AuditEvent.objects.purge(keys)
-        if gone:
-            audit.record(Action.PURGED, rows=gone)
-    return gone
+    return audit.purge(before=moment) if moment else 0

@@ -13,6 +13,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "schedule": timedelta(seconds=15),
             "options": {"expires": 15},
         },
+        "recovery.seal_audit": {
+            "task": "recovery.seal_audit",
+            "schedule": timedelta(seconds=5),
+            "options": {"expires": 5},
+        },
         "recovery.roll_up": {
             "task": "recovery.roll_up",
             "schedule": timedelta(minutes=1),

@@ -136,6 +136,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         _dict_of(_is_door),
         f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME {_LIFE}, others texts",
     ),
+    "AUDIT_ANCHORS": (
+        _is_list_of(lambda entry: isinstance(entry, Mapping) and _is(str)(entry.get("ANCHOR"))),
+        "a list of dicts, each with ANCHOR, a dotted path",
+    ),
     "BACKUP_WAIT": _DURATION,
     "BASE_URL": _TEXT,
     "CASE_TARGETS": (

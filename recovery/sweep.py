@@ -16,6 +16,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from recovery import (
+    anchors,
+    audit,
     cases,
     delivery,
     feedback,
@@ -89,6 +91,8 @@ def sweep(stop: Event | None = None) -> Swept:
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()
+    audit.seal()
+    anchors.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
         decided=decided,

@@ -23,7 +23,20 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, incidents, notices, resets, retention, rollup, watch
+from recovery import (
+    anchors,
+    audit,
+    bell,
+    cases,
+    delivery,
+    heartbeats,
+    incidents,
+    notices,
+    resets,
+    retention,
+    rollup,
+    watch,
+)
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -147,6 +160,14 @@ def roll_up() -> None:
     """Bring the figures up to date, and tell what is wrong."""
     rollup.roll_up()
     watch.look()
+
+
+@shared_task(name="recovery.seal_audit", ignore_result=True)
+@_connected
+def seal_audit() -> None:
+    """Seal what the trail has without a seal, and tell its head outside, once an hour."""
+    audit.seal()
+    anchors.tell_due()
 
 
 @shared_task(name="recovery.purge", ignore_result=True)

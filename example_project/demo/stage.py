@@ -4,6 +4,7 @@ However this process ends, the minders end theirs, and the worker's removes the 
 """
 
 import contextlib
+import io
 import os
 import shutil
 import threading
@@ -72,6 +73,7 @@ def running(plan: Plan, *, webhooks: bool, warn: Callable[[str], object]) -> Ite
 
 def _make_ready() -> None:
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("recovery_audit", "protect", stdout=io.StringIO())
     seeds.plant()
 
 

@@ -12,15 +12,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
-from recovery.admin.columns import Columns
+from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, uuid_in
-from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
+from recovery.admin.readonly import MOST_FOUND, AccountFilter, ActorFilter, MomentFilter
+from recovery.admin.reports import ReportMixin
 from recovery.admin.viewers import Viewer
 from recovery.conf import conf
-from recovery.models import AuditEvent, Decision, ResetRequest
+from recovery.models import AuditEvent, AuditOrigin, Decision, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
+from recovery.origin import describe_browser
+from recovery.reasons import ActOutcome
+
+_MOODS = {ActOutcome.DONE: "good", ActOutcome.REFUSED: "open", ActOutcome.FAILED: "bad"}
 
 
 class AuditEventColumns(Columns):
@@ -42,6 +47,20 @@ class AuditEventColumns(Columns):
         if not about:
             return event.get_action_display()
         return format_html('{} <span class="quiet">{}</span>', event.get_action_display(), about)
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, event: AuditEvent) -> Any:
+        return worded(_MOODS[ActOutcome(event.outcome)], event.get_outcome_display(), "")
+
+    @admin.display(description=_("where from"))
+    def where_from(self, event: AuditEvent) -> str:
+        """What stands beside the row, until it is destroyed. Of an ask it stands in the request."""
+        beside = AuditOrigin.objects.filter(pk=event.pk).first()
+        if beside is None:
+            return "–"
+        place = (beside.ip or "") if self.viewer.sees_addresses else ""
+        browser = describe_browser(beside.user_agent) or beside.user_agent
+        return " · ".join(text for text in (browser, place) if text) or "–"
 
     @admin.display(description=_("who acted"))
     def actor(self, event: AuditEvent) -> Any:
@@ -69,13 +88,13 @@ class AuditEventColumns(Columns):
         return self.viewer.text(json.dumps(event.detail, ensure_ascii=False)) if event.detail else "–"
 
 
-class AuditEventAdmin(ExportMixin):
+class AuditEventAdmin(ReportMixin, ExportMixin):
     """List and page of the trail."""
 
     columns = AuditEventColumns
-    listed = ("occurred_at", "action", "actor", "account", "request_link", "reason")
-    further = ("email_link", "detail")
-    list_filter = ("action", ("occurred_at", MomentFilter), AccountFilter, CountedFilter)
+    listed = ("occurred_at", "action", "outcome", "actor", "account", "request_link", "reason")
+    further = ("email_link", "detail", "where_from")
+    list_filter = ("action", "outcome", ("occurred_at", MomentFilter), ActorFilter, AccountFilter, CountedFilter)
     ordering = ("-pk",)
     search_help_text = _("Reference, recipient, message id or account key.")
 

@@ -19,7 +19,7 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, shapes, webhooks
-from recovery.checks import case_targets, sign_in, ways_out
+from recovery.checks import case_targets, sign_in, trail, ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
@@ -32,11 +32,12 @@ Apps = Sequence[AppConfig] | None
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001 to E003 and E006 to E011: the RECOVERY dict as it is written, and where rows and mail go."""
+    """E001 to E003, E006 to E011, E020 and E021: the RECOVERY dict as it is written, and where rows and mail go."""
     given = of_django("RECOVERY", {})
     if not isinstance(given, dict):
         return [Error("RECOVERY must be a dict.", id="recovery.E001")]
-    return [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database(), *ways_out.wrong(), *case_targets.wrong()]
+    told = [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database()]
+    return [*told, *ways_out.wrong(), *case_targets.wrong(), *trail.wrong()]
 
 
 @register(Tags.security)

@@ -79,6 +79,12 @@ class Conf:
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
+    def AUDIT_ANCHORS(self) -> Sequence[Mapping[str, Any]]:
+        """Where the head of the trail's chain is told each hour: ANCHOR, a dotted path, and what it needs; the log, a
+        file (PATH), a mail (TO), or a function of the site's own."""
+        return cast(Sequence[Mapping[str, Any]], self._read("AUDIT_ANCHORS"))
+
+    @property
     def BACKUP_WAIT(self) -> timedelta:
         """How long after its confirmation a backup address gets no reset link."""
         return cast(timedelta, self._read("BACKUP_WAIT"))

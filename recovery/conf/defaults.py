@@ -14,6 +14,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},
     "ALARM_MAIL_TO": [],
     "AUDIENCES": {},
+    "AUDIT_ANCHORS": [{"ANCHOR": "recovery.anchors.log"}],
     "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
     "CASE_TARGETS": [],

@@ -1,7 +1,7 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.account_states import AccountState
-from recovery.models.audit import AuditEvent
+from recovery.models.audit import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
@@ -27,7 +27,10 @@ from recovery.models.tokens import ResetToken
 __all__ = [
     "AccountState",
     "AddressCorrection",
+    "AuditAnchor",
     "AuditEvent",
+    "AuditOrigin",
+    "AuditSeal",
     "BackupAddress",
     "Bounce",
     "CaseNote",

@@ -15,7 +15,7 @@ from django.db.models import CharField, Field, Model
 
 from recovery.models.audit import AuditEvent
 from recovery.models.requests import SWEEP_GRACE, ResetRequest
-from recovery.reasons import Outcome
+from recovery.reasons import ActOutcome, Outcome
 
 _REQUEST: Mapping[str, str] = {
     "outcome": f"CASE WHEN refused THEN '{Outcome.THROTTLED.value}' ELSE '{Outcome.RECEIVED.value}' END",
@@ -23,7 +23,11 @@ _REQUEST: Mapping[str, str] = {
     "decided_at": "CASE WHEN refused THEN now END",
     "next_try_at": f"now + make_interval(secs => {SWEEP_GRACE / timedelta(seconds=1)})",
 }
-_EVENT: Mapping[str, str] = {"occurred_at": "now", "detail": "CASE WHEN refused THEN %s ELSE %s END::jsonb"}
+_EVENT: Mapping[str, str] = {
+    "occurred_at": "now",
+    "outcome": f"CASE WHEN refused THEN '{ActOutcome.REFUSED.value}' ELSE '{ActOutcome.DONE.value}' END",
+    "detail": "CASE WHEN refused THEN %s ELSE %s END::jsonb",
+}
 
 
 def insert_ask(

@@ -16,6 +16,8 @@ from uuid import UUID
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, CharField, DateTimeField, Field, Model, PositiveSmallIntegerField, UUIDField
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from recovery.models.primary import atomic
 
@@ -33,10 +35,12 @@ def insert(*instances: Model, after: tuple[str, list[Any]] | None = None) -> Non
 
     In the caller's transaction, or in one of its own. On PostgreSQL all of it is one statement, since a round trip
     costs more than a row, and needs no transaction around it. Keys must be set by the
-    instance (UUID defaults); a database-made key is left out and not read back.
+    instance (UUID defaults); a database-made key is left out and not read back. An instance may have another
+    ``beside`` it, which is written with it; a moment may be ``Now()``, which the database fills in.
     """
     if not instances:
         return
+    instances += tuple(other for each in instances if (other := getattr(each, "beside", None)))
     parts = [_insertion(model, list(rows)) for model, rows in groupby(instances, key=type)]
     if after:
         parts.insert(0, _Insertion(parts[0].connection, *after))
@@ -68,16 +72,23 @@ def _insertion(model: type[Model], rows: list[Model]) -> _Insertion:
     written: dict[type, Callable[[Any], Any]] = {datetime: connection.ops.adapt_datetimefield_value}
     if not connection.features.has_native_uuid_field:
         written[UUID] = _hex
-    values = list[Any]()
+    values, texts = list[Any](), list[str]()
     for instance in rows:
+        texts.append(row)
         for field, attribute, own_type in columns:
             value: Any = getattr(instance, attribute)
+            if type(value) is Now:
+                value = timezone.now()
+                setattr(instance, attribute, value)
+                if connection.vendor == "postgresql":
+                    texts[-1] = _with_own_time(model, attribute, connection.alias)
+                    continue
             if type(value) is own_type:
                 value = written[own_type](value) if own_type in written else value
             elif value is not None:
                 value = field.get_db_prep_save(field.pre_save(instance, add=True), connection)
             values.append(value)
-    return _Insertion(connection, head + ", ".join([row] * len(rows)), values)
+    return _Insertion(connection, head + ", ".join(texts), values)
 
 
 def _joined(parts: list[_Insertion]) -> _Insertion:
@@ -92,6 +103,13 @@ def _columns(model: type[Model]) -> list[tuple["Field[Any, Any]", str, type | No
     """Each column's field, its attribute, and the usual type of its values."""
     fields = [f for f in model._meta.concrete_fields if not isinstance(f, AutoField)]
     return [(f, f.attname, _OWN_TYPES.get(type(f))) for f in fields]
+
+
+@cache
+def _with_own_time(model: type[Model], attribute: str, alias: str) -> str:
+    """The row of ``_statement``, where the database says when. SQLite has no clock but ours."""
+    places = ["STATEMENT_TIMESTAMP()" if name == attribute else "%s" for _, name, _ in _columns(model)]
+    return "(" + ", ".join(places) + ")"
 
 
 @cache

@@ -20,7 +20,7 @@ from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource,
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
 from recovery.reasons.signs import Alarm, Part
 from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
-from recovery.reasons.trail import Action
+from recovery.reasons.trail import OUTCOMES, Action, ActOutcome, Damage
 
 __all__ = [
     "EVENT_STATE",
@@ -28,10 +28,12 @@ __all__ = [
     "IN_ORDER",
     "LINK_KINDS",
     "MOVES",
+    "OUTCOMES",
     "SHOWN_REFUSALS",
     "STAFF_VERBS",
     "STATE_RANK",
     "UNFINISHED",
+    "ActOutcome",
     "Action",
     "Alarm",
     "BackupRefusal",
@@ -44,6 +46,7 @@ __all__ = [
     "Circuit",
     "Confidence",
     "CorrectionState",
+    "Damage",
     "EmailKind",
     "EmailReason",
     "EmailState",

@@ -1,4 +1,7 @@
-"""What the trail records."""
+"""What the trail records, how it came out, and what may be wrong with the trail itself."""
+
+from collections.abc import Mapping
+from typing import Final
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -68,3 +71,43 @@ class Action(TextChoices):
     DIAGNOSED = "person.diagnosed", _("somebody looked up why a person cannot get in")
     LOCKED = "sign_in.locked", _("sign-in was locked")
     UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")
+    TRAIL_EXPORTED = "trail.exported", _("trail was exported for auditors")
+    TRAIL_PURGED = "trail.purged", _("oldest rows of the trail were purged")
+    TRAIL_PROTECTED = "trail.protected", _("triggers of the trail were installed")
+    TRAIL_UNPROTECTED = "trail.unprotected", _("triggers of the trail were removed")
+    ACCESS_REFUSED = "access.refused", _("page or act was refused for want of a right")
+
+
+class ActOutcome(TextChoices):
+    """How an act came out."""
+
+    DONE = "done", _("done")
+    REFUSED = "refused", _("refused")
+    FAILED = "failed", _("failed")
+
+
+OUTCOMES: Final[Mapping[str, ActOutcome]] = {
+    Action.PASSWORD_REFUSED: ActOutcome.REFUSED,
+    Action.LINK_REFUSED: ActOutcome.REFUSED,
+    Action.STAFF_REFUSED: ActOutcome.REFUSED,
+    Action.BACKUP_REFUSED: ActOutcome.REFUSED,
+    Action.OBJECTION_REFUSED: ActOutcome.REFUSED,
+    Action.ACCESS_REFUSED: ActOutcome.REFUSED,
+    Action.ROTATION_FAILED: ActOutcome.FAILED,
+    Action.REPAIR_FAILED: ActOutcome.FAILED,
+    Action.REVOKING_GIVEN_UP: ActOutcome.FAILED,
+    Action.CIRCUIT_OPENED: ActOutcome.FAILED,
+}
+"""Of acts that say it by their name; an ask that a limit refused, and a link that was opened and is dead, say it in
+their detail; all others are done."""
+
+
+class Damage(TextChoices):
+    """What is wrong with a row or a seal of the trail."""
+
+    EDITED = "edited", _("it is not as it was sealed")
+    DELETED = "deleted", _("it was sealed and is gone")
+    INSERTED = "inserted", _("it is there and was never sealed")
+    SWAPPED = "swapped", _("it has the content of another row")
+    CUT = "cut", _("the end of the trail is gone, which an anchor knows")
+    FORGED = "forged", _("it was not made with a key of this site, or is not what was anchored")

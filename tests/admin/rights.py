@@ -160,6 +160,10 @@ ACTS: Final = (
         url="auth_user_changelist", row="guest", action="delete_selected", who="U", data={"post": "yes"},
         needs_reason=False,
     ),
+    Act(
+        url="recovery_auditevent_report", rest=("csv",), who="OU", done=Action.EXPORTED, data={}, needs_reason=False,
+        answers=200,
+    ),
     _edit("auth_user_add", username="mallory", **PASSWORDS),
     _edit("auth_user_change", "guest", **CHANGED),
     _edit("auth_user_delete", "guest", post="yes"),

@@ -1,23 +1,29 @@
 """The only writer of the trail. A state change and its record share the caller's transaction.
 
 No personal data goes in: names, addresses and client addresses stand in the request or email that the row
-points to, where they can be erased.
+points to, or beside the row (``AuditOrigin``), where they can be erased.
 """
 
+import hashlib
+import hmac
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, Final, NamedTuple, ParamSpec
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from recovery.models import AuditEvent, Email, ResetRequest
+from recovery import origin
+from recovery.models import AuditEvent, AuditOrigin, Email, ResetRequest
 from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
 from recovery.models.primary import new_key
 from recovery.models.statements import Statement
+from recovery.reasons import OUTCOMES, Action, ActOutcome, Outcome
 
 _Facts = ParamSpec("_Facts")
+_WENT_ON: Final = frozenset({Outcome.RECEIVED, Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED, Outcome.JOINED})
 
 
 def event(
@@ -36,18 +42,52 @@ def event(
     for a caller that writes it together with what it records.
 
     ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
-    must be JSON and free of personal data.
+    must be JSON and free of personal data. Without ``at`` the database says when. Where the person of a web request
+    acted from goes beside the row; for an ask it stands in the request.
     """
-    return AuditEvent(
+    row = AuditEvent(
         action=action,
+        outcome=outcome_of(action, detail),
         actor_key=actor_key,
         user_key=user_key,
         request_id=request.pk if request else request_id,
         reference=request.reference if request else "",
         email_id=email.pk if email else None,
         reason=reason[:500],
-        occurred_at=at or timezone.now(),
+        occurred_at=at or Now(),
         detail=detail,
+    )
+    here = origin.here() if action != Action.REQUESTED else None
+    if here and (here.ip or here.user_agent):
+        row.beside = _beside(row, here)
+        row.origin = digest_of(row.beside)
+    return row
+
+
+def outcome_of(action: str, detail: Mapping[str, Any]) -> ActOutcome:
+    """How an act came out, by its name and by what it says of itself."""
+    decided = detail.get("outcome", Outcome.RECEIVED) if action in (Action.REQUESTED, Action.DECIDED) else None
+    if decided == Outcome.EXPIRED:
+        return ActOutcome.FAILED
+    if detail.get("refusal") or (decided and decided not in _WENT_ON):
+        return ActOutcome.REFUSED
+    return OUTCOMES.get(Action(action), ActOutcome.DONE)
+
+
+def digest_of(beside: AuditOrigin) -> str:
+    """What a row of the trail holds of where its person acted from: an HMAC under a salt that goes with it. Without the
+    salt it tells nothing, and with it that nobody wrote another place beside the row."""
+    text = f"{beside.id}\n{beside.ip or ''}\n{beside.user_agent}"
+    return hmac.digest(beside.salt.encode(), text.encode(), hashlib.sha256).hex()[:32]
+
+
+def _beside(row: AuditEvent, here: origin.Origin) -> AuditOrigin:
+    return AuditOrigin(
+        id=row.id,
+        person_key=row.actor_key or row.user_key,
+        ip=here.ip or None,
+        user_agent=here.user_agent,
+        salt=secrets.token_hex(16),
     )
 
 
@@ -67,7 +107,8 @@ transaction."""
 
 def record_each(action: str, subjects: Sequence[tuple[str, UUID | None]]) -> None:
     """One row for each account and request to which the same happened by itself, in one statement."""
-    events = [AuditEvent(action=action, user_key=user_key, request_id=request) for user_key, request in subjects]
+    facts = {"action": action, "outcome": outcome_of(action, {}), "occurred_at": Now()}
+    events = [AuditEvent(user_key=user_key, request_id=request, **facts) for user_key, request in subjects]
     if events:
         insert(*events)
 
@@ -79,6 +120,7 @@ class Noted(NamedTuple):
     id: UUID
     occurred_at: datetime
     action: str
+    outcome: str
     detail: Mapping[str, Any]
     actor_key: str = ""
     user_key: str = ""
@@ -86,11 +128,12 @@ class Noted(NamedTuple):
     email_id: UUID | None = None
     reference: str = ""
     reason: str = ""
+    origin: str = ""
 
 
 def noted(action: str, *, at: datetime, **detail: Any) -> Noted:
     """As ``event``, of what nobody did, to be written by ``statement_of``."""
-    return Noted(new_key(), at, action, detail)
+    return Noted(new_key(), at, action, outcome_of(action, detail).value, detail)
 
 
 def statement_of(rows: Sequence[Noted]) -> Statement:

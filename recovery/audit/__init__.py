@@ -1,0 +1,35 @@
+"""The trail: what happened, written in the transaction of what it tells, and sealed afterwards.
+
+``writing`` is the only writer of its rows; ``sealing`` binds them into the chain, in the background; ``verifying`` reads
+the chain and names what does not fit; ``protecting`` installs the triggers, and ``purging`` is the one way through
+them. What a digest and a seal are stands in ``offline``, which is also the auditor's script and knows no Django.
+"""
+
+from recovery.audit.protecting import is_protected, protect, unprotect
+from recovery.audit.purging import destroy_person, purge, purgeable, rows_in
+from recovery.audit.sealing import newest, seal
+from recovery.audit.verifying import Found, Verified, holds_anchor, verify
+from recovery.audit.writing import Noted, digest_of, event, noted, record, record_each, statement_of
+
+__all__ = [
+    "Found",
+    "Noted",
+    "Verified",
+    "destroy_person",
+    "digest_of",
+    "event",
+    "holds_anchor",
+    "is_protected",
+    "newest",
+    "noted",
+    "protect",
+    "purge",
+    "purgeable",
+    "record",
+    "record_each",
+    "rows_in",
+    "seal",
+    "statement_of",
+    "unprotect",
+    "verify",
+]

@@ -1,0 +1,84 @@
+"""What may be removed: whole sealed batches from the oldest on, and where people acted from."""
+
+import hmac
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import router
+from django.db.models import QuerySet, Sum
+
+from recovery.audit import offline
+from recovery.audit.protecting import gate
+from recovery.audit.sealing import masters
+from recovery.audit.writing import record
+from recovery.models import AuditEvent, AuditOrigin, AuditSeal
+from recovery.models.primary import atomic
+from recovery.reasons import Action
+
+AT_ONCE: Final = 5  # seals in one transaction: their rows are at most five thousand
+
+
+def purgeable(before: datetime) -> "QuerySet[AuditSeal]":
+    """Seals that were made before, the oldest first. The newest seal of all stays: the chain goes on from it."""
+    newest = AuditSeal.objects.order_by("-number").values("number")[:1]
+    return AuditSeal.objects.filter(sealed_at__lt=before, number__lt=newest).order_by("number")
+
+
+def purge(*, before: datetime) -> int:
+    """Remove what was sealed before, with its seals and where its people acted from; returns how many rows of the trail
+    went. Commits some seals at a time, each with a record that ``verify`` takes for the beginning of the chain.
+
+    Rows that have no seal yet stay, and so does a batch whose end is younger.
+    """
+    gone = 0
+    while seals := list(purgeable(before).only("number", "first", "count", "keys", "head")[:AT_ONCE]):
+        with atomic(AuditEvent), gate():
+            keys = [key for each in seals for key in each.row_keys()]
+            AuditOrigin.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(AuditOrigin))
+            AuditEvent.objects.purge(keys)
+            AuditSeal.objects.purge([each.number for each in seals])
+            last = seals[-1]
+            record(
+                Action.TRAIL_PURGED,
+                rows=len(keys),
+                before=before.isoformat(),
+                seals=[seals[0].number, last.number],
+                position=last.last,
+                head=last.head,
+                proof=_proof(last.number, last.head),
+            )
+        gone += len(keys)
+    return gone
+
+
+def rows_in(seals: "QuerySet[AuditSeal]") -> int:
+    """How many rows these seals hold."""
+    return seals.aggregate(rows=Sum("count"))["rows"] or 0
+
+
+def is_beginning(detail: dict[str, Any], *, number: int, head: str) -> bool:
+    """Whether a record says, and proves by a key of this site, that the trail up to this seal was purged."""
+    if detail.get("seals", [0, 0])[-1] != number or detail.get("head") != head:
+        return False
+    return any(
+        hmac.compare_digest(_signed(master, number, head), str(detail.get("proof"))) for master in masters().values()
+    )
+
+
+def destroy_person(user_key: str) -> int:
+    """Destroy where this person acted from, with the salts that the trail's digests of it were made with; returns how
+    many records that were. In the caller's transaction, whose own record says who asked for it.
+
+    What stays are the rows of the trail, with the account's key as a pseudonym. All seals still verify.
+    """
+    if not user_key:
+        return 0
+    return AuditOrigin.objects.filter(person_key=user_key)._raw_delete(router.db_for_write(AuditOrigin))
+
+
+def _proof(number: int, head: str) -> str:
+    return _signed(next(iter(masters().values())), number, head)
+
+
+def _signed(master: bytes, number: int, head: str) -> str:
+    return offline.proof(master, f"purged {number} {head}")

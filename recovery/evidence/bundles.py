@@ -1,0 +1,247 @@
+"""A folder with rows of the trail, the seals that prove them, and a manifest that counts and hashes all of it.
+
+Of a period whole seals are taken, so that nobody can leave a row out; of a person the rows alone, and of all others in
+their seals a leaf, which tells nothing of them.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+import recovery
+from recovery import audit
+from recovery.audit import offline, sealing
+from recovery.conf import conf, of_django
+from recovery.conf.defaults import DEFAULTS
+from recovery.models import AuditAnchor, AuditEvent, AuditSeal
+from recovery.models.primary import SKEW, key_at
+from recovery.reasons import Action
+
+SAID: Final = frozenset({"RETENTION", "AUDIT_ANCHORS", "TOKEN_LIFETIME", "REQUEST_LIMITS", "LOGIN_FAILURE_LIMIT",
+                         "LOGIN_FAILURE_WINDOW", "LOCKOUT_WAITS", "COOLDOWN", "SEND_BY", "BACKUP_WAIT",
+                         "ADDRESS_CORRECTION", "ADDRESS_FREEZE", "FORCED_LIFETIME", "ACTIVATION_LIFETIME",
+                         "POST_RESET_LOGIN", "STAFF_MAY_SET_PASSWORDS", "TRUSTED_PROXIES", "UNKNOWN_ACCOUNT_MAIL",
+                         "ALARM_LIMITS", "ROTATION_PACE", "BASE_URL"})  # fmt: skip
+"""Settings in force that a manifest tells: what has no secret in it, whatever a site writes there."""
+
+
+class Asked(NamedTuple):
+    """Of what a bundle is: a period, or a person's rows in it."""
+
+    since: datetime | None
+    until: datetime | None
+    user_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle that was written: where, how much it holds, and the hash of its manifest, which the trail has too."""
+
+    folder: Path
+    rows: int
+    waiting: int
+    seals: int
+    sha256: str
+
+
+def export(
+    folder: Path,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    user_key: str = "",
+    actor_key: str = "",
+    keys: Path | None = None,
+) -> Exported:
+    """Write a bundle into a folder that is new or empty. Its last act is a row of the trail that holds the SHA-256 of
+    the manifest; commits once.
+
+    ``keys`` names a file for the keys of these seals, which must go to the auditor another way than the bundle: who has
+    both can make it anew. Raises FileExistsError for a folder with something in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty.")
+    asked = Asked(since, until, user_key)
+    facts = _Writing(folder, asked).write()
+    if keys:
+        _write_keys(keys, facts["first_seal"], facts["last_seal"])
+    manifest = folder / offline.MANIFEST
+    manifest.write_text(json.dumps(facts["manifest"], indent=1, ensure_ascii=False) + "\n", "utf-8")
+    sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
+    counted = facts["manifest"]["rows"]
+    done = Exported(folder, counted["sealed"], counted["waiting"], facts["manifest"]["chain"]["seals"], sha256)
+    audit.record(
+        Action.TRAIL_EXPORTED,
+        actor_key=actor_key,
+        user_key=user_key,
+        rows=done.rows,
+        sha256=sha256,
+        since=since.isoformat() if since else None,
+        until=until.isoformat() if until else None,
+        keys=bool(keys),
+    )
+    return done
+
+
+class _Writing:
+    """One bundle while it is written."""
+
+    def __init__(self, folder: Path, asked: Asked) -> None:
+        self.folder, self.asked = folder, asked
+        self.sealed = self.waiting = 0
+
+    def write(self) -> dict[str, Any]:
+        seals = self._chosen()
+        first, last = (seals[0], seals[-1]) if seals else (0, -1)
+        chain = AuditSeal.objects.filter(number__gte=first, number__lte=self._end(last)).order_by("number")
+        with (
+            (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
+            (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
+            (self.folder / offline.SEALS).open("w", encoding="utf-8") as told,
+        ):
+            columns = csv.DictWriter(table, ["position", "id", *offline.FIELDS])
+            columns.writeheader()
+            chosen, count, head = set(seals), 0, offline.START
+            for each in chain.iterator(chunk_size=20):
+                lines = list(self._rows(each)) if each.number in chosen else []
+                _put(rows, columns, lines)
+                self.sealed += len(lines)
+                told.write(json.dumps(_seal(each, with_leaves=bool(lines))) + "\n")
+                count, head = count + 1, each.head
+            lines = list(self._unsealed())
+            _put(rows, columns, lines)
+            self.waiting = len(lines)
+        return {"first_seal": first, "last_seal": last, "manifest": self._manifest(count, head)}
+
+    def _chosen(self) -> list[int]:
+        """Numbers of the seals that hold a row of what was asked for."""
+        seals = AuditSeal.objects.order_by("number")
+        if self.asked.since:
+            seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
+        found, own = [], set(self._asked_for().values_list("pk", flat=True).iterator()) if self._is_narrow() else None
+        for number, keys in seals.values_list("number", "keys").iterator():
+            stored = bytes(keys)
+            if own is None or any(key in own for key in sealing.keys_in(stored)):
+                found.append(number)
+        return found
+
+    def _is_narrow(self) -> bool:
+        return any(self.asked)
+
+    def _asked_for(self) -> "QuerySet[AuditEvent]":
+        rows = AuditEvent.objects.order_by()
+        if self.asked.since:
+            rows = rows.filter(pk__gte=key_at(self.asked.since - SKEW), occurred_at__gte=self.asked.since)
+        if self.asked.until:
+            rows = rows.filter(pk__lt=key_at(self.asked.until + SKEW), occurred_at__lt=self.asked.until)
+        if key := self.asked.user_key:
+            rows = rows.filter(Q(user_key=key) | Q(actor_key=key))
+        return rows
+
+    def _end(self, last: int) -> int:
+        """As far as the next anchor: it proves the last rows, too. Else to the end of the chain."""
+        anchor = AuditAnchor.objects.filter(number__gte=last).order_by("number").first()
+        newest = audit.newest()
+        return anchor.number if anchor else newest.number if newest else last
+
+    def _rows(self, each: AuditSeal) -> Iterator[dict[str, Any]]:
+        keys = each.row_keys()
+        rows = AuditEvent.objects.filter(pk__in=keys)
+        if self.asked.user_key:
+            rows = rows & self._asked_for()
+        found = {key: values for key, *values in rows.order_by().values_list("pk", *offline.FIELDS)}
+        for place, key in enumerate(keys):
+            if key in found:
+                yield _line(each.first + place, key, found[key])
+
+    def _unsealed(self) -> Iterator[dict[str, Any]]:
+        """What waits for its seal. Nothing proves it yet."""
+        keys = list(sealing.unsealed(audit.newest(), sealing.LATE))
+        rows = self._asked_for().filter(pk__in=keys).order_by("pk")
+        for key, *values in rows.values_list("pk", *offline.FIELDS):
+            yield _line(None, key, values)
+
+    def _manifest(self, seals: int, head: str) -> dict[str, Any]:
+        names = (offline.ROWS, offline.TABLE, offline.SEALS)
+        return {
+            "made_at": timezone.now().astimezone(UTC).isoformat(timespec="seconds"),
+            "of": {
+                "since": self.asked.since.isoformat() if self.asked.since else None,
+                "until": self.asked.until.isoformat() if self.asked.until else None,
+                "person": self.asked.user_key or None,
+            },
+            "complete": not self.asked.user_key,
+            "rows": {"sealed": self.sealed, "waiting": self.waiting},
+            "chain": {"seals": seals, "last_head": head},
+            "anchors": [str(each) for each in AuditAnchor.objects.order_by("hour")],
+            "files": {name: _facts(self.folder / name) for name in names},
+            "settings": _settings(),
+            "version": recovery.__version__,
+        }
+
+
+def _line(position: int | None, key: Any, values: list[Any]) -> dict[str, Any]:
+    named = zip(offline.FIELDS, sealing.as_sealed(values), strict=True)
+    return {"position": position, "id": str(key), **dict(named)}
+
+
+def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
+    for line in lines:
+        rows.write(json.dumps(line, ensure_ascii=False) + "\n")
+        columns.writerow({name: _cell(value) for name, value in line.items()})
+
+
+def _cell(value: Any) -> str:
+    """As text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
+    line = " ".join(text.split("\n"))
+    return f"'{line}" if line.startswith(("=", "+", "-", "@", "\t", "\r")) else line
+
+
+def _seal(each: AuditSeal, *, with_leaves: bool) -> dict[str, Any]:
+    leaves = sealing.leaves_of(each)
+    body = {"leaves": [leaf.hex() for leaf in leaves]} if with_leaves else {"body": offline.body(leaves)}
+    facts = {**sealing.header_of(each)._asdict(), "previous": each.previous, "head": each.head, "proof": each.proof}
+    return {**facts, **body}
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def _settings() -> dict[str, Any]:
+    """What is in force, without what may hold a secret: of ways out the names alone."""
+    told = {name: _shown(getattr(conf, name)) for name in sorted(SAID & DEFAULTS.keys())}
+    told["AUDIT_ANCHORS"] = [str(entry.get("ANCHOR")) for entry in conf.AUDIT_ANCHORS]
+    told["ROUTES"] = [str(route.get("NAME", "default")) for route in conf.ROUTES]
+    told["AUDIENCES"], told["WEBHOOKS"] = sorted(conf.AUDIENCES), sorted(conf.WEBHOOKS)
+    return {**told, "USE_TZ": bool(of_django("USE_TZ")), "triggers": audit.is_protected()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _shown(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _write_keys(path: Path, first: int, last: int) -> None:
+    """The keys of these seals and of no others. Readable by whoever runs the command alone."""
+    masters, keys = sealing.masters(), {}
+    numbers = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
+    for number, name in numbers.values_list("number", "key_id").iterator():
+        if name in masters:
+            keys[str(number)] = offline.seal_key(masters[name], number).hex()
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"keys": keys}) + "\n", "utf-8")

@@ -1,0 +1,122 @@
+"""The head of the chain leaves the house once an hour, to everybody whom the settings name, until they took it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from recovery import anchors, audit, sweep
+from recovery.audit import offline
+from recovery.models import AuditAnchor
+from recovery.reasons import Action
+from tests.trail.written import sealed
+
+pytestmark = pytest.mark.django_db
+
+taken: list[str] = []
+
+
+def of_our_own(anchor: AuditAnchor, *, fails: bool = False) -> None:
+    """A site's own way."""
+    if fails:
+        raise OSError("nobody listens")
+    taken.append(str(anchor))
+
+
+@pytest.fixture(autouse=True)
+def nothing_taken() -> None:
+    taken.clear()
+
+
+def told(*entries: dict[str, Any], settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "AUDIT_ANCHORS": list(entries)}
+
+
+def test_each_hour_the_newest_head_is_told_to_the_log_a_file_and_by_mail(
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "anchors"
+    told(
+        {"ANCHOR": "recovery.anchors.log"},
+        {"ANCHOR": "recovery.anchors.file", "PATH": str(path)},
+        {"ANCHOR": "recovery.anchors.mail", "TO": ["auditor@example.org"]},
+        settings=settings,
+    )
+    assert anchors.tell_due() == 0, "there is nothing to tell of"
+    sealed(3)
+    with caplog.at_level("INFO", logger="recovery.anchors"):
+        assert anchors.tell_due() == 1
+        sealed(1, at=timezone.now())
+        assert anchors.tell_due() == 0, "one an hour"
+    sweep.sweep()
+    [line] = path.read_text().splitlines()
+    assert offline.ANCHOR.fullmatch(line)
+    assert line in caplog.text
+    assert line in mail.outbox[0].body
+    AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2))
+    assert anchors.tell_due() == 1
+    lines = path.read_text().splitlines()
+    assert len(lines) == 2
+    assert audit.verify(anchors=path.read_text()).anchors == 2
+
+
+def test_nothing_is_told_twice_while_nothing_happens(settings: Any) -> None:
+    told({"ANCHOR": f"{__name__}.of_our_own"}, settings=settings)
+    sealed(3)
+    assert anchors.tell_due() == 1
+    AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2))
+    assert anchors.tell_due() == 0
+    assert len(taken) == 1
+
+
+def test_who_could_not_be_told_is_asked_again_alone_and_an_alarm_sounds(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = f"{__name__}.of_our_own"
+    told({"ANCHOR": own}, {"ANCHOR": own, "FAILS": True}, settings=settings)
+    sealed(3)
+    assert anchors.tell_due() == 0
+    assert anchors.tell_due() == 0
+    assert "anchor_not_told" in caplog.text
+    assert len(taken) == 1
+    told({"ANCHOR": own}, {"ANCHOR": own}, settings=settings)
+    assert anchors.tell_due() == 1
+    assert len(taken) == 2
+
+
+def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sealed(3)
+    anchors.tell_due()
+    log = tmp_path / "site.log"
+    log.write_text(f"09:00 INFO {AuditAnchor.objects.get()}\n")
+    call_command("recovery_audit", "verify", "--anchor", str(log))
+    said = capsys.readouterr().out
+    assert "proven by 1 anchors up to position 3" in said
+    assert "everything that is sealed fits" in said
+    log.write_text(f"recovery-anchor:1:3:{'0' * 64}\n")
+    with pytest.raises(SystemExit) as ended:
+        call_command("recovery_audit", "verify", "--anchor", str(log), "--json")
+    assert ended.value.code == 1
+    assert '"damage": "forged"' in capsys.readouterr().out
+    for wrong in ("nothing here", None):
+        log.write_text(wrong) if wrong else log.unlink()
+        with pytest.raises(CommandError) as refused:
+            call_command("recovery_audit", "verify", "--anchor", str(log))
+        assert refused.value.returncode == 2
+
+
+def test_verify_counts_what_waits_and_seal_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    audit.record(Action.LINK_REVOKED)
+    call_command("recovery_audit", "verify", "--json")
+    assert '"waiting": 1' in capsys.readouterr().out
+    call_command("recovery_audit", "seal", "--dry-run")
+    call_command("recovery_audit", "seal")
+    said = capsys.readouterr().out
+    assert "1 rows have no seal yet" in said
+    assert "1 rows sealed" in said

@@ -1,0 +1,81 @@
+"""Cases 109 and 110: the trail goes by whole sealed batches, on record, and what is left still verifies."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recovery import audit, retention
+from recovery.audit import sealing
+from recovery.models import AuditEvent, AuditOrigin, AuditSeal
+from recovery.reasons import Action, Damage
+from tests.following import trail
+from tests.trail.written import anchor, rows, run, sealed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten batches of ten rows; the first six were sealed long ago."""
+    monkeypatch.setattr(sealing, "BATCH", 10)
+    long_ago = timezone.now() - timedelta(days=900)
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "_now", lambda: long_ago)
+        sealed(60)
+    sealed(40, at=timezone.now() - timedelta(minutes=50), step=timedelta(seconds=10))
+
+
+@pytest.mark.attack(110)
+def test_a_purge_takes_whole_batches_and_what_is_left_verifies(old: None, settings: Any) -> None:
+    known = anchor()
+    audit.protect()
+    AuditOrigin.objects.create(id=AuditEvent.objects.order_by("pk")[0].pk, person_key="1", salt="x")
+    settings.RECOVERY = {**settings.RECOVERY, "RETENTION": {"audit": timedelta(days=800)}}
+    assert retention.outlook().trail == 60
+    assert retention.purge().trail == 60
+    assert AuditEvent.objects.filter(action=Action.LINK_REVOKED).count() == 40
+    assert not AuditOrigin.objects.exists()
+    assert [(each["seals"], each["rows"]) for each in trail(Action.TRAIL_PURGED)] == [([1, 5], 50), ([6, 6], 10)]
+    assert audit.seal(far=True) == 3, "the purge itself, and that it is protected"
+    told = audit.verify(anchors=known)
+    assert told.is_sound, told.found
+    assert (told.first, told.anchored) == (61, 100)
+    assert retention.purge().trail == 0
+
+
+def test_the_trail_is_kept_for_good_unless_a_site_says_otherwise(old: None) -> None:
+    assert retention.outlook().trail == retention.purge().trail == 0
+    assert AuditEvent.objects.count() == 100
+
+
+def test_rows_without_a_seal_and_the_newest_seal_stay(old: None) -> None:
+    rows(1, at=timezone.now())
+    assert audit.purge(before=timezone.now() + timedelta(days=1)) == 90
+    assert AuditSeal.objects.count() == 1
+    assert AuditEvent.objects.filter(action=Action.LINK_REVOKED).count() == 11
+
+
+def test_a_beginning_that_went_without_the_gate_is_no_purge_whatever_the_trail_says(old: None) -> None:
+    audit.purge(before=timezone.now() - timedelta(days=800))
+    assert audit.verify().is_sound
+    last = AuditSeal.objects.get(number=7)
+    run('DELETE FROM "recovery_auditseal" WHERE number = 7')
+    for key in last.row_keys():
+        AuditEvent.objects.purge([key])
+    facts = {"seals": [7, 7], "rows": 10, "position": 70, "head": last.head, "proof": "f" * 64}
+    audit.record(Action.TRAIL_PURGED, **facts)
+    assert [(each.position, each.damage) for each in audit.verify().found] == [(71, Damage.DELETED)]
+
+
+@pytest.mark.attack(109)
+def test_a_person_is_destroyed_and_every_seal_still_verifies(old: None) -> None:
+    keys = list(AuditEvent.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    for key, person in zip(keys, ("7", "8"), strict=True):
+        AuditOrigin.objects.create(id=key, person_key=person, ip="192.0.2.7", user_agent="x", salt="")
+    before = [each.head for each in AuditSeal.objects.all()]
+    assert audit.destroy_person("7") == 1
+    assert list(AuditOrigin.objects.values_list("person_key", flat=True)) == ["8"]
+    assert audit.verify().is_sound
+    assert [each.head for each in AuditSeal.objects.all()] == before

@@ -1,0 +1,112 @@
+"""One row for each request of a period: by command and from the page of the trail, for who may export it."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+from django.utils import timezone
+
+from recovery import accounts, cases, resets
+from recovery.models import AuditEvent, ResetRequest
+from recovery.origin import Origin
+from recovery.reasons import Action, CaseReason
+from tests.admin.pages import listed
+from tests.admin.staff import ALL_BUT_ADA, staff
+from tests.asking import ask, browser, set_password, work
+from tests.factories import StaffFactory, UserFactory
+from tests.following import mailed_link, opened
+
+pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
+RIGHTS = ("recovery.view_auditevent", "recovery.export_audit")
+
+
+@pytest.fixture
+def story(ada: Any) -> dict[str, Any]:
+    """Ada got in, nobody has this name, and staff sent Grace a link that became a case."""
+    client, form = opened(mailed_link(ada))
+    set_password(client, form)
+    ask(browser(), "nobody@example.com")
+    work()
+    grace, actor = UserFactory.create(), StaffFactory.create()
+    request = resets.send_by_staff(grace, actor=actor, reason="on the phone", origin=Origin())
+    work()
+    key = accounts.key_of(grace)
+    cases.open_for(key, request=request, reason=CaseReason.BOUNCED_NO_BACKUP, began_at=timezone.now())
+    return {"ada": accounts.key_of(ada), "grace": key, "actor": accounts.key_of(actor)}
+
+
+def rows_in(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def judge(rows: list[Any], story: dict[str, Any]) -> None:
+    ada, nobody, grace = rows
+    assert (ada["requested_by"], ada["accounts"], ada["outcome"]) == ("person", story["ada"], "completed")
+    assert all(ada[name] for name in ("sent_at", "opened_at", "completed_at", "seconds_to_completion"))
+    assert not ada["escalated_at"]
+    assert (nobody["outcome"], nobody["accounts"], nobody["sent_at"] or "") == ("no_account", "", "")
+    assert (grace["requested_by"], grace["accounts"]) == (f"staff {story['actor']}", story["grace"])
+    assert grace["escalated_at"]
+
+
+def test_the_command_writes_it_to_a_file_or_out_and_notes_who_took_it(
+    story: dict[str, Any], tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("recovery_audit", "report", "--since", "24h", "--to", str(tmp_path / "report.csv"))
+    judge(rows_in((tmp_path / "report.csv").read_text("utf-8")), story)
+    call_command("recovery_audit", "report", "--format", "jsonl")
+    judge([json.loads(line) for line in capsys.readouterr().out.splitlines()], story)
+    assert AuditEvent.objects.filter(action=Action.EXPORTED, detail__model="report").count() == 2
+    call_command("recovery_audit", "report", "--since", "2026-01-01", "--until", "2026-01-02")
+    assert rows_in(capsys.readouterr().out) == []
+
+
+def test_it_names_no_address_and_no_person(story: dict[str, Any], ada: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("recovery_audit", "report")
+    said = capsys.readouterr().out
+    assert [text for text in (ada.email, ada.username, "nobody@", "127.0.0.1") if text in said] == []
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_page_streams_it_to_who_may_export_the_trail(story: dict[str, Any], form: str) -> None:
+    url = listed("auditevent", f"report/{form}/")
+    client = staff(*RIGHTS)
+    client.handler.enforce_csrf_checks = False
+    assert f"report/{form}/" in client.get(listed("auditevent")).content.decode()
+    assert client.get(url).status_code == 405
+    answer = client.post(url)
+    assert answer.streaming
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    judge(rows_in(text) if form == "csv" else [json.loads(line) for line in text.splitlines()], story)
+    [row] = AuditEvent.objects.filter(action=Action.EXPORTED)
+    assert (row.detail["model"], bool(row.actor_key)) == ("report", True)
+    others = staff("recovery.view_auditevent", username="eve")
+    others.handler.enforce_csrf_checks = False
+    assert others.post(url).status_code == 403
+    assert f"report/{form}/" not in others.get(listed("auditevent")).content.decode()
+
+
+def test_the_page_leaves_out_whom_its_reader_does_not_reach(story: dict[str, Any], settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    client = staff(*RIGHTS)
+    client.handler.enforce_csrf_checks = False
+    text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
+    assert [row["accounts"] for row in rows_in(text.decode())] == ["", story["grace"]]
+
+
+def test_it_is_read_in_parts_whatever_its_length(monkeypatch: pytest.MonkeyPatch, ada: Any) -> None:
+    from recovery.evidence import reports
+
+    monkeypatch.setattr(reports, "AT_ONCE", 2)
+    for number in range(5):
+        ask(browser(), f"nobody{number}@example.com")
+    now = timezone.now() + timedelta(minutes=1)
+    parts = list(reports.rows(since=now - timedelta(hours=1), until=now))
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert ResetRequest.objects.count() == 5
+    assert not mail.outbox

@@ -1,0 +1,116 @@
+"""Cases 104 and 109: whatever is done to a sealed trail is found, and its first position named."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recovery import audit
+from recovery.audit import sealing
+from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
+from recovery.reasons import Action, Damage
+from tests.trail.written import DAMAGES, anchor, run, sealed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "BATCH", 7)
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_of_every_kind_is_found_at_its_first_position(kind: Damage, small_batches: None) -> None:
+    trail = [row.pk for row in sealed(60)]
+    known = anchor()
+    assert audit.verify(anchors=known).is_sound
+    for seed in range(3):
+        AuditEvent.objects.all()._raw_delete("default")
+        AuditSeal.objects.all()._raw_delete("default")
+        trail = [row.pk for row in sealed(60)]
+        known = anchor()
+        position = DAMAGES[kind](random.Random(seed), trail)
+        told = audit.verify(anchors=known)
+        assert (told.found[0].position, told.found[0].damage) == (position, kind), told.found[:3]
+
+
+@pytest.mark.attack(104)
+def test_a_cut_end_is_found_by_an_anchor_alone_and_that_is_said(small_batches: None) -> None:
+    trail = [row.pk for row in sealed(30)]
+    known = anchor()
+    DAMAGES[Damage.CUT](random.Random(1), trail)
+    told = audit.verify()
+    assert told.is_sound
+    assert any("Without an anchor" in said for said in told.unproven)
+    assert audit.verify(anchors=known).found[0].damage == Damage.CUT
+
+
+def test_the_anchors_in_the_database_find_a_cut_end_as_well(small_batches: None) -> None:
+    trail = [row.pk for row in sealed(30)]
+    last = audit.newest()
+    assert last
+    DAMAGES[Damage.CUT](random.Random(1), trail)
+    AuditAnchor.objects.create(hour=timezone.now(), number=last.number, position=last.last, head=last.head)
+    assert audit.verify().found[0].damage == Damage.CUT
+
+
+def test_a_chain_made_anew_by_who_knows_the_secret_is_found_by_an_anchor_from_outside(small_batches: None) -> None:
+    sealed(30)
+    known = anchor()
+    AuditSeal.objects.all()._raw_delete("default")
+    run("""UPDATE "recovery_auditevent" SET reason = 'as it never was' WHERE user_key = '3'""")
+    while audit.seal(far=True):
+        pass
+    assert audit.verify().is_sound
+    assert audit.verify(anchors=known).found[0].damage == Damage.FORGED
+
+
+def test_seals_outlive_a_change_of_the_secret_with_its_fallback_and_without_need_an_anchor(settings: Any) -> None:
+    sealed(5)
+    known = anchor()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", [settings.SECRET_KEY]
+    audit.record(Action.LINK_REVOKED)
+    assert audit.seal(far=True) == 1
+    assert audit.verify().is_sound
+    settings.SECRET_KEY_FALLBACKS = []
+    told = audit.verify()
+    assert [(each.position, each.damage) for each in told.found] == [(1, Damage.FORGED)]
+    assert "SECRET_KEY_FALLBACKS" in told.found[0].said
+    assert audit.verify(anchors=known).is_sound
+
+
+def test_seals_that_are_gone_from_the_beginning_or_the_middle_are_missed(small_batches: None) -> None:
+    sealed(40)
+    run('DELETE FROM "recovery_auditseal" WHERE number = 3')
+    assert [(each.position, each.damage) for each in audit.verify().found if not each.key] == [(15, Damage.DELETED)]
+    run('DELETE FROM "recovery_auditseal" WHERE number < 3')
+    assert [(each.position, each.damage) for each in audit.verify().found if not each.key] == [(22, Damage.DELETED)]
+
+
+def test_a_row_that_gets_its_seal_late_is_told_as_such() -> None:
+    sealed(3)
+    now = timezone.now()
+    sealed(1, at=now - timedelta(minutes=30))
+    told = audit.verify()
+    assert told.is_sound
+    assert told.tardy == 4
+    assert any("time of the past" in said for said in told.unproven)
+
+
+def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destroyed() -> None:
+    event = audit.record(Action.LINK_REVOKED, user_key="7")
+    beside = AuditOrigin(id=event.pk, person_key="7", ip="192.0.2.7", user_agent="x", salt="salt")
+    run('DELETE FROM "recovery_auditevent"')
+    again = AuditEvent(action=Action.LINK_REVOKED, user_key="7", origin=audit.digest_of(beside), id=event.pk)
+    again.save()
+    beside.save()
+    audit.seal(far=True)
+    assert audit.verify().origins == 1
+    AuditOrigin.objects.update(ip="192.0.2.8")
+    assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
+    assert audit.destroy_person("7") == 1
+    assert audit.verify().is_sound
+    assert audit.destroy_person("") == 0
