@@ -142,7 +142,7 @@ def cost(kind: str, options: Any) -> list[dict[str, Any]]:
             if sealer:
                 os.kill(sealer, 9)
                 os.waitpid(sealer, 0)
-    of_rates, of_medians = report.ratios(rounds["a process seals"], rounds["nobody seals"])
+    _of_rates, of_medians = report.ratios(rounds["a process seals"], rounds["nobody seals"])
     return [
         {"database": kind, "while": name, **report.summary(taken),
          "ratio of medians": of_medians if name != "nobody seals" else 1.0}

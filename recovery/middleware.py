@@ -73,7 +73,7 @@ def _note_refusal(request: HttpRequest) -> None:
     if found is None or user is None or not user.is_authenticated:
         return
     if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):
-        facts = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
+        facts: dict[str, Any] = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
         try:
             audit.record(Action.ACCESS_REFUSED, actor_key=accounts.key_of(user), **facts)
         except DatabaseError:

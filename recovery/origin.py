@@ -1,7 +1,7 @@
 """Where an ask came from: the small thing that goes below the form instead of an ``HttpRequest``.
 
-``here`` is where the web request that is being answered came from, for the trail alone: it is recorded of every act, and
-no rule decides anything by it.
+``here`` is where the web request that is being answered came from, for the trail alone: it is recorded of every act,
+and no rule decides anything by it.
 """
 
 import ipaddress

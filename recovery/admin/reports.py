@@ -36,7 +36,7 @@ class ReportMixin(ReadOnlyAdmin):
 
     def list_tools(self, request: HttpRequest) -> list[dict[str, Any]]:
         tools = super().list_tools(request)
-        if not request.user.has_perm(RIGHT):  # type: ignore[union-attr]  # who is signed in
+        if not request.user.has_perm(RIGHT):
             return tools
         query = urlencode({name: request.GET[name] for name in MOMENTS if name in request.GET})
         title = gettext("A row for each request of the time that is shown, else of the last year")
@@ -56,7 +56,7 @@ class ReportMixin(ReadOnlyAdmin):
 
     def report_view(self, request: HttpRequest, form: str) -> HttpResponseBase:
         """Notes on the trail who takes it, then lets it go. By POST alone, since that note is written."""
-        if not self.has_view_permission(request) or not request.user.has_perm(RIGHT):  # type: ignore[union-attr]
+        if not self.has_view_permission(request) or not request.user.has_perm(RIGHT):
             raise PermissionDenied
         if form not in FORMATS:
             raise Http404
@@ -66,7 +66,7 @@ class ReportMixin(ReadOnlyAdmin):
         since, until = (_moment(request.GET.get(name, "")) for name in MOMENTS)
         since, until = since or now - USUAL, until or now
         actor_key = accounts.key_of(actor_of(request))
-        facts = {"since": since.isoformat(), "until": until.isoformat()}
+        facts: dict[str, Any] = {"since": since.isoformat(), "until": until.isoformat()}
         audit.record(Action.EXPORTED, actor_key=actor_key, model="report", format=form, **facts)
 
         viewer = Viewer(request.user)

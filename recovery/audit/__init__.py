@@ -1,8 +1,9 @@
 """The trail: what happened, written in the transaction of what it tells, and sealed afterwards.
 
-``writing`` is the only writer of its rows; ``sealing`` binds them into the chain, in the background; ``verifying`` reads
-the chain and names what does not fit; ``protecting`` installs the triggers, and ``purging`` is the one way through
-them. What a digest and a seal are stands in ``offline``, which is also the auditor's script and knows no Django.
+``writing`` is the only writer of its rows; ``sealing`` binds them into the chain, in the background; ``verifying``
+reads the chain and names what does not fit; ``protecting`` installs the triggers, and ``purging`` is the one way
+through them. What a digest and a seal are stands in ``offline``, which is also the auditor's script and knows no
+Django.
 """
 
 from recovery.audit.protecting import is_protected, protect, unprotect

@@ -52,7 +52,7 @@ class Header(NamedTuple):
 
     number: int
     first: int
-    count: int
+    size: int
     sealed_at: str
 
 
@@ -138,14 +138,14 @@ class Bundle:
     def _chain(self) -> None:
         """Each seal stands on the one before, and its head is that of its header and leaves."""
         for before, after in pairwise(self.seals):
-            is_next = (after["number"], after["first"]) == (before["number"] + 1, before["first"] + before["count"])
+            is_next = (after["number"], after["first"]) == (before["number"] + 1, before["first"] + before["size"])
             if not is_next or after["previous"] != before["head"]:
                 self._wrong(after["first"], "deleted", f"seal {after['number']} does not stand on {before['number']}")
         for each in self.seals:
-            header = Header(each["number"], each["first"], each["count"], each["sealed_at"])
+            header = Header(each["number"], each["first"], each["size"], each["sealed_at"])
             leaves = self._leaves(each)
             of_leaves = body(leaves) if leaves else each["body"]
-            if (leaves and len(leaves) != each["count"]) or head(each["previous"], header, of_leaves) != each["head"]:
+            if (leaves and len(leaves) != each["size"]) or head(each["previous"], header, of_leaves) != each["head"]:
                 self._wrong(each["first"], "edited", f"the head of seal {each['number']} is not that of its leaves")
         told = self.manifest["chain"]
         mine = {"seals": len(self.seals), "last_head": self.seals[-1]["head"] if self.seals else START}
@@ -194,7 +194,7 @@ class Bundle:
             if number not in heads:
                 continue  # of another time than this bundle's
             each = heads[number]
-            if (each["head"], each["first"] + each["count"] - 1) != (wanted, position):
+            if (each["head"], each["first"] + each["size"] - 1) != (wanted, position):
                 self._wrong(each["first"], "forged", f"seal {number} is not the one that was anchored")
             met = max(met, position)
         return f"anchors, up to position {met}" if met else ""

@@ -120,7 +120,8 @@ def _installation(connection: BaseDatabaseWrapper) -> Iterator[str]:
                 )
             else:
                 when = f' WHEN NOT EXISTS (SELECT 1 FROM "{GATE}")' if kind == "DELETE" else ""
-                yield f'CREATE TRIGGER "{name}" BEFORE {kind} ON "{table}"{when} BEGIN SELECT RAISE(ABORT, \'{_SAID}\'); END'
+                then = f"BEGIN SELECT RAISE(ABORT, '{_SAID}'); END"
+                yield f'CREATE TRIGGER "{name}" BEFORE {kind} ON "{table}"{when} {then}'
 
 
 def _removal(connection: BaseDatabaseWrapper) -> Iterator[str]:

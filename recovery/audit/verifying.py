@@ -74,8 +74,8 @@ class _Walk:
 
 
 def verify(*, anchors: str = "") -> Verified:
-    """Read everything and judge it. ``anchors`` is any text with lines ``recovery-anchor:…``, such as a log. Anew, where
-    a purge came between."""
+    """Read everything and judge it. ``anchors`` is any text with lines ``recovery-anchor:…``, such as a log. Done anew
+    where a purge came between."""
     while True:
         first = _first_number()
         walk = _Walk()

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseFault
 from django.utils.module_loading import import_string
 
 from recovery import audit, shapes
+from recovery.conf.defaults import DEFAULTS
 
 
 def wrong() -> Iterator[CheckMessage]:
@@ -25,7 +26,7 @@ def wrong() -> Iterator[CheckMessage]:
                 hint=f"{error}. It takes an anchor, and its other keys in lower case.",
                 id="recovery.E020",
             )
-    kept = {**shapes.DEFAULTS["RETENTION"], **shapes.sound("RETENTION")}
+    kept = {**DEFAULTS["RETENTION"], **shapes.sound("RETENTION")}
     trail = kept["audit"]
     shorter = [name for name in ("emails", "requests") if trail and trail < (kept[name] or timedelta.max)]
     if shorter:

@@ -22,6 +22,7 @@ from recovery.audit import offline, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
+from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Action
 
@@ -101,8 +102,8 @@ class _Writing:
 
     def write(self) -> dict[str, Any]:
         seals = self._chosen()
-        first, last = (seals[0], seals[-1]) if seals else (0, -1)
-        chain = AuditSeal.objects.filter(number__gte=first, number__lte=self._end(last)).order_by("number")
+        first, last = (seals[0], self._end(seals[-1])) if seals else (0, -1)
+        chain = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
         with (
             (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
             (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
@@ -129,8 +130,7 @@ class _Writing:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
         found, own = [], set(self._asked_for().values_list("pk", flat=True).iterator()) if self._is_narrow() else None
         for number, keys in seals.values_list("number", "keys").iterator():
-            stored = bytes(keys)
-            if own is None or any(key in own for key in sealing.keys_in(stored)):
+            if own is None or any(key in own for key in keys_in(keys)):
                 found.append(number)
         return found
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Min, Q
+from django.db.models import Min
 
 from recovery.models import Decision, Email, ResetRequest, ResetToken, SupportCase
 from recovery.models.primary import SKEW, key_at
@@ -42,12 +42,14 @@ Row = dict[str, Any]
 
 
 def rows(
-    *, since: datetime, until: datetime, reached: Callable[[list[set[str]]], list[bool]] | None = None
+    *, since: datetime | None, until: datetime, reached: Callable[[list[set[str]]], list[bool]] | None = None
 ) -> Iterator[list[Row]]:
     """The requests of the period, the oldest first, some hundred at a time. ``reached`` says of each one's accounts
     whether whoever reads may see it."""
-    requests = ResetRequest.objects.filter(pk__gte=key_at(since - SKEW), pk__lt=key_at(until + SKEW))
-    requests, last = requests.filter(requested_at__gte=since, requested_at__lt=until).order_by("pk"), UUID(int=0)
+    requests = ResetRequest.objects.filter(pk__lt=key_at(until + SKEW), requested_at__lt=until).order_by("pk")
+    last = UUID(int=0)
+    if since:
+        requests = requests.filter(pk__gte=key_at(since - SKEW), requested_at__gte=since)
     while some := list(requests.filter(pk__gt=last)[:AT_ONCE]):
         last = some[-1].pk
         keys = _accounts(some)
@@ -88,9 +90,7 @@ def _facts(requests: list[UUID]) -> dict[str, dict[Any, Any]]:
     cases = SupportCase.objects.filter(request__in=requests).order_by().values_list("request_id")
     sent = {
         request: (sent, delivered)
-        for request, sent, delivered in mails.annotate(
-            Min("handed_over_at"), Min("delivered_at", filter=Q(delivered_at__isnull=False))
-        )
+        for request, sent, delivered in mails.annotate(Min("handed_over_at"), Min("delivered_at"))
     }
     return {
         "sent": {request: moments[0] for request, moments in sent.items()},

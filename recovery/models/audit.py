@@ -44,6 +44,14 @@ class AppendOnlyQuerySet(models.QuerySet[Row]):
         return old._raw_delete(self.db)
 
 
+class AuditEventQuerySet(AppendOnlyQuerySet["AuditEvent"]):
+    """Of the rows of the trail."""
+
+
+class AuditSealQuerySet(AppendOnlyQuerySet["AuditSeal"]):
+    """Of its seals."""
+
+
 class AppendOnlyModel(models.Model):
     """A row that is inserted once."""
 
@@ -82,7 +90,7 @@ class AuditEvent(AppendOnlyModel):
     beside: "AuditOrigin | None" = None
     """Where its person acted from, until both are written."""
 
-    objects = PrimaryManager.from_queryset(AppendOnlyQuerySet["AuditEvent"])()
+    objects = PrimaryManager.from_queryset(AuditEventQuerySet)()
 
     class Meta:
         base_manager_name = "objects"
@@ -145,7 +153,7 @@ class AuditSeal(AppendOnlyModel):
     key_id = models.CharField(_("name of the key"), max_length=16)
     proof = models.CharField(_("proof"), max_length=64)
 
-    objects = PrimaryManager.from_queryset(AppendOnlyQuerySet["AuditSeal"])()
+    objects = PrimaryManager.from_queryset(AuditSealQuerySet)()
 
     class Meta:
         base_manager_name = "objects"

@@ -73,6 +73,7 @@ def test_nothing_is_told_twice_while_nothing_happens(settings: Any) -> None:
     assert len(taken) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_could_not_be_told_is_asked_again_alone_and_an_alarm_sounds(
     settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,4 +1,4 @@
-"""Case 114: what an auditor gets is whole, and the script that checks it runs on a bare Python and finds every change."""
+"""Case 114: what an auditor gets is whole; the script that checks it runs on a bare Python and finds every change."""
 
 import hashlib
 import json
@@ -150,7 +150,7 @@ def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle
             made = offline.leaf(bytes.fromhex(row[5]["id"].replace("-", "")), offline.digest(values))
             each["leaves"][5] = made.hex()
         leaves = [bytes.fromhex(text) for text in each.get("leaves", ())]
-        header = offline.Header(each["number"], each["first"], each["count"], each["sealed_at"])
+        header = offline.Header(each["number"], each["first"], each["size"], each["sealed_at"])
         each["head"] = offline.head(each["previous"], header, offline.body(leaves) if leaves else each["body"])
         previous = each["head"]
     rewrite(bundle / offline.ROWS, lambda lines: lines.__setitem__(slice(None), row))

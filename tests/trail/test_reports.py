@@ -47,7 +47,8 @@ def rows_in(text: str) -> list[dict[str, str]]:
 def judge(rows: list[Any], story: dict[str, Any]) -> None:
     ada, nobody, grace = rows
     assert (ada["requested_by"], ada["accounts"], ada["outcome"]) == ("person", story["ada"], "completed")
-    assert all(ada[name] for name in ("sent_at", "opened_at", "completed_at", "seconds_to_completion"))
+    assert all(ada[name] for name in ("sent_at", "opened_at", "completed_at"))
+    assert 0 <= float(ada["seconds_to_completion"]) < 300
     assert not ada["escalated_at"]
     assert (nobody["outcome"], nobody["accounts"], nobody["sent_at"] or "") == ("no_account", "", "")
     assert (grace["requested_by"], grace["accounts"]) == (f"staff {story['actor']}", story["grace"])

@@ -31,6 +31,7 @@ def test_every_row_gets_one_seal_in_the_order_of_time(monkeypatch: pytest.Monkey
     assert audit.seal(far=True) == 0
 
 
+@pytest.mark.django_db(transaction=True)
 def test_beat_seals_every_few_seconds_and_so_does_the_sweep() -> None:
     assert schedule.beat_schedule()["recovery.seal_audit"]["schedule"] <= timedelta(seconds=5)
     audit.record(Action.LINK_REVOKED)

@@ -20,9 +20,9 @@ RIGHT = "recovery.export_audit"
 
 class Command(BaseCommand):
     help = (
-        "protect: install the triggers that let nobody change the trail. seal: seal what has no seal yet. verify: read "
-        "the whole chain, and name what does not fit. export: write a bundle for auditors. report: write a row for each "
-        "request of a period. Exits with 1 if something does not fit."
+        "protect: install the triggers that let nobody change the trail. seal: seal what has no seal yet. verify: "
+        "read the whole chain, and name what does not fit. export: write a bundle for auditors. report: write a row "
+        "for each request of a period. Exits with 1 if something does not fit."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -124,8 +124,7 @@ class Command(BaseCommand):
         actor = actor_named(options["actor"], RIGHT)
         facts = {"model": "report", "format": options["format"], "actor_key": accounts.key_of(actor) if actor else ""}
         audit.record(Action.EXPORTED, **facts, since=str(since or ""), until=str(until or ""))
-        since, until = since or datetime.fromtimestamp(0, timezone.get_current_timezone()), until or timezone.now()
-        text = evidence.lines(evidence.rows(since=since, until=until), options["format"])
+        text = evidence.lines(evidence.rows(since=since, until=until or timezone.now()), options["format"])
         try:
             if options["to"]:
                 with options["to"].open("w", encoding="utf-8", newline="") as file:
