@@ -7,14 +7,18 @@ cookie. What the cookie is good for stands in ``devices``.
 
 import logging
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from recovery import accounts, audit, devices, notices, proxies
+from recovery.models import AuditEvent
+from recovery.models.primary import key_at
 from recovery.origin import Origin, answering
 from recovery.reasons import Action
 from recovery.sign_in import door_of
@@ -22,6 +26,8 @@ from recovery.sign_in import door_of
 logger = logging.getLogger(__name__)
 
 FORBIDDEN: Final = 403
+HOUR: Final = timedelta(hours=1)
+MOST_REFUSALS: Final = 100
 _MARK: Final = "_recovery_signed_in"
 
 Answer = Callable[[HttpRequest], Any]  # of HttpResponseBase, or of something to wait for that gives one
@@ -68,14 +74,19 @@ class RecoveryMiddleware:
 
 
 def _note_refusal(request: HttpRequest) -> None:
-    """Somebody who is signed in came to a page of ours that they have no right to (OWASP ASVS 5.0 section 16.3.2)."""
+    """A member of staff came to a page of ours that they have no right to (OWASP ASVS 5.0 section 16.3.2). Past a
+    hundred within the hour the trail tells nothing new of them, and must not grow by it. Forms of other sites are
+    refused before anybody's rights are asked."""
     found, user = request.resolver_match, getattr(request, "user", None)
-    if found is None or user is None or not user.is_authenticated:
+    if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", True):
         return
     if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):
         facts: dict[str, Any] = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
         try:
-            audit.record(Action.ACCESS_REFUSED, actor_key=accounts.key_of(user), **facts)
+            key = accounts.key_of(user)
+            told = AuditEvent.objects.filter(actor_key=key, action=Action.ACCESS_REFUSED)
+            if told.filter(pk__gte=key_at(timezone.now() - HOUR))[:MOST_REFUSALS].count() < MOST_REFUSALS:
+                audit.record(Action.ACCESS_REFUSED, actor_key=key, **facts)
         except DatabaseError:
             logger.exception("middleware: a refusal was not recorded")
 

@@ -61,6 +61,7 @@ class Purged:
     backups: int
     roll_ups: int
     trail: int
+    origins: int
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -86,6 +87,7 @@ def purge() -> Purged:
         backups=_backups_before(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=_roll_ups_before(_before("roll_ups")),
         trail=_trail_before(_before("audit")),
+        origins=_origins_before(_before("requests")),
     )
 
 
@@ -111,6 +113,7 @@ def outlook() -> Purged:
         backups=_old_backups(timezone.now() - backup_addresses.UNCONFIRMED).count(),
         roll_ups=sum(_old_roll_ups(each, roll_ups).count() for each in (RollUp, RollUpDay)) if roll_ups else 0,
         trail=audit.rows_in(audit.purgeable(trail)) if trail else 0,
+        origins=audit.old_origins(requests).count() if requests else 0,
     )
 
 
@@ -284,3 +287,8 @@ def _requests_before(moment: datetime | None) -> int:
 
 def _trail_before(moment: datetime | None) -> int:
     return audit.purge(before=moment) if moment else 0
+
+
+def _origins_before(moment: datetime | None) -> int:
+    """Where people acted from is kept as long as the requests, which hold the same."""
+    return audit.destroy_origins(before=moment) if moment else 0

@@ -91,8 +91,7 @@ def sweep(stop: Event | None = None) -> Swept:
     cases.close_late()
     resets.close_rotated()
     told = cases.tell_due()
-    audit.seal()
-    anchors.tell_due()
+    _seal()
     heartbeats.beat(Part.SWEEP)
     return Swept(
         decided=decided,
@@ -110,6 +109,17 @@ def sweep(stop: Event | None = None) -> Swept:
         revoked=revoked,
         left=drained.left,
     )
+
+
+def _seal() -> None:
+    """What the trail stumbles over must not keep mail waiting."""
+    try:
+        audit.seal()
+        anchors.tell_due()
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        logger.exception("sweep: the trail was not sealed, and the next sweep tries again")
 
 
 def work(*, seconds: float, stop: Event | None = None) -> delivery.Drained:

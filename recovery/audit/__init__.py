@@ -7,7 +7,7 @@ Django.
 """
 
 from recovery.audit.protecting import is_protected, protect, unprotect
-from recovery.audit.purging import destroy_person, purge, purgeable, rows_in
+from recovery.audit.purging import destroy_origins, destroy_person, old_origins, purge, purgeable, rows_in
 from recovery.audit.sealing import newest, seal
 from recovery.audit.verifying import Found, Verified, holds_anchor, verify
 from recovery.audit.writing import Noted, digest_of, event, noted, record, record_each, statement_of
@@ -16,6 +16,7 @@ __all__ = [
     "Found",
     "Noted",
     "Verified",
+    "destroy_origins",
     "destroy_person",
     "digest_of",
     "event",
@@ -23,6 +24,7 @@ __all__ = [
     "is_protected",
     "newest",
     "noted",
+    "old_origins",
     "protect",
     "purge",
     "purgeable",

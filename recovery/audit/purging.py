@@ -12,9 +12,10 @@ from recovery.audit.protecting import gate
 from recovery.audit.sealing import masters
 from recovery.audit.writing import record
 from recovery.models import AuditEvent, AuditOrigin, AuditSeal
-from recovery.models.primary import atomic
+from recovery.models.primary import atomic, key_at
 from recovery.reasons import Action
 
+BATCH: Final = 1000
 AT_ONCE: Final = 5  # seals in one transaction: their rows are at most five thousand
 
 
@@ -74,6 +75,20 @@ def destroy_person(user_key: str) -> int:
     if not user_key:
         return 0
     return AuditOrigin.objects.filter(person_key=user_key)._raw_delete(router.db_for_write(AuditOrigin))
+
+
+def old_origins(before: datetime) -> "QuerySet[AuditOrigin]":
+    """Where people acted from before that moment."""
+    return AuditOrigin.objects.filter(pk__lt=key_at(before)).order_by("pk")
+
+
+def destroy_origins(*, before: datetime) -> int:
+    """Destroy where people acted from before that moment, as ``destroy_person`` does; commits a thousand at a time, and
+    returns how many records that were. The rows of the trail stay."""
+    gone = 0
+    while keys := list(old_origins(before).values_list("pk", flat=True)[:BATCH]):
+        gone += AuditOrigin.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(AuditOrigin))
+    return gone
 
 
 def _proof(number: int, head: str) -> str:

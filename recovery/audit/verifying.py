@@ -12,7 +12,7 @@ from uuid import UUID
 
 from recovery.audit import offline
 from recovery.audit.purging import is_beginning
-from recovery.audit.sealing import LATE, header_of, leaves_of, masters, rows_of, since
+from recovery.audit.sealing import LATE, header_of, leaves_of, masters, newest, rows_of, since
 from recovery.audit.writing import digest_of
 from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.reasons import Action, Damage
@@ -64,6 +64,8 @@ class _Walk:
 
     def __init__(self) -> None:
         self.told = Verified(head=offline.START)
+        self.settled_before = since(newest(), LATE)
+        self.settled = 0
         self.masters = masters()
         self.missing: list[tuple[int, UUID, bytes]] = []
         self.changed: list[tuple[int, UUID, bytes, bytes]] = []
@@ -105,7 +107,7 @@ def _read(walk: _Walk, anchors: str) -> None:
         _judge_rows(walk, some)
     _name_changes(walk)
     _judge_cut(walk, last, wanted, own)
-    _judge_unsealed(walk, last)
+    _judge_unsealed(walk)
     _judge_keys(walk)
     _judge_origins(walk)
     walk.told.found.sort()
@@ -167,6 +169,7 @@ def _judge_rows(walk: _Walk, seals: Sequence[AuditSeal]) -> None:
             elif found != sealed:
                 walk.changed.append((each.first + place, key, sealed, found))
             walk.told.rows += found is not None
+            walk.settled += found is not None and key < walk.settled_before
             walk.told.tardy += _time_of(key) < tardy
     del walk.missing[MOST:], walk.changed[MOST:]
 
@@ -198,24 +201,19 @@ def _judge_cut(walk: _Walk, last: AuditSeal | None, *anchors: dict[int, tuple[in
         walk.wrong(end + 1, Damage.CUT, said)
 
 
-def _judge_unsealed(walk: _Walk, last: AuditSeal | None) -> None:
-    """Rows that were never sealed: the newest wait for it, all others were put there."""
-    first, waiting = since(last, LATE), 0
-    total = AuditEvent.objects.count()
-    if total == walk.told.rows:
+def _judge_unsealed(walk: _Walk) -> None:
+    """Rows that were never sealed: the newest wait for it, all others were put there. Those are counted; which they are
+    is only looked for where there is one, since that takes the keys of all rows at once."""
+    settled = AuditEvent.objects.filter(pk__lt=walk.settled_before).order_by("pk")
+    newer = AuditEvent.objects.filter(pk__gte=walk.settled_before).count()
+    walk.told.waiting = max(0, newer - (walk.told.rows - walk.settled))
+    if settled.count() == walk.settled:
         return
     sealed = {key.int: position for position, key in _positions()}
     in_order = sorted(sealed.items())
-    keys = AuditEvent.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=2000)
-    unsealed = (key for key in keys if key.int not in sealed)
-    found = 0
-    for key in unsealed:
-        if last is None or key >= first:
-            waiting += 1
-        elif (found := found + 1) <= MOST:
-            position = _next_position(in_order, key.int)
-            walk.wrong(position, Damage.INSERTED, "the row was never sealed", key)
-    walk.told.waiting = waiting
+    keys = settled.values_list("pk", flat=True).iterator(chunk_size=2000)
+    for key in islice((key for key in keys if key.int not in sealed), MOST):
+        walk.wrong(_next_position(in_order, key.int), Damage.INSERTED, "the row was never sealed", key)
 
 
 def _positions() -> Iterator[tuple[int, UUID]]:

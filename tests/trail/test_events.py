@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from recovery import accounts, audit, resets
+from recovery import accounts, audit, middleware, resets
 from recovery.models import AuditEvent, AuditOrigin, Lockout, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import Action, ActOutcome
@@ -267,3 +267,17 @@ def test_the_origin_of_one_request_is_not_that_of_the_next_and_a_task_has_none()
     actor = StaffFactory.create()
     resets.send_by_staff(UserFactory.create(), actor=actor, reason="x", origin=Origin())
     assert AuditOrigin.objects.count() == 2
+
+
+def test_whoever_keeps_coming_where_they_may_not_fills_no_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MOST_REFUSALS", 3)
+    client = staff(username="eve")
+    for _ in range(5):
+        client.get("/admin/recovery/auditevent/")
+    assert AuditEvent.objects.filter(action=Action.ACCESS_REFUSED).count() == 3
+
+
+def test_a_form_of_another_site_is_no_refusal_of_a_right() -> None:
+    client = staff("recovery.view_auditevent", username="eve")
+    assert client.post("/admin/recovery/auditevent/export/csv/").status_code == 403
+    assert not AuditEvent.objects.filter(action=Action.ACCESS_REFUSED).exists()

@@ -79,3 +79,15 @@ def test_a_person_is_destroyed_and_every_seal_still_verifies(old: None) -> None:
     assert list(AuditOrigin.objects.values_list("person_key", flat=True)) == ["8"]
     assert audit.verify().is_sound
     assert [each.head for each in AuditSeal.objects.all()] == before
+
+
+@pytest.mark.attack(110)
+def test_where_people_acted_from_goes_with_the_requests_of_its_time(old: None, settings: Any) -> None:
+    first, *_, last = AuditEvent.objects.order_by("pk").values_list("pk", flat=True)
+    for key in (first, last):
+        AuditOrigin.objects.create(id=key, person_key="7", ip="192.0.2.7", salt="")
+    settings.RECOVERY = {**settings.RECOVERY, "RETENTION": {"requests": timedelta(days=30)}}
+    assert retention.outlook().origins == retention.purge().origins == 1
+    assert AuditOrigin.objects.get().pk == last
+    assert AuditEvent.objects.count() == 100
+    assert audit.verify().is_sound
