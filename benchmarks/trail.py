@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="one part only (all)")
     parser.add_argument("--rows", type=int, default=100_000, help="of the trail that is damaged (%(default)s)")
     parser.add_argument("--trials", type=int, default=100, help="of each kind (%(default)s)")
+    parser.add_argument("--kind", action="append", help="of damage, one only (all)")
     parser.add_argument("--writers", type=int, default=50)
     parser.add_argument("--events", type=int, default=1000, help="of each writer (%(default)s)")
     options = parser.parse_args()
@@ -37,7 +38,8 @@ def main() -> None:
         stage.populate(10, name=f"trail_{part}")
         rows = measures[part](kind, options)
         report.table(list(rows[0]), [list(row.values()) for row in rows])
-        report.save(options.out, f"trail_{part}_{kind}", {"runs": rows})
+        named = "_".join([part, kind, *(options.kind or ())])
+        report.save(options.out, f"trail_{named}", {"runs": rows})
 
 
 def damage(kind: str, options: Any) -> list[dict[str, Any]]:
@@ -63,6 +65,8 @@ def damage(kind: str, options: Any) -> list[dict[str, Any]]:
         flush=True,
     )
     for word, do in DAMAGES.items():
+        if options.kind and word.value not in options.kind:
+            continue
         found = named = 0
         began = time.perf_counter()
         for seed in range(options.trials):

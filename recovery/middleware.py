@@ -8,7 +8,7 @@ cookie. What the cookie is good for stands in ``devices``.
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import DatabaseError
@@ -77,7 +77,7 @@ def _note_refusal(request: HttpRequest) -> None:
     """A member of staff came to a page of ours that they have no right to (OWASP ASVS 5.0 section 16.3.2). Past a
     hundred within the hour the trail tells nothing new of them, and must not grow by it. Forms of other sites are
     refused before anybody's rights are asked."""
-    found, user = request.resolver_match, getattr(request, "user", None)
+    found, user = request.resolver_match, cast(Any, getattr(request, "user", None))
     if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", True):
         return
     if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):

@@ -47,6 +47,9 @@ SEALS: Final = "seals.jsonl"
 MANIFEST: Final = "manifest.json"
 
 
+_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 class Header(NamedTuple):
     """What a seal says of itself, beside its leaves. ``sealed_at`` is ISO 8601 in UTC."""
 
@@ -58,8 +61,7 @@ class Header(NamedTuple):
 
 def digest(values: Sequence[Any]) -> bytes:
     """SHA-256 over the JSON of a row's values, in the order of ``FIELDS``: keys sorted, no blanks, ASCII alone."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(_JSON.encode(values).encode()).digest()
 
 
 def leaf(key: bytes, of_row: bytes) -> bytes:

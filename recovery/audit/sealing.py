@@ -77,9 +77,13 @@ def unsealed(last: AuditSeal | None, back: timedelta) -> Iterator[UUID]:
 
 
 def rows_of(keys: list[UUID]) -> dict[UUID, bytes]:
-    """The digests of these rows, as far as they are there."""
-    found = AuditEvent.objects.filter(pk__in=keys).order_by().values_list("pk", *offline.FIELDS)
-    return {key: offline.digest(as_sealed(values)) for key, *values in found}
+    """The digests of these rows, as far as they are there. Their keys lie side by side, but for what was late: one
+    range is read quicker than a thousand keys."""
+    found = AuditEvent.objects.filter(pk__gte=min(keys), pk__lte=max(keys)).order_by()
+    if found[: 2 * len(keys) + 1].count() > 2 * len(keys):
+        found = AuditEvent.objects.filter(pk__in=keys).order_by()
+    wanted, rows = set(keys), found.values_list("pk", *offline.FIELDS)
+    return {key: offline.digest(as_sealed(values)) for key, *values in rows if key in wanted}
 
 
 def as_sealed(values: list[Any]) -> list[Any]:
@@ -97,8 +101,9 @@ def header_of(each: AuditSeal) -> offline.Header:
 
 
 def leaves_of(each: AuditSeal) -> list[bytes]:
-    pairs = zip(each.row_keys(), each.row_digests(), strict=False)
-    return [offline.leaf(key.bytes, found) for key, found in pairs]
+    keys, digests = bytes(each.keys), bytes(each.digests)
+    places = range(len(digests) // 32)
+    return [offline.leaf(keys[16 * at : 16 * at + 16], digests[32 * at : 32 * at + 32]) for at in places]
 
 
 def masters() -> dict[str, bytes]:

@@ -5,7 +5,7 @@ Writes nothing. What it cannot prove is said in so many words: ``Verified.unprov
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -159,10 +159,11 @@ def _judge_anchors(walk: _Walk, each: AuditSeal, *anchors: dict[int, tuple[int, 
 
 
 def _judge_rows(walk: _Walk, seals: Sequence[AuditSeal]) -> None:
-    there = rows_of([key for each in seals for key in each.row_keys()])
-    for each in seals:
-        tardy = each.sealed_at - TARDY
-        for place, (key, sealed) in enumerate(zip(each.row_keys(), each.row_digests(), strict=False)):
+    keys = [each.row_keys() for each in seals]
+    there = rows_of([key for some in keys for key in some])
+    for each, own in zip(seals, keys, strict=True):
+        tardy = int((each.sealed_at - TARDY).timestamp() * 1000)
+        for place, (key, sealed) in enumerate(zip(own, each.row_digests(), strict=False)):
             found = there.get(key)
             if found is None:
                 walk.missing.append((each.first + place, key, sealed))
@@ -170,12 +171,8 @@ def _judge_rows(walk: _Walk, seals: Sequence[AuditSeal]) -> None:
                 walk.changed.append((each.first + place, key, sealed, found))
             walk.told.rows += found is not None
             walk.settled += found is not None and key < walk.settled_before
-            walk.told.tardy += _time_of(key) < tardy
+            walk.told.tardy += key.int >> 80 < tardy
     del walk.missing[MOST:], walk.changed[MOST:]
-
-
-def _time_of(key: UUID) -> datetime:
-    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
 
 
 def _name_changes(walk: _Walk) -> None:
