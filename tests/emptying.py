@@ -58,13 +58,13 @@ def _empty(alias: str, counts: dict[str, int]) -> None:
     connection = connections[alias]
     quote = connection.ops.quote_name
     long = [table for table, count in counts.items() if count >= MANY and connection.vendor == "postgresql"]
-    # SQLite would look for what points at each row. PostgreSQL knows no such switch, and looks when the transaction ends.
+    # SQLite would look for what points at each row. PostgreSQL knows no such switch, and looks at the end.
     with (
         connection.constraint_checks_disabled(),
         transaction.atomic(using=alias),
         connection.cursor() as cursor,
     ):
-        # First, and all at once: PostgreSQL refuses it where a row was deleted whose foreign keys it has yet to look at.
+        # First, and all at once: PostgreSQL refuses it where it has yet to look at the foreign keys of a deleted row.
         if long:
             cursor.execute(f"TRUNCATE {', '.join(map(quote, long))} CASCADE")
         for table in counts:
