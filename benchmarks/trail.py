@@ -13,6 +13,7 @@ seals all the time, interleaved.
 import os
 import random
 import time
+from datetime import timedelta
 from typing import Any
 
 from benchmarks import report, stage
@@ -44,7 +45,6 @@ def main() -> None:
 
 def damage(kind: str, options: Any) -> list[dict[str, Any]]:
     """Each trial in a transaction that is rolled back, so that the next one finds a true trail."""
-    from datetime import timedelta
 
     from django.db import transaction
 
