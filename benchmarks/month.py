@@ -152,7 +152,7 @@ class _Month:
             "action": "CASE WHEN n.i % 200 = 0 THEN 'email.retried' ELSE 'link.opened' END",
             "actor_key": "CASE WHEN n.i % 200 = 0 THEN '7' ELSE '' END", "user_key": self._person(),
             "request_id": self._key("a", "n.i"), "email_id": "NULL", "reference": "''", "reason": "''",
-            "detail": "'{}'",
+            "detail": "'{}'", "outcome": "'done'", "origin": "''",
         })  # fmt: skip
 
     def _insert(

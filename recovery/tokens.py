@@ -103,35 +103,37 @@ def find_with_request(selector: str, verifier: str, *, purpose: str = PURPOSE) -
 
 
 @sensitive_variables("verifier")
-def find_and_count(selector: str, verifier: str, *, by_person: bool, purpose: str = PURPOSE) -> ResetToken | None:
+def find_and_count(
+    selector: str, verifier: str, *, by_person: bool, ip: str = "", purpose: str = PURPOSE
+) -> ResetToken | None:
     """As ``find``, and the opening is counted in the same statement; past MOST_OPENINGS only found.
 
     The secret is compared as its SHA-256, of which a guess controls no part.
     """
     counted = _update(
         f"SET {_COUNTED} WHERE selector = %s AND digest = %s AND purpose = %s AND open_count < {MOST_OPENINGS}",
-        [*_opening(by_person=by_person), selector, _digest(verifier), purpose],
+        [*_opening(by_person=by_person, ip=ip), selector, _digest(verifier), purpose],
     )
     return next(iter(counted), None)
 
 
-def count_opening(token: ResetToken, opened: AuditEvent, *, by_person: bool) -> None:
+def count_opening(token: ResetToken, opened: AuditEvent, *, by_person: bool, ip: str = "") -> None:
     """Count an opening of a link that was found and write its row of the trail, in one statement on PostgreSQL;
     past MOST_OPENINGS neither."""
     if token.open_count < MOST_OPENINGS:
-        values = [*_opening(by_person=by_person), _db_value(models.UUIDField(), token.pk)]
+        values = [*_opening(by_person=by_person, ip=ip), _db_value(models.UUIDField(), token.pk)]
         insert(opened, after=(f"UPDATE {_TABLE} SET {_COUNTED} WHERE id = %s", values))
 
 
 _COUNTED: Final = (
     "open_count = open_count + 1, opened_at = COALESCE(opened_at, %s),"
-    " person_opened_at = COALESCE(person_opened_at, %s)"
+    " person_opened_at = COALESCE(person_opened_at, %s), opened_ip = %s"
 )
 
 
-def _opening(*, by_person: bool) -> list[Any]:
+def _opening(*, by_person: bool, ip: str) -> list[Any]:
     moment = _db_value(models.DateTimeField(), timezone.now())
-    return [moment, moment if by_person else None]
+    return [moment, moment if by_person else None, _db_value(models.GenericIPAddressField(), ip or None)]
 
 
 def refusal(token: ResetToken, user: AbstractBaseUser | None, *, at: datetime | None = None) -> Refusal | None:

@@ -8,10 +8,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery.admin import moments
+from recovery.admin.acts import url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
@@ -54,7 +57,7 @@ class AuditEventColumns(Columns):
 
     @admin.display(description=_("where from"))
     def where_from(self, event: AuditEvent) -> str:
-        """What stands beside the row, until it is destroyed. Of an ask it stands in the request."""
+        """What stands beside the row, until it is destroyed. Of asks and links it stands in the request."""
         beside = AuditOrigin.objects.filter(pk=event.pk).first()
         if beside is None:
             return "–"
@@ -115,6 +118,17 @@ class AuditEventAdmin(ReportMixin, ExportMixin):
         row = super().get_object(request, object_id, from_field)
         return row if row is not None and self.reached([row], Viewer.of(request)) else None
 
+    def tools_of(self, request: HttpRequest, row: AuditEvent) -> list[dict[str, Any]]:
+        """Ways to what else the same member of staff did, and what else was done to the same account."""
+        same = {ActorFilter.parameter_name: row.actor_key, AccountFilter.parameter_name: row.user_key}
+        labels = {
+            ActorFilter.parameter_name: gettext("All that this member of staff did"),
+            AccountFilter.parameter_name: gettext("All about this account"),
+        }
+        url = url_of(self, "changelist")
+        found = [{"url": f"{url}?{urlencode({name: key})}", "label": labels[name]} for name, key in same.items() if key]
+        return [*super().tools_of(request, row), *found]
+
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         trail = AuditEvent.objects.all()
         requests = {
@@ -127,7 +141,7 @@ class AuditEventAdmin(ReportMixin, ExportMixin):
         reference = parse_reference(term)
         known = ResetRequest.objects.filter(reference=reference).values_list("pk", flat=True) if reference else []
         requests.update(known)
-        ways = [trail.filter(request_id__in=requests), trail.filter(user_key=term)]
+        ways = [trail.filter(request_id__in=requests), trail.filter(user_key=term), trail.filter(actor_key=term)]
         if reference and not known:  # its request was purged: the trail is read through for what bears it
             ways.append(trail.filter(reference=reference))
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)

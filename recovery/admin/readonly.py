@@ -96,20 +96,11 @@ class AccountFilter(admin.SimpleListFilter):
         super().__init__(request, params, model, model_admin)
 
 
-class ActorFilter(admin.SimpleListFilter):
-    """Rows of what one member of staff did; offers those who acted lately, and knows any key."""
+class ActorFilter(AccountFilter):
+    """Rows of what one member of staff did, reached from a row of theirs; offers nothing by itself."""
 
     title = _("who acted")
     parameter_name = "actor_key"
-    lately = 2000
-    """Newest rows that are looked through for whom to offer."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        viewer, given = Viewer.of(request), request.GET.get(self.parameter_name, "")
-        newest = model_admin.model._default_manager.order_by("-pk").values_list("actor_key", flat=True)[: self.lately]
-        keys = sorted({*newest, given} - {""})
-        viewer.look_up(keys)
-        return [(key, viewer.name(user) if (user := viewer.person(key)) else key) for key in keys]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(actor_key=self.value()) if self.value() else queryset

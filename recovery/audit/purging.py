@@ -11,7 +11,7 @@ from recovery.audit import offline
 from recovery.audit.protecting import gate
 from recovery.audit.sealing import masters
 from recovery.audit.writing import record
-from recovery.models import AuditEvent, AuditOrigin, AuditSeal
+from recovery.models import AuditEvent, AuditOrigin, AuditSeal, ResetRequest, ResetToken
 from recovery.models.primary import atomic, key_at
 from recovery.reasons import Action
 
@@ -67,13 +67,17 @@ def is_beginning(detail: dict[str, Any], *, number: int, head: str) -> bool:
 
 
 def destroy_person(user_key: str) -> int:
-    """Destroy where this person acted from, with the salts that the trail's digests of it were made with; returns how
-    many records that were. In the caller's transaction, whose own record says who asked for it.
+    """Destroy where this person acted from: beside the trail, with the salts that its digests were made with, in the
+    person's links, and in the requests that they answered; returns how many records beside the trail that were.
 
-    What stays are the rows of the trail, with the account's key as a pseudonym. All seals still verify.
+    In the caller's transaction, whose own record says who asked for it. What stays are the rows of the trail, with the
+    account's key as a pseudonym. All seals still verify.
     """
     if not user_key:
         return 0
+    links = ResetToken.objects.filter(user_key=user_key)
+    ResetRequest.objects.filter(pk__in=links.values("request")).update(completed_ip=None)
+    links.update(opened_ip=None)
     return AuditOrigin.objects.filter(person_key=user_key)._raw_delete(router.db_for_write(AuditOrigin))
 
 

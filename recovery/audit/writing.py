@@ -23,6 +23,8 @@ from recovery.models.statements import Statement
 from recovery.reasons import OUTCOMES, Action, ActOutcome, Outcome
 
 _Facts = ParamSpec("_Facts")
+_ELSEWHERE: Final = frozenset({Action.REQUESTED, Action.LINK_OPENED, Action.COMPLETED, Action.DIAGNOSED})
+"""Where from stands in the request or the link, which such an act writes anyway; and a look at a row is one row."""
 _WENT_ON: Final = frozenset({Outcome.RECEIVED, Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED, Outcome.JOINED})
 
 
@@ -43,7 +45,7 @@ def event(
 
     ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
     must be JSON and free of personal data. Without ``at`` the database says when. Where the person of a web request
-    acted from goes beside the row; for an ask it stands in the request.
+    acted from goes beside the row, or into the request or link that is written with it.
     """
     row = AuditEvent(
         action=action,
@@ -57,7 +59,7 @@ def event(
         occurred_at=at or Now(),
         detail=detail,
     )
-    here = origin.here() if action != Action.REQUESTED else None
+    here = None if action in _ELSEWHERE else origin.here()
     if here and (here.ip or here.user_agent):
         row.beside = _beside(row, here)
         row.origin = digest_of(row.beside)

@@ -54,6 +54,7 @@ class ResetRequest(models.Model):
     requested_at = models.DateTimeField(_("requested"), default=timezone.now)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
+    completed_ip = models.GenericIPAddressField(_("client address of the new password"), null=True, blank=True)
     attempt_count = models.PositiveSmallIntegerField(_("tries"), default=0, help_text=_("Counted before the try."))
     next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
 

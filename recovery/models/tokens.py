@@ -50,6 +50,7 @@ class ResetToken(models.Model):
     person_opened_at = models.DateTimeField(
         _("first opened by a person"), null=True, blank=True, help_text=_("Mail scanners open links, too.")
     )
+    opened_ip = models.GenericIPAddressField(_("client address of the newest opening"), null=True, blank=True)
     open_count = models.PositiveSmallIntegerField(_("openings"), default=0)
 
     objects = PrimaryManager.from_queryset(ResetTokenQuerySet)()

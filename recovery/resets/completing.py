@@ -27,7 +27,9 @@ _BESIDES: Final = (
     ' WHERE "user_key" = %s AND "user_key" <> \'\' AND "lifted_at" IS NULL'
     ' UNION ALL SELECT NULL, \'lockout\' FROM "recovery_logincounter" WHERE "key" = %s AND "streak" > 0'
 )
-_COMPLETE: Final = 'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s WHERE "id" = %s'
+_COMPLETE: Final = (
+    'UPDATE "recovery_resetrequest" SET "outcome" = %s, "completed_at" = %s, "completed_ip" = %s WHERE "id" = %s'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ def open_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, ve
         opening = _judged(tokens.find(selector, verifier, purpose=purpose))
         if opening.token is not None:
             noted = _opened(opening, verdict=verdict, origin=origin)
-            tokens.count_opening(opening.token, noted, by_person=by_person)
+            tokens.count_opening(opening.token, noted, by_person=by_person, ip=origin.ip)
         return opening
     # Two statements and no round trips: here the opening is counted while the link is found.
     with atomic(ResetToken):
-        token = tokens.find_and_count(selector, verifier, by_person=by_person, purpose=purpose)
+        token = tokens.find_and_count(selector, verifier, by_person=by_person, ip=origin.ip, purpose=purpose)
         if token is None:
             return stand(selector, verifier, purpose=purpose)
         opening = _judged(token)
@@ -123,7 +125,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
                 is_replaced = accounts.replace_password(user, old_hash=old_hash, password=password)
             if not is_replaced:
                 raise LinkRefused(Refusal.CREDENTIALS_CHANGED)
-            completion = _completion(request)
+            completion = _completion(request, origin)
             revoked = revoking.revoke(user)
             backups, has_case, is_locked = _besides(user)
             is_first = token.purpose == tokens.ACTIVATION
@@ -149,12 +151,13 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
     reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
 
 
-def _completion(request: ResetRequest) -> tuple[str, list[Any]]:
+def _completion(request: ResetRequest, origin: Origin) -> tuple[str, list[Any]]:
     """Note it in the request, here and in its row, by a statement that is not compiled anew each time."""
     connection = connections[router.db_for_write(ResetRequest)]
     request.outcome, request.completed_at = Outcome.COMPLETED, timezone.now()
     moment = connection.ops.adapt_datetimefield_value(request.completed_at)
-    return _COMPLETE, [request.outcome, moment, ResetRequest._meta.pk.get_db_prep_value(request.pk, connection)]
+    place = connection.ops.adapt_ipaddressfield_value(origin.ip or None)
+    return _COMPLETE, [request.outcome, moment, place, ResetRequest._meta.pk.get_db_prep_value(request.pk, connection)]
 
 
 def _besides(user: AbstractBaseUser) -> tuple[list[str], bool, bool]:

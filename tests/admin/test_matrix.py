@@ -56,12 +56,15 @@ def acts_by_url() -> set[str]:
 
 
 def rows() -> dict[str, list[Any]]:
-    """All that anybody could have changed, as it stands; but not who looked up whom, which looking writes down."""
+    """All that anybody could have changed, as it stands; but not who looked up whom and who was refused a page, which
+    is written down with where it came from."""
     models = [*apps.get_app_config("recovery").get_models(), get_user_model(), LogEntry]
     real = [model for model in models if not model._meta.proxy]
     found = {model._meta.label: list(model._default_manager.order_by("pk").values_list()) for model in real}
-    looks = set(AuditEvent.objects.filter(action=Action.DIAGNOSED).values_list("pk", flat=True))
-    found["recovery.AuditEvent"] = [row for row in found["recovery.AuditEvent"] if row[0] not in looks]
+    noted = AuditEvent.objects.filter(action__in=[Action.DIAGNOSED, Action.ACCESS_REFUSED])
+    looks = set(noted.values_list("pk", flat=True))
+    for label in ("recovery.AuditEvent", "recovery.AuditOrigin"):
+        found[label] = [row for row in found[label] if row[0] not in looks]
     return found | {"rights": list(get_user_model().user_permissions.through.objects.order_by("pk").values_list())}
 
 

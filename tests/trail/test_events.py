@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from recovery import accounts, audit, middleware, resets
-from recovery.models import AuditEvent, AuditOrigin, Lockout, ResetRequest
+from recovery.models import AuditEvent, AuditOrigin, Lockout, ResetRequest, ResetToken
 from recovery.origin import Origin
 from recovery.reasons import Action, ActOutcome
 from tests.admin.staff import staff
@@ -203,8 +203,11 @@ def test_each_event_is_recorded_exactly_once_with_all_its_facts(name: str) -> No
 
 
 def where(row: AuditEvent) -> str | None:
-    if row.action == Action.REQUESTED:
-        return ResetRequest.objects.get(pk=row.request_id).ip
+    if row.action == Action.LINK_OPENED:
+        return ResetToken.objects.get(request=row.request_id, user_key=row.user_key).opened_ip
+    if row.action in (Action.REQUESTED, Action.COMPLETED):
+        asked = ResetRequest.objects.get(pk=row.request_id)
+        return asked.completed_ip if row.action == Action.COMPLETED else asked.ip
     beside = AuditOrigin.objects.get(pk=row.pk)
     assert beside.person_key == (row.actor_key or row.user_key)
     assert row.origin == audit.digest_of(beside)
@@ -259,14 +262,30 @@ def test_a_password_that_was_typed_as_a_name_is_not_on_the_trail_nor_beside_it()
 
 def test_the_origin_of_one_request_is_not_that_of_the_next_and_a_task_has_none() -> None:
     user = UserFactory.create()
-    link = mailed_link(user)
-    opened(link, **HOME)
-    audit.record(Action.LINK_REVOKED)
-    opened(link, REMOTE_ADDR="192.0.2.78")
+    for address in ("192.0.2.77", "192.0.2.78"):
+        client, form = opened(mailed_link(user), REMOTE_ADDR=address)
+        set_password(client, form, "short")
+        audit.record(Action.LINK_REVOKED)
+        let_pass(timedelta(minutes=2))
     assert list(AuditOrigin.objects.order_by("pk").values_list("ip", flat=True)) == ["192.0.2.77", "192.0.2.78"]
     actor = StaffFactory.create()
     resets.send_by_staff(UserFactory.create(), actor=actor, reason="x", origin=Origin())
     assert AuditOrigin.objects.count() == 2
+
+
+@pytest.mark.attack(109)
+def test_where_a_person_opened_a_link_and_chose_the_password_is_destroyed_with_the_rest() -> None:
+    user, other = UserFactory.create(), UserFactory.create()
+    for each in (user, other):
+        client, form = opened(mailed_link(each), **HOME)
+        set_password(client, form, "short")
+        set_password(client, form)
+    assert audit.destroy_person(key(user)) == 1
+    assert set(ResetToken.objects.filter(opened_ip=None).values_list("user_key", flat=True)) == {key(user)}
+    assert set(ResetRequest.objects.exclude(completed_ip=None).values_list("tokens__user_key", flat=True)) == {
+        key(other)
+    }
+    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {key(other)}
 
 
 def test_whoever_keeps_coming_where_they_may_not_fills_no_trail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,3 +114,11 @@ def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destr
     assert audit.destroy_person("7") == 1
     assert audit.verify().is_sound
     assert audit.destroy_person("") == 0
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize("change", ["sealed_at = '2026-01-01 00:00:00'", "digests = keys", "head = previous"])
+def test_a_seal_that_is_not_what_its_head_says_is_named(change: str, small_batches: None) -> None:
+    sealed(20)
+    run(f'UPDATE "recovery_auditseal" SET {change} WHERE number = 2')
+    assert (8, Damage.EDITED) in {(each.position, each.damage) for each in audit.verify().found}
