@@ -122,6 +122,7 @@ TAMPERING: dict[str, tuple[str, Callable[[list[Any]], Any], int]] = {
     "cut": (offline.ROWS, lambda lines: [lines.pop() for _ in range(3)], 38),
     "seal edited": (offline.SEALS, lambda lines: lines[1].update(sealed_at="2026-01-01T00:00:00+00:00"), 21),
     "seal deleted": (offline.SEALS, lambda lines: lines.pop(1), 21),
+    "link deleted": (offline.SEALS, lambda lines: lines.pop(3), 51),
     "seal cut": (offline.SEALS, lambda lines: [lines.pop() for _ in range(3)], 31),
 }
 
