@@ -78,7 +78,7 @@ def _note_refusal(request: HttpRequest) -> None:
     hundred within the hour the trail tells nothing new of them, and must not grow by it. Forms of other sites are
     refused before anybody's rights are asked."""
     found, user = request.resolver_match, cast(Any, getattr(request, "user", None))
-    if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", True):
+    if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", False):
         return
     if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):
         facts: dict[str, Any] = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
