@@ -5,6 +5,8 @@ Masking happens here and nowhere else in the admin. Whether an act is allowed is
 
 import re
 from collections.abc import Iterable
+from email.utils import parseaddr
+from functools import cached_property
 from typing import Any, Final, cast
 
 from django.contrib.admin.utils import quote
@@ -42,8 +44,16 @@ class Viewer:
         return address if self.sees_addresses or not address else mask(address)
 
     def text(self, text: str) -> str:
-        """Free text, such as a mail server's answer, with every address in it masked."""
-        return text if self.sees_addresses else _ADDRESS.sub(lambda found: mask(found[0]), text)
+        """Free text, such as a mail server's answer, with every address in it masked but those that the site itself
+        sends from: they stand on every mail, and whoever is to let it through must know them."""
+        if self.sees_addresses:
+            return text
+        return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._senders else mask(found[0]), text)
+
+    @cached_property
+    def _senders(self) -> set[str]:
+        named = [conf.FROM_EMAIL, *(door.get("FROM_EMAIL", "") for door in conf.AUDIENCES.values())]
+        return {parseaddr(str(sender))[1].lower() for sender in named} - {""}
 
     def name(self, user: AbstractBaseUser) -> str:
         """User name; on sites where that is an address, masked like one."""

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import BooleanField, Func
+from django.db.models import F, Lookup
 
 from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
@@ -22,13 +22,24 @@ MOST: Final = 10  # people of one look-up: a box that a whole team shares
 LONGEST: Final = 254
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
+if TYPE_CHECKING:
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
 
-class _IsNamed(Func):
+
+class _IsNamed(_Lookup):
     """That the provider gave a mail an id, in the very words of its partial index: with a parameter in their place,
-    SQLite does not find it and reads all mail."""
+    SQLite does not find it and reads all mail. A lookup, for the same reason as ``StateIn``."""
 
-    template = "NOT (esp_message_id = '')"
-    output_field = BooleanField()
+    prepare_rhs = False
+
+    def __init__(self) -> None:
+        super().__init__(F("esp_message_id"), "")
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        named, params = self.process_lhs(compiler, connection)
+        return f"NOT ({named} = '')", params
 
 
 @dataclass(frozen=True, slots=True)
