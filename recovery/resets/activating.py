@@ -36,7 +36,7 @@ def activate(
     actor: AbstractBaseUser | None = None,
     reason: str = "",
     origin: Origin | None = None,
-    audience: str = "default",
+    audience: str = "",
 ) -> ResetRequest:
     """Send ``user``, who has no password yet, a link to choose one. Right after creating somebody, or again later.
 

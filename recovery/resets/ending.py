@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from recovery import (
     accounts,
+    audiences,
     alarms,
     audit,
     backup_addresses,
@@ -114,6 +115,7 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
     user = accounts.by_key(key)
     request = ResetRequest(
         kind=Kind.FORCED,
+        audience=audiences.asked_for(""),
         identifier=user.get_username()[:254] if user else "",
         user_key=key,
         actor_key=rotation.actor_key,
