@@ -15,6 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.template.loader import select_template
 from django.urls import reverse
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
 from recovery.conf import conf
 from recovery.exceptions import Misconfigured
@@ -44,12 +45,14 @@ class Audience:
     language: str = ""
     login_url: str = ""
 
+    @sensitive_variables()
     def link(self, url_name: str, **kwargs: str) -> str:
-        """Absolute URL of one of our pages; only the configured base decides the host, and with what its path begins."""
+        """Absolute URL of one of our pages; only the configured base decides its host and how its path begins."""
         base, path = urlsplit(self.base_url), self.path(url_name, **kwargs)
         within = path if path.startswith(f"{base.path}/") else base.path + path
         return f"{base.scheme}://{base.netloc}{within}"
 
+    @sensitive_variables()
     def path(self, url_name: str, **kwargs: str) -> str:
         """Path of one of our pages here: in the include whose namespace is the door's name, else in the usual one."""
         return reverse(f"recovery:{url_name}", kwargs=kwargs or None, current_app=self.name)

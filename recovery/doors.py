@@ -84,7 +84,11 @@ def shown(request: HttpRequest, door: Audience, name: str, context: dict[str, An
 
 def facts(door: Audience) -> dict[str, Any]:
     """What the frame of every page asks for."""
-    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT, "base_template": door.frame("base.html")}
+    return {
+        "site_name": door.site_name,
+        "support_contact": conf.SUPPORT_CONTACT,
+        "base_template": door.frame("base.html"),
+    }
 
 
 def sign_in_url(door: Audience, next_url: str) -> str:

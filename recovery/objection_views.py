@@ -5,7 +5,7 @@ the code that stands in the mail beside it.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect

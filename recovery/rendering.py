@@ -184,7 +184,9 @@ def _context(
         asked_by_person = bool(request and request.kind == Kind.FORGOT)
         facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person
         facts["to_backup"] = bool(email.context.get("to_backup"))
-        facts["links"] = [_hidden_link(email, key, name) for key, name in (names or {"": ""}).items()] if is_hidden else []
+        facts["links"] = (
+            [_hidden_link(email, key, name) for key, name in (names or {"": ""}).items()] if is_hidden else []
+        )
         for link in links:
             verifier, door = tokens.verifier_of(link), audiences.get(audiences.of_mail(email, link.user_key))
             url = door.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)

@@ -67,7 +67,7 @@ def consequences(people: Sequence[Person]) -> Iterable[str]:
 
 
 def shown_to(actor: AbstractBaseUser) -> "QuerySet[Repair]":
-    """Where staff reach only some people, those that the actor started: others may be of people whom they do not reach."""
+    """Where staff reach only some people, those that the actor started: others may be of people out of reach."""
     repairs = Repair.objects.all()
     return repairs.filter(actor_key=accounts.key_of(actor)) if agents.is_limited() else repairs
 

@@ -97,8 +97,8 @@ class RotationColumns(Columns):
 
 
 class RotationAdmin(ExportMixin):
-    """List and page of forced rotations. Where staff reach only some people, one is shown to whoever started it, and else to whoever
-    reaches the first hundred of its people."""
+    """List and page of forced rotations. Where staff reach only some people, one is shown to whoever started it, and
+    else to whoever reaches the first hundred of its people."""
 
     columns = RotationColumns
     listed = ("started_at", "people", "progress", "source", "actor", "reason")

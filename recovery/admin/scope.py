@@ -1,4 +1,5 @@
-"""Whom a member of staff reaches on the site's own user pages (``MAY_ACT_ON``, ``STAFF_AUDIENCES``): all others look like not existing.
+"""Whom a member of staff reaches on the site's own user pages (``MAY_ACT_ON``, ``STAFF_AUDIENCES``): all others look
+like not existing.
 
 The rule is a function of two people, so SQL cannot ask it: it is asked for the rows of a page and for the rows of
 an action, never for a whole table because somebody opened a list.

@@ -79,7 +79,15 @@ def check_django(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """W010 to W019: parts that work on one developer's machine and fail on a live site."""
-    return [*_memory(), *_proxies(), *_visibility(), *ways_out.doubtful(), *_slow_lookup(), *_topics(), *places.doubtful()]
+    return [
+        *_memory(),
+        *_proxies(),
+        *_visibility(),
+        *ways_out.doubtful(),
+        *_slow_lookup(),
+        *_topics(),
+        *places.doubtful(),
+    ]
 
 
 def _unknown() -> Iterator[CheckMessage]:

@@ -11,7 +11,7 @@ from typing import Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recovery import accounts, gates, heartbeats, level, limits, routes, suppressions
+from recovery import accounts, audiences, gates, heartbeats, level, limits, routes, suppressions
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.diagnosis.findings import Forecast

@@ -1,6 +1,7 @@
 """Who is meant by what somebody typed: a user name, an address, a message id, a reference code or a key.
 
-Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing here tells that from not being there.
+Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing here tells that
+from not being there.
 """
 
 import re

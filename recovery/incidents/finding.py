@@ -15,7 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat
 
-from recovery import accounts, agents, resets
+from recovery import accounts, agents
 from recovery.models import Bounce, Email, RepairMember, ResetToken
 from recovery.models.emails import APART, FINAL_FAILURES, DomainOf, StateIn
 from recovery.models.primary import SKEW, key_at

@@ -27,9 +27,7 @@ def new_device(user: AbstractBaseUser, *, origin: Origin, audience: str = "") ->
     return _tell(EmailKind.NEW_DEVICE, user, origin=origin, audience=audience)
 
 
-def suspicious_sign_in(
-    user: AbstractBaseUser, *, origin: Origin, detail: str = "", audience: str = ""
-) -> list[Email]:
+def suspicious_sign_in(user: AbstractBaseUser, *, origin: Origin, detail: str = "", audience: str = "") -> list[Email]:
     """For the site to call: tell the owner of a sign-in, or a try at one, that looked suspicious.
 
     ``detail`` says in the person's language what did, in at most 200 characters, and goes into the mail: it must be the

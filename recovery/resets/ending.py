@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from recovery import (
     accounts,
-    audiences,
     alarms,
+    audiences,
     audit,
     backup_addresses,
     bell,

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.core import mail
 from django.test import Client
 from django.urls import include, path
+from django.views.generic import TemplateView
 
 from recovery import resets, sweep
 from recovery.models import ResetRequest
@@ -64,6 +65,7 @@ urlpatterns = [
     path("accounts/login/", SignInView.as_view(), name="login"),
     path("accounts/", include("recovery.auth_urls")),
     path("admin/", admin.site.urls),
+    path("", TemplateView.as_view(template_name="example_project/home.html"), name="home"),
 ]
 
 
@@ -93,7 +95,7 @@ def leaves(user: Any, name: str) -> None:
 
 
 def at(host: str, **more: Any) -> Client:
-    return browser(HTTP_HOST=host, **more)
+    return browser(**{"HTTP_HOST": host, **more})
 
 
 def asks_at(door: str, identifier: str) -> Any:

@@ -32,7 +32,9 @@ def said_of(name: str, body: str) -> str:
     return re.split(r"Choose a new password for|The links work", body.split(f"for {name}:")[1])[0]
 
 
-def test_each_account_has_a_link_to_its_own_door_and_the_mail_says_where_else_it_gets_in(people: dict[str, Any]) -> None:
+def test_each_account_has_a_link_to_its_own_door_and_the_mail_says_where_else_it_gets_in(
+    people: dict[str, Any],
+) -> None:
     asks_at("site", SHARED)
     work()
     [message] = mail.outbox

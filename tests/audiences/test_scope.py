@@ -1,4 +1,4 @@
-"""Staff who are limited to doors: whom they do not reach, and what was asked at other doors, looks like not existing."""
+"""Staff who are limited to doors: whoever is of others, and what was asked there, looks like not existing."""
 
 from typing import Any
 
@@ -136,10 +136,11 @@ def nobody_at_all(actor: Any, user: Any) -> bool:
     return False
 
 
-def test_a_command_with_an_actor_has_their_reach(ours: Any, theirs: Any) -> None:
+def test_a_command_with_an_actor_has_their_reach(ours: Any, theirs: Any, capsys: pytest.CaptureFixture[str]) -> None:
     StaffFactory.create(username="desk", is_superuser=True)
-    for name in ("ours", "theirs"):
-        call_command("recovery_reset", name, "--actor", "desk", "--reason", REASON)
+    with pytest.raises(SystemExit):
+        call_command("recovery_reset", "ours", "theirs", "--actor", "desk", "--reason", REASON)
+    assert "unknown: theirs" in capsys.readouterr().err
     assert [request.user_key for request in ResetRequest.objects.all()] == [str(ours.pk)]
 
 
