@@ -21,7 +21,6 @@ from django.template.response import TemplateResponse
 from django.utils import formats, timezone
 from django.utils.decorators import classonlymethod
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
@@ -156,7 +155,7 @@ class InItsLanguage(TemplateResponse):
     """Made into text after the view has returned, in the language of the door at which the page was asked."""
 
     @property
-    def rendered_content(self) -> SafeString:
+    def rendered_content(self) -> str:
         with doors.speaking_at(self._request):
             return super().rendered_content
 

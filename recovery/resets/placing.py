@@ -1,5 +1,5 @@
 """To which doors the links of one mail lead, and who signs it. Decided with the mail, once: what becomes of a
-membership afterwards changes nothing in a mail that waits. Its link works all the same, for all doors have one password.
+membership afterwards changes nothing in a mail that waits. Its link works all the same: all doors have one password.
 """
 
 from collections.abc import Sequence
