@@ -7,10 +7,11 @@ from django.core import mail
 
 from example_project.provider.fates import Record
 from recovery import audiences, resets, suppressions, sweep
+from recovery.origin import Origin
 from recovery.reasons import Cause, EmailState, MailLevel
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import superuser
-from tests.asking import FORGOT, asked
+from tests.asking import asked
 from tests.diagnosis.calling import Call, calls
 from tests.diagnosis.listed import WithList
 from tests.diagnosis.stage import Stage, newest_email
@@ -248,10 +249,10 @@ def waited_too_long(stage: Stage) -> Call:
 
 @calls(Cause.AUDIENCE_GONE)
 def asked_at_a_door_that_is_gone(stage: Stage) -> Call:
-    user, doors = stage.reader(), {"portal": {"BASE_URL": "https://localhost"}}
+    user, doors = stage.reader(), {"portal": {"SITE_NAME": "The Portal"}}
     stage.set(AUDIENCES=doors)
-    stage.place().post(FORGOT, {"identifier": user.email}, headers={"host": "localhost"})
-    resets.decide(asked().pk)
+    request = resets.send_by_staff(user, actor=None, reason=REASON, origin=Origin(), audience="portal")
+    resets.decide(request.pk)
     stage.set(AUDIENCES={})
     sweep.sweep()
 
