@@ -13,12 +13,12 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from recovery import accounts, resets
+from recovery import accounts, agents
 from recovery.addresses import mask
-from recovery.conf import conf
 
 _ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
 
@@ -69,13 +69,20 @@ class Viewer:
         self.look_up([key])
         return self._people.get(key)
 
-    def reaches(self, keys: Iterable[str]) -> bool:
-        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``); those that are gone count as
-        in it, and so does an ask that meant no account at all."""
-        if not conf.MAY_ACT_ON:
+    @cached_property
+    def doors(self) -> frozenset[str] | None:
+        """The audiences to which this viewer is limited (``STAFF_AUDIENCES``); None: all."""
+        return agents.audiences_of(self.user)
+
+    def reaches(self, keys: Iterable[str], *, audience: str = "") -> bool:
+        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``); those that are
+        gone count as in it. What means no account that there is, is of its ``audience``, if it has one."""
+        if not agents.is_limited():
             return True
-        people = [self.person(key) for key in keys if key]
-        return all(resets.may_act_on(self.user, user) for user in people if user)
+        people = [user for key in keys if key and (user := self.person(key))]
+        if not people and audience and self.doors is not None:
+            return audience in self.doors
+        return all(agents.may_act_on(self.user, user) for user in people)
 
     def links_to(self, keys: Iterable[str], site_name: str) -> str | SafeString:
         """The names of several people, a dash for nobody."""

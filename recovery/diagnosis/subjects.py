@@ -1,6 +1,7 @@
 """Who is meant by what somebody typed: a user name, an address, a message id, a reference code or a key.
 
-Whoever is out of the viewer's scope (``MAY_ACT_ON``) is not found, and nothing here tells that from not being there.
+Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing here tells that
+from not being there.
 """
 
 import re
@@ -137,6 +138,8 @@ def _of_keys(
     people = accounts.by_keys(keys)
     reached = within(viewer, [people[key] for key in sorted(people)])
     yield from (Subject(user, request, email, user.get_username()) for user in reached)
-    if not people:  # of nobody, or of people who are gone: what they left says nothing of others
+    left = email or request
+    if not people and (viewer is None or left is None or agents.may_see(viewer, left.audience)):
+        # Of nobody, or of people who are gone: what they left says nothing of others.
         label = request.shown_reference if request else str(email.pk) if email else ""
         yield Subject(None, request, email, label)
