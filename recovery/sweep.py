@@ -23,6 +23,7 @@ from recovery import (
     incidents,
     news,
     notices,
+    privacy,
     proxies,
     resets,
     revoking,
@@ -45,8 +46,8 @@ class Swept:
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
     decided who is told, for how many people of incidents a fresh link was asked, how many corrections of addresses were
-    settled, how often it was tried to end tokens that had not ended. ``left``: mail that is due waits for the next
-    sweep."""
+    settled, how often it was tried to end tokens that had not ended, how many people were to be erased. ``left``: mail
+    that is due waits for the next sweep."""
 
     decided: int
     expired: int
@@ -61,6 +62,7 @@ class Swept:
     repaired: int = 0
     corrected: int = 0
     revoked: int = 0
+    erased: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -88,6 +90,7 @@ def sweep(stop: Event | None = None) -> Swept:
     proxies.look()
     cases.close_late()
     resets.close_rotated()
+    erased = 0 if stop and stop.is_set() else privacy.erase_due()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
@@ -104,6 +107,7 @@ def sweep(stop: Event | None = None) -> Swept:
         repaired=repaired,
         corrected=corrected,
         revoked=revoked,
+        erased=erased,
         left=drained.left,
     )
 
@@ -150,6 +154,7 @@ def outlook() -> Swept:
         repaired=incidents.repairs_due(),
         corrected=resets.corrections_due(),
         revoked=Revocation.objects.due().count(),
+        erased=privacy.waiting(),
     )
 
 

@@ -99,9 +99,20 @@ class Conf:
         return cast(str, self._read("CHANGE_PASSWORD_URL"))
 
     @property
+    def CLIENT_DATA(self) -> Mapping[str, str]:
+        """How much of a client's address (ip) and browser (user_agent) is written down: "full", "cut" to the network
+        (/24, of IPv6 /48) or to the names of browser and system, or "hashed". Limits count by the whole address."""
+        return cast(Mapping[str, str], self._read("CLIENT_DATA"))
+
+    @property
     def COOLDOWN(self) -> timedelta:
         """How long after a link no other is issued for the same account."""
         return cast(timedelta, self._read("COOLDOWN"))
+
+    @property
+    def ERASE_WITH_ACCOUNT(self) -> bool:
+        """Whether what is held about a person is erased when their account is deleted."""
+        return cast(bool, self._read("ERASE_WITH_ACCOUNT"))
 
     @property
     def FORCED_LIFETIME(self) -> timedelta:
@@ -170,8 +181,8 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long what providers posted (raw_events), emails, requests, figures (roll_ups) and the trail are kept;
-        None: for good."""
+        """How long the addresses of ended links (links), what providers posted (raw_events), emails, requests, figures
+        (roll_ups) and the trail are kept; None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
 
     @property

@@ -18,7 +18,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "BASE_URL": "",
     "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
+    "CLIENT_DATA": {"ip": "full", "user_agent": "full"},
     "COOLDOWN": timedelta(seconds=60),
+    "ERASE_WITH_ACCOUNT": True,
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
@@ -42,6 +44,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {
+        "links": timedelta(hours=1),
         "raw_events": timedelta(days=30),
         "emails": timedelta(days=400),
         "requests": timedelta(days=400),
@@ -64,5 +67,5 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset({"ALARM_LIMITS", "CLIENT_DATA", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
 """A site may give some keys of these."""
