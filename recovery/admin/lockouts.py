@@ -86,6 +86,14 @@ class LockoutColumns(Columns):
             return "–"
         return row.ip if self.viewer.sees_addresses else gettext("hidden")
 
+    @admin.display(description=_("client addresses"))
+    def sources(self, row: Lockout) -> str:
+        if not row.sources:
+            return "–"
+        if not self.viewer.sees_addresses:
+            return gettext("hidden")
+        return ", ".join(f"{source} ({count})" for source, count in row.sources.items())
+
     @admin.display(description=_("locked by"))
     def locker(self, row: Lockout) -> Any:
         return self.person(row.actor_key)
@@ -116,7 +124,7 @@ class LockoutAdmin(ExportMixin):
 
     columns = LockoutColumns
     listed = ("since", "state", "account", "until", "failures", "ip")
-    further = ("locker", "reason", "ended_at", "ended_by", "lifter", "lift_reason")
+    further = ("sources", "locker", "reason", "ended_at", "ended_by", "lifter", "lift_reason")
     list_filter = (StandingFilter, "kind", AccountFilter)
     ordering = ("-id",)
     actions = (ACTION,)
@@ -129,7 +137,8 @@ class LockoutAdmin(ExportMixin):
         keys = {account.key for account in accounts.of_identifier(term)} | {term[:200]}
         wanted = Q(user_key__in=keys)
         if viewer.sees_addresses and _is_address(term):
-            wanted |= Q(ip__in={term, Origin(ip=term).ip})
+            forms = {term, Origin(ip=term).ip}
+            wanted |= Q(ip__in=forms) | Q(sources__has_any_keys=sorted(forms))
         return Lockout.objects.filter(wanted).order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]
 
     def get_urls(self) -> list[URLPattern]:

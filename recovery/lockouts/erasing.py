@@ -2,6 +2,8 @@
 an erasure opens no lock."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from django.db import router
@@ -10,10 +12,11 @@ from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from recovery.lockouts import keys
+from recovery.lockouts.statements import LETTERS, RANDOM
 from recovery.models import Lockout, LoginCounter
 from recovery.models.primary import atomic
 
-_NAMELESS: Final = 18  # of a slot's name: letters for the name that was typed, and what was drawn; an address follows
+_PLACE: Final = LETTERS + RANDOM  # where in a slot's name the client address begins
 
 
 def episodes_of(user_key: str, names: Iterable[str]) -> "QuerySet[Lockout]":
@@ -33,33 +36,38 @@ def forget(user_key: str, names: Iterable[str], *, is_gone: bool) -> int:
             LoginCounter.objects.filter(pk__in=shut)._raw_delete(router.db_for_write(LoginCounter))
         else:
             standing = found.filter(lifted_at=None).filter(Q(until=None) | Q(until__gt=Now()))
-            standing.exclude(ip=None, reason="").update(ip=None, reason="")
+            standing.update(ip=None, sources={}, reason="")
             found = found.exclude(pk__in=list(standing.values_list("pk", flat=True)))
         return found._raw_delete(router.db_for_write(Lockout))
 
 
-def forget_places(names: Iterable[str], ips: Iterable[str]) -> int:
+def forget_places(names: Iterable[str], ips: Iterable[str]) -> None:
     """Take client addresses out of the tries that are counted for these names, or that came from there, and out of
-    lockouts of nobody's; commits each. Tries count on. Returns of how many rows. One that is being judged keeps its
-    address for the ten seconds that this may take."""
-    letters, ips = {keys.letters_of(name) for name in names}, list(ips)
-    marks = [*(f'"{each}' for each in letters), *(f'{ip}"' for ip in ips)]
-    found = Q()
-    for mark in marks:
-        found |= Q(written__contains=mark)
-    cut = Lockout.objects.filter(ip__in=ips, user_key="").update(ip=None)
-    counters = LoginCounter.objects.annotate(written=Cast("slots", TextField())).filter(found) if marks else ()
-    for pk in [counter.pk for counter in counters]:
+    lockouts of nobody's; commits each. Tries count on. One that is being judged keeps its address for the ten seconds
+    that this may take."""
+    letters, gone = {keys.letters_of(name) for name in names}, set(ips)
+    nobodys = Lockout.objects.filter(Q(ip__in=gone) | Q(sources__has_any_keys=sorted(gone)), user_key="")
+    for row in nobodys if gone else ():
+        sources = {ip: count for ip, count in row.sources.items() if ip not in gone}
+        Lockout.objects.filter(pk=row.pk).update(sources=sources, ip=None if row.ip in gone else row.ip)
+    for pk in list(_naming(letters, gone).values_list("pk", flat=True)):
         with atomic(LoginCounter):
-            cut += _cut(LoginCounter.objects.select_for_update().filter(pk=pk), letters, set(ips))
-    return cut
+            counter = LoginCounter.objects.select_for_update().filter(pk=pk).first()
+            slots = _placeless(counter.slots, letters, gone) if counter else {}
+            if counter and slots != counter.slots:
+                LoginCounter.objects.filter(pk=pk).update(slots=slots)
 
 
-def _cut(counter: "QuerySet[LoginCounter]", letters: set[str], ips: set[str]) -> bool:
-    now, row = timezone.now().timestamp(), counter.first()
-    slots: dict[str, Any] = row.slots if row else {}
-    kept = {
-        slot[:_NAMELESS] if at <= now and (slot[:8] in letters or slot[_NAMELESS:] in ips) else slot: at
+def _naming(letters: set[str], ips: set[str]) -> "QuerySet[LoginCounter]":
+    """Counters with a slot of one of these names, or from one of these places. Reads the table."""
+    marks = [*(f'"{each}' for each in sorted(letters)), *(f'{ip}"' for ip in sorted(ips))]
+    named = reduce(or_, (Q(written__contains=mark) for mark in marks), Q(pk__in=[]))
+    return LoginCounter.objects.annotate(written=Cast("slots", TextField())).filter(named)
+
+
+def _placeless(slots: dict[str, Any], letters: set[str], ips: set[str]) -> dict[str, Any]:
+    now = timezone.now().timestamp()
+    return {
+        slot[:_PLACE] if at <= now and (slot[:LETTERS] in letters or slot[_PLACE:] in ips) else slot: at
         for slot, at in slots.items()
     }
-    return kept != slots and bool(LoginCounter.objects.filter(pk=row.pk).update(slots=kept) if row else 0)

@@ -90,11 +90,13 @@ def _places(key: str, names: frozenset[str]) -> frozenset[str]:
     asked = ResetRequest.objects.filter(own, ip__isnull=False).values_list("ip", flat=True).distinct()
     locked = Lockout.objects.filter(user_key=key)
     ips = {*asked, *locked.filter(ip__isnull=False).values_list("ip", flat=True)}
+    ips |= {ip for sources in locked.values_list("sources", flat=True) for ip in sources}
     if not ips:
         return frozenset()
+    met = Lockout.objects.filter(Q(ip__in=ips) | Q(sources__has_any_keys=sorted(ips))).exclude(user_key__in=["", key])
     others = Q(pk__in=about.exclude(user_key=key).values("request")) | ~Q(user_key__in=["", key])
     shared = {
         *ResetRequest.objects.filter(others, ip__in=ips).values_list("ip", flat=True),
-        *Lockout.objects.filter(ip__in=ips).exclude(user_key__in=["", key]).values_list("ip", flat=True),
+        *(ip for row in met for ip in (row.ip, *row.sources)),
     }
     return frozenset(ips - shared)
