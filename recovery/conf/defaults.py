@@ -67,5 +67,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "CLIENT_DATA", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset(
+    {"ALARM_LIMITS", "CLIENT_DATA", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+)
 """A site may give some keys of these."""

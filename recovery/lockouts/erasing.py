@@ -1,5 +1,5 @@
-"""What the engine holds about one person, taken away. Whoever still has an account stays refused where sign-in is refused:
-an erasure opens no lock."""
+"""What the engine holds about one person, taken away. Where sign-in to an account that is there is refused, it stays
+so: an erasure opens no lock."""
 
 from collections.abc import Iterable
 from functools import reduce

@@ -16,6 +16,7 @@ from recovery.models import (
     Bounce,
     CaseTelling,
     Email,
+    Repair,
     ResetRequest,
     Rotation,
     SupportCase,
@@ -112,11 +113,13 @@ def _suppressions(person: Person) -> None:
 
 def _lists(person: Person) -> None:
     """Out of all lists of people; one that was of this person alone goes, with what staff wrote of it."""
-    own = list(rows.rotated(person).filter(rotation__member_count=1).values_list("rotation", flat=True))
+    rotations = list(rows.rotated(person).filter(rotation__member_count=1).values_list("rotation", flat=True))
+    repairs = list(rows.repaired(person).filter(repair__member_count=1).values_list("repair", flat=True))
     with atomic(Rotation):
         remove(rows.rotated(person))
         remove(rows.repaired(person))
-        remove(Rotation.objects.filter(pk__in=own))
+        remove(Rotation.objects.filter(pk__in=rotations))
+        remove(Repair.objects.filter(pk__in=repairs))
 
 
 def _account(person: Person) -> None:

@@ -71,7 +71,8 @@ def found_again(person: Person) -> Person:
         *AddressCorrection.objects.filter(user_key=key).values_list("new_address", flat=True),
     }
     names = frozenset(name for name in found if name and not _is_anothers(name, key))
-    return replace(person, names=names, ips=_places(key, names))
+    person = replace(person, names=names)
+    return replace(person, ips=_places(person))
 
 
 def _names_of(user: AbstractBaseUser) -> frozenset[str]:
@@ -83,10 +84,10 @@ def _is_anothers(name: str, key: str) -> bool:
     return any(account.key != key for account in accounts.of_identifier(name))
 
 
-def _places(key: str, names: frozenset[str]) -> frozenset[str]:
+def _places(person: Person) -> frozenset[str]:
     """An attacker's address that met several accounts says nothing of one of them, and stays with the others' rows."""
-    about = Decision.objects.exclude(user_key="")
-    own = Q(user_key=key) | Q(pk__in=about.filter(user_key=key).values("request")) | Q(identifier__in=names)
+    key, about = person.key, Decision.objects.exclude(user_key="")
+    own = Q(user_key=key) | Q(pk__in=about.filter(user_key=key).values("request")) | Q(identifier__in=person.spellings)
     asked = ResetRequest.objects.filter(own, ip__isnull=False).values_list("ip", flat=True).distinct()
     locked = Lockout.objects.filter(user_key=key)
     ips = {*asked, *locked.filter(ip__isnull=False).values_list("ip", flat=True)}

@@ -44,9 +44,7 @@ def requests(person: Person) -> "QuerySet[ResetRequest]":
     typed = Q(identifier__in=person.spellings) | _any("identifier", "iexact", person.names)
     typed |= Q(pk__in=_spelled_otherwise(person))
     named = typed & Q(user_key__in=["", person.key])
-    return ResetRequest.objects.filter(
-        Q(user_key=person.key) | Q(pk__in=decided) | Q(pk__in=linked) | named
-    ).order_by()
+    return ResetRequest.objects.filter(Q(user_key=person.key) | Q(pk__in=decided) | Q(pk__in=linked) | named).order_by()
 
 
 def shared_requests(keys: Sequence[UUID], person: Person) -> set[UUID]:

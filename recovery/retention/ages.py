@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import backup_addresses, suppressions
+from recovery import suppressions
 from recovery.conf import conf
 from recovery.models import (
     AddressCorrection,
@@ -67,18 +67,19 @@ def old_corrections(moment: datetime) -> "models.QuerySet[AddressCorrection]":
     return AddressCorrection.objects.filter(ended_at__lt=moment).order_by()
 
 
-def old_suppressions() -> "models.QuerySet[Suppression]":
-    """Those that ended so long ago, by a lift or by themselves, that they stop nothing and count no more. Of somebody
-    who was erased they go with their end: they only stood for the will not to be mailed."""
-    now = timezone.now()
-    long_ago = now - suppressions.MEMORY
-    erased = Q(address_key__startswith=suppressions.HASHED, until__lt=now)
-    return Suppression.objects.filter(Q(lifted_at__lt=long_ago) | Q(lifted_at=None, until__lt=long_ago) | erased)
+def old_suppressions(moment: datetime) -> "models.QuerySet[Suppression]":
+    """Those that ended before ``moment``, by a lift or by themselves: they stop nothing and count no more."""
+    return Suppression.objects.filter(Q(lifted_at__lt=moment) | Q(lifted_at=None, until__lt=moment)).order_by()
 
 
-def old_backups(moment: datetime | None = None) -> "models.QuerySet[BackupAddress]":
-    """Addresses that nobody confirmed, whose newest code ended a while before now, or before ``moment``."""
-    moment = moment or timezone.now() - backup_addresses.UNCONFIRMED
+def ended_of_erased() -> "models.QuerySet[Suppression]":
+    """What was left of somebody who was erased, so that they are not mailed: it goes with its end."""
+    left = Suppression.objects.filter(lifted_at=None, address_key__startswith=suppressions.HASHED)
+    return left.filter(until__lt=timezone.now()).order_by()
+
+
+def old_backups(moment: datetime) -> "models.QuerySet[BackupAddress]":
+    """Addresses that nobody confirmed, whose newest code ended before ``moment``."""
     return BackupAddress.objects.filter(confirmed_at=None, code_until__lt=moment).order_by()
 
 

@@ -7,12 +7,13 @@ trail keeps no line.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, tokens
+from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
 from recovery.models import (
     AddressCorrection,
     AuditEvent,
@@ -82,7 +83,7 @@ def purge() -> Purged:
         repairs=_lists(Repair, before("requests")),
         corrections=_few(AddressCorrection, ages.old_corrections, before("requests")),
         revocations=_noted(Revocation, lambda: revoking.purge(before("requests"))),
-        suppressions=_walked(Suppression, lambda _: ages.old_suppressions(), "since", timezone.now()),
+        suppressions=_suppressions(timezone.now() - suppressions.MEMORY),
         backups=_backups(timezone.now() - backup_addresses.UNCONFIRMED),
         roll_ups=sum(_roll_ups(model, before("roll_ups")) for model in (RollUp, RollUpDay)),
         trail=_trail(before("audit")),
@@ -91,7 +92,7 @@ def purge() -> Purged:
 
 def outlook() -> Purged:
     """What ``purge`` would end now; writes nothing."""
-    requests = before("requests")
+    requests, now = before("requests"), timezone.now()
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
@@ -102,16 +103,13 @@ def outlook() -> Purged:
         emails=_counted(ages.old_emails, before("emails")),
         requests=_counted(ages.old_requests, requests),
         cases=_counted(ages.old_cases, requests),
-        rotations=_counted(lambda moment: ages.old_lists(Rotation, moment), requests),
-        repairs=_counted(lambda moment: ages.old_lists(Repair, moment), requests),
+        rotations=_counted(partial(ages.old_lists, Rotation), requests),
+        repairs=_counted(partial(ages.old_lists, Repair), requests),
         corrections=_counted(ages.old_corrections, requests),
         revocations=revoking.purgeable(requests).count(),
-        suppressions=ages.old_suppressions().count(),
-        backups=ages.old_backups().count(),
-        roll_ups=sum(
-            _counted(lambda moment, each=model: ages.old_roll_ups(each, moment), before("roll_ups"))
-            for model in (RollUp, RollUpDay)
-        ),
+        suppressions=_counted(ages.old_suppressions, now - suppressions.MEMORY) + ages.ended_of_erased().count(),
+        backups=_counted(ages.old_backups, now - backup_addresses.UNCONFIRMED),
+        roll_ups=sum(_counted(partial(ages.old_roll_ups, model), before("roll_ups")) for model in (RollUp, RollUpDay)),
         trail=_counted(ages.old_trail, before("audit")),
     )
 
@@ -130,10 +128,12 @@ def _noted(model: type[models.Model], end: Callable[[], int]) -> int:
 
 
 def _batch_by_batch(
-    model: type[models.Model], batches: Iterator[list[Any]], by: Callable[[Sequence[Any]], int] | None
+    model: type[models.Model], batches: Iterator[list[Any]], by: Callable[[Sequence[Any]], int] | None = None
 ) -> int:
-    end = by or (lambda keys: remove(model._default_manager.filter(pk__in=keys)))
-    return sum(_noted(model, lambda keys=keys: end(keys)) for keys in batches)
+    def end(keys: Sequence[Any]) -> int:
+        return by(keys) if by else remove(model._default_manager.filter(pk__in=keys))
+
+    return sum(_noted(model, partial(end, keys)) for keys in batches)
 
 
 def _walked(
@@ -172,8 +172,13 @@ def _lists(lists: "type[Rotation | Repair]", moment: datetime | None) -> int:
     for each in ages.old_lists(lists, moment) if moment else ():
         for keys in as_they_come(each.members.order_by("pk")):
             remove(each.members.filter(pk__in=keys))
-        gone += _noted(lists, lambda each=each: remove(lists._default_manager.filter(pk=each.pk)))
+        gone += _noted(lists, partial(remove, lists._default_manager.filter(pk=each.pk)))
     return gone
+
+
+def _suppressions(moment: datetime) -> int:
+    gone = _walked(Suppression, ages.old_suppressions, "since", moment)
+    return gone + _batch_by_batch(Suppression, as_they_come(ages.ended_of_erased()))
 
 
 def _backups(moment: datetime) -> int:
@@ -185,7 +190,7 @@ def _backups(moment: datetime) -> int:
 
 
 def _roll_ups(model: "type[RollUp | RollUpDay]", moment: datetime | None) -> int:
-    return _few(model, lambda at: ages.old_roll_ups(model, at), moment)
+    return _few(model, partial(ages.old_roll_ups, model), moment)
 
 
 def _raw_events(moment: datetime | None) -> int:

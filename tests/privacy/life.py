@@ -1,4 +1,4 @@
-"""A person's life with recovery, by public doors: all that rows hold of them, and a neighbour of whom nothing may go."""
+"""A person's life with recovery, by public doors: everything that rows may hold of somebody."""
 
 from datetime import timedelta
 from typing import Any, Final

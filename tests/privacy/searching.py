@@ -22,7 +22,6 @@ OF_NOBODY: Final = {
     "LimitCounter": "keyed hashes",
     "LinkLife": "figures",
     "LoginCounter": "keyed hashes; the client addresses in it have a test of their own",
-    "Repair": "a list of people, and why staff made it",
     "RollUp": "figures",
     "RollUpDay": "figures",
     "RollUpProgress": "figures",
@@ -96,25 +95,25 @@ def _value(field: Any, user: Any, texts: "tuple[str, str, str]", made: dict[type
     address, name, ip = texts
     if field.is_relation:
         return made.get(field.related_model)
-    if field.name == "user_key":
-        return accounts.key_of(user)
     if field.choices:
         return field.choices[0][0]
-    if isinstance(field, models.JSONField):
-        return {"told": address, "usernames": {accounts.key_of(user): name}, "ip": ip}
-    if isinstance(field, models.GenericIPAddressField):
-        return ip
-    if isinstance(field, models.DateTimeField):
-        return timezone.now()
-    if isinstance(field, models.CharField | models.TextField):
-        return _text(field, address, name, ip)
-    if isinstance(field, models.IntegerField) and not field.primary_key:
-        return 1
-    return field.get_default()
+    match field:
+        case models.CharField() | models.TextField():
+            return accounts.key_of(user) if field.name == "user_key" else _text(field, address, name, ip)
+        case models.JSONField():
+            return {"told": address, "usernames": {accounts.key_of(user): name}, ip: ip}
+        case models.GenericIPAddressField():
+            return ip
+        case models.DateTimeField():
+            return timezone.now()
+        case models.IntegerField():
+            return 1
+        case _:
+            return field.get_default()
 
 
 def _text(field: Any, address: str, name: str, ip: str) -> Any:
-    if field.name in KEYS or field.name.endswith("_key") and not field.name.startswith(("address", "recipient")):
+    if field.name in KEYS or (field.name.endswith("_key") and not field.name.startswith(("address", "recipient"))):
         return field.get_default()
     if field.name == "error" and field.model is EmailEvent:
         return ""  # else it is a report that was not understood, of no mail

@@ -1,4 +1,4 @@
-"""Each kind of rows at its deadline, by a clock that tests move: kept a moment before, gone a moment after, on record."""
+"""Each kind of rows at its deadline, by a clock that tests move: kept to the moment before, gone after it, on record."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -291,4 +291,3 @@ def test_a_report_that_comes_late_is_kept_no_longer_than_what_is_nobodys() -> No
     let_pass(timedelta(days=31))
     call_command("recovery_purge")
     assert where(ADDRESS) == []
-
