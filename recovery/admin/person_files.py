@@ -24,9 +24,10 @@ RIGHT: Final = "recovery.export_person"
 class PersonFileMixin(ReadOnlyAdmin):
     """For the admin of requests: the file of one person, from the person's page."""
 
-    def get_urls(self) -> list[URLPattern]:
+    def file_urls(self) -> list[URLPattern]:
+        """To stand before the person's page, whose key may be a path."""
         view = self.admin_site.admin_view(self.export_person_view)
-        return [path("person/<path:key>/file/", view, name="recovery_resetrequest_export_person"), *super().get_urls()]
+        return [path("person/<path:key>/file/", view, name="recovery_resetrequest_export_person")]
 
     def export_person_view(self, request: HttpRequest, key: str) -> HttpResponse:
         """Asks for the reason, then answers with the file. Nobody out of reach, and nobody of whom nothing is held."""
@@ -45,7 +46,6 @@ class PersonFileMixin(ReadOnlyAdmin):
         told = privacy.take_out(person, actor=actor_of(request), reason=form.cleaned_data["reason"])
         answer = HttpResponse(json.dumps(told, ensure_ascii=False, indent=2), content_type="application/json")
         answer["Content-Disposition"] = f'attachment; filename="person-{slugify(key) or "of-key"}.json"'
-        answer["Cache-Control"] = "no-store"
         return answer
 
     def _ask_why(self, request: HttpRequest, key: str, form: ReasonForm, viewer: Viewer) -> HttpResponse:

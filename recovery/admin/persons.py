@@ -39,7 +39,8 @@ class PersonMixin(PersonFileMixin):
 
     def get_urls(self) -> list[URLPattern]:
         show = self.admin_site.admin_view(require_safe(self.person_view))
-        return [path("person/<path:key>/", show, name="recovery_resetrequest_person"), *super().get_urls()]
+        page = path("person/<path:key>/", show, name="recovery_resetrequest_person")
+        return [*self.file_urls(), page, *super().get_urls()]
 
     def person_view(self, request: HttpRequest, key: str) -> HttpResponse:
         """Nobody out of the viewer's scope, and no account that never was: both are not found."""

@@ -68,9 +68,9 @@ def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:
     goes on whatever becomes of it."""
     if not conf.ERASE_WITH_ACCOUNT:
         return
-    fields = {instance.USERNAME_FIELD, accounts.email_field()} - {""}
-    names = {str(name) for field in fields if (name := getattr(instance, field, None))}
-    row = Erasure(user_key=accounts.key_of(instance), names=sorted(names), is_of_deletion=True)
+    names = {instance.get_username(), getattr(instance, accounts.email_field() or "email", None)}
+    known = sorted(str(name) for name in names if name)
+    row = Erasure(user_key=accounts.key_of(instance), names=known, is_of_deletion=True)
     try:
         with atomic(Erasure):
             insert(row)

@@ -98,6 +98,6 @@ def _places(person: Person) -> frozenset[str]:
     others = Q(pk__in=about.exclude(user_key=key).values("request")) | ~Q(user_key__in=["", key])
     shared = {
         *ResetRequest.objects.filter(others, ip__in=ips).values_list("ip", flat=True),
-        *(ip for row in met for ip in (row.ip, *row.sources)),
+        *(ip for row in met for ip in (row.ip or "", *row.sources)),
     }
     return frozenset(ips - shared)

@@ -64,6 +64,12 @@ def _mail_that_fails(user: Any) -> None:
     cases.note(case, actor=staff, text=f"{NAME} has {ADDRESS} no more, writes from {FORMER}")
 
 
+def meets_trouble(user: Any) -> None:
+    """An ask whose mail comes back, and a lock of sign-in."""
+    fails(asks(user), detail=f"550 5.1.1 <{ADDRESS}>: unknown")
+    fail(NAME, 5, REMOTE_ADDR=AWAY)
+
+
 def queued(user: Any) -> Email:
     """A notice that waits for a worker."""
     found = notices.new_device(user, origin=Origin(ip=HOME, user_agent="Opera", language="en"))

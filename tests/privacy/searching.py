@@ -29,8 +29,8 @@ OF_NOBODY: Final = {
     "StandingAlarm": "what operators look at",
 }
 """Tables in which no person stands, and why. A new table is not among them, so that its columns are planted."""
-KEYS: Final = frozenset({"user_key", "counter_key", "key", "dedupe_key", "digest"})
-"""Columns of keys and hashes."""
+KEYS: Final = frozenset({"user_key", "counter_key", "key", "dedupe_key", "digest", "revoker"})
+"""Columns of keys and hashes, and of dotted paths."""
 
 
 def tables() -> list[str]:
@@ -88,7 +88,8 @@ def _needs(model: type[models.Model]) -> set[Any]:
 
 
 def _fields(model: type[models.Model]) -> list[Any]:
-    return [field for field in model._meta.concrete_fields if not (field.primary_key and not field.is_relation)]
+    keys = ("user_key", "email")
+    return [field for field in model._meta.concrete_fields if field.name in keys or not field.primary_key]
 
 
 def _value(field: Any, user: Any, texts: "tuple[str, str, str]", made: dict[type[models.Model], models.Model]) -> Any:

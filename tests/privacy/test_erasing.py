@@ -29,7 +29,7 @@ from tests.factories import StaffFactory, UserFactory
 from tests.following import dead_page, failing, let_pass, mailed_link, opened, trail
 from tests.homes import at_home
 from tests.ladder import asks, fails
-from tests.privacy.life import ADDRESS, NAME, TELLS, grace, lives, queued
+from tests.privacy.life import ADDRESS, NAME, TELLS, grace, lives, meets_trouble, queued
 from tests.privacy.searching import OF_NOBODY, planted, tables, where
 from tests.signing_in import fail, sign_in
 
@@ -92,7 +92,7 @@ def test_a_key_stays_and_names_nobody() -> None:
 def test_work_under_way_ends_first(settings: Any) -> None:
     user = grace()
     link, waiting = mailed_link(user), queued(user)
-    case = privacy_case(user)
+    case = open_case(user)
     ask(browser(REMOTE_ADDR="192.0.2.55"), ADDRESS)
     mail.outbox.clear()
     erased(user)
@@ -107,7 +107,7 @@ def test_work_under_way_ends_first(settings: Any) -> None:
     assert not ResetRequest.objects.exists()
 
 
-def privacy_case(user: Any) -> SupportCase:
+def open_case(user: Any) -> SupportCase:
     fails(asks(user))
     return SupportCase.objects.get(closed_at=None)
 
@@ -118,7 +118,7 @@ def test_whoever_works_on_the_case_elsewhere_hears_once_that_it_is_closed(settin
         "CASE_TARGETS": [{"TARGET": "recovery.cases.targets.email", "TO": "desk@example.org"}],
     }
     user = grace()
-    privacy_case(user)
+    open_case(user)
     erased(user)
     sweep.sweep()
     closed = [message for message in mail.outbox if message.to == ["desk@example.org"]][-1]
@@ -137,9 +137,9 @@ def test_a_second_erasure_finds_nothing_and_harms_nothing() -> None:
 
 
 @pytest.mark.parametrize("table", ["email", "resetrequest", "suppression", "lockout", "erasure"])
-def test_what_dies_on_the_way_is_gone_on_with(table: str, settings: Any) -> None:
+def test_what_dies_on_the_way_is_gone_on_with(table: str) -> None:
     user = grace()
-    lives(user, settings)
+    meets_trouble(user)
     held = rows_of(user)
     with failing(f'(DELETE FROM|UPDATE) "recovery_{table}"'), pytest.raises(Exception, match="full"):
         erased(user)
@@ -168,7 +168,7 @@ def test_mail_that_a_worker_is_sending_is_left_until_it_is_noted() -> None:
 
 def test_an_address_that_must_not_be_mailed_stays_so_without_being_written_anywhere() -> None:
     user = grace()
-    fails(asks(user))
+    meets_trouble(user)
     assert suppressions.of([ADDRESS.lower()])
     erased(user)
     [row] = Suppression.objects.all()
@@ -185,7 +185,7 @@ FACTS = {"username": "another", "changed_at": "2026-11-21T09:00Z"}
 
 def test_it_stays_so_under_a_new_secret_key_too(settings: Any) -> None:
     user = grace()
-    fails(asks(user))
+    meets_trouble(user)
     erased(user)
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key"
     assert suppressions.of([ADDRESS.lower()])
@@ -250,10 +250,10 @@ def test_browsers_are_forgotten_and_a_dispute_is_not() -> None:
 
 
 def test_the_command_says_how_much_is_held_and_with_dry_run_touches_nothing(
-    capsys: pytest.CaptureFixture[str], settings: Any
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     user = grace()
-    lives(user, settings)
+    meets_trouble(user)
     before = where(*TELLS)
     call_command("recovery_erase", NAME, "--dry-run", "--json")
     told = json.loads(capsys.readouterr().out)
