@@ -68,6 +68,7 @@ def meets_trouble(user: Any) -> None:
     """An ask whose mail comes back, and a lock of sign-in."""
     fails(asks(user), detail=f"550 5.1.1 <{ADDRESS}>: unknown")
     fail(NAME, 5, REMOTE_ADDR=AWAY)
+    sweep.sweep()
 
 
 def queued(user: Any) -> Email:
