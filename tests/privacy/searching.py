@@ -102,7 +102,7 @@ def _value(field: Any, user: Any, texts: "tuple[str, str, str]", made: dict[type
         case models.CharField() | models.TextField():
             return accounts.key_of(user) if field.name == "user_key" else _text(field, address, name, ip)
         case models.JSONField():
-            return {"told": address, "usernames": {accounts.key_of(user): name}, ip: ip}
+            return {ip: 1} if field.name == "sources" else {"told": address, "usernames": {"7": name}, "ip": ip}
         case models.GenericIPAddressField():
             return ip
         case models.DateTimeField():

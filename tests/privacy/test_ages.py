@@ -33,7 +33,7 @@ from tests.following import failing, let_pass, mailed_link, notices, trail
 from tests.ladder import added, signed_in
 from tests.privacy.life import grace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(110)]
 
 DAY, MOMENT = timedelta(days=1), timedelta(minutes=1)
 KEPT = {"emails": 40 * DAY, "requests": 50 * DAY, "raw_events": 10 * DAY, "roll_ups": 60 * DAY, "links": 2 * DAY}
