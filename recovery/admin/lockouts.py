@@ -92,7 +92,8 @@ class LockoutColumns(Columns):
             return "–"
         if not self.viewer.sees_addresses:
             return gettext("hidden")
-        return ", ".join(f"{source} ({count})" for source, count in row.sources.items())
+        most_first = sorted(row.sources.items(), key=lambda each: (-each[1], each[0]))
+        return ", ".join(f"{source} ({count})" for source, count in most_first)
 
     @admin.display(description=_("locked by"))
     def locker(self, row: Lockout) -> Any:
