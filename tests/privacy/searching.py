@@ -17,7 +17,6 @@ from recovery.models import EmailEvent
 OF_NOBODY: Final = {
     "AuditEvent": "the trail stays, and whoever writes to it puts no personal data in",
     "Heartbeat": "processes",
-    "Incident": "no rows",
     "LevelSwitch": "what staff did to all mail",
     "LimitCounter": "keyed hashes",
     "LinkLife": "figures",
