@@ -5,6 +5,7 @@ other.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from threading import Event
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
 FEW: Final = 20  # requests that are decided between two looks at what providers answered
+ERASING: Final = 5.0  # seconds of one sweep
 SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweeps again
 
 
@@ -90,7 +92,7 @@ def sweep(stop: Event | None = None) -> Swept:
     proxies.look()
     cases.close_late()
     resets.close_rotated()
-    erased = 0 if stop and stop.is_set() else privacy.erase_due()
+    erased = 0 if stop and stop.is_set() else _erase_due()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
@@ -121,6 +123,12 @@ def _decide_due(most: int) -> int:
     """Their mail is queued, and leaves before all that is less urgent."""
     requests = ResetRequest.objects.undecided().order_by("next_try_at").values_list("pk", flat=True)[:most]
     return sum(_one(resets.decide, pk) for pk in list(requests))
+
+
+def _erase_due() -> int:
+    """Beginning with nobody after some seconds; one that began goes on to its end."""
+    until = time.monotonic() + ERASING
+    return sum(_one(privacy.erase_asked, pk) for pk in privacy.due() if time.monotonic() < until)
 
 
 def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:

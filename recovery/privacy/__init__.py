@@ -5,7 +5,7 @@ which rows are theirs, ``erasing`` ends these, ``asking`` keeps that somebody is
 ``telling`` writes down what is held. What goes by its age stands in ``retention``.
 """
 
-from recovery.privacy.asking import Erased, account_deleted, erase, erase_asked, erase_due, waiting
+from recovery.privacy.asking import Erased, account_deleted, due, erase, erase_asked, waiting
 from recovery.privacy.people import Person, of_key, of_user
 from recovery.privacy.rows import held
 from recovery.privacy.telling import export, take_out
@@ -14,9 +14,9 @@ __all__ = [
     "Erased",
     "Person",
     "account_deleted",
+    "due",
     "erase",
     "erase_asked",
-    "erase_due",
     "export",
     "held",
     "of_key",

@@ -4,7 +4,6 @@ Staff or a command ask, or the site deletes an account. A ring may be lost and a
 """
 
 import logging
-import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -31,7 +30,7 @@ logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(minutes=5)
 AGAIN: Final = timedelta(minutes=2)
 """After so long what a worker held is tried again: a mail's lease lasts 90 seconds."""
-SECONDS: Final = 5.0  # of erasing in one sweep; one that began goes on to its end
+BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,9 @@ def waiting() -> int:
     return Erasure.objects.due().count()
 
 
-def erase_due() -> int:
-    """Go on with whoever is to be erased, beginning with none after some seconds; returns how many that were."""
-    until, worked = time.monotonic() + SECONDS, 0
-    for pk in list(Erasure.objects.due().values_list("pk", flat=True)[:100]):
-        if time.monotonic() > until:
-            break
-        worked += erase_asked(pk)
-    return worked
+def due() -> list[UUID]:
+    """Whom the sweep goes on with, the longest waiting first."""
+    return list(Erasure.objects.due().values_list("pk", flat=True)[:BATCH])
 
 
 def erase_asked(erasure_id: UUID) -> bool:

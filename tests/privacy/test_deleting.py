@@ -39,6 +39,19 @@ def test_many_at_once_are_swept() -> None:
     assert where("leaver") == []
 
 
+def test_one_that_stumbles_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    """What is wrong with one person's rows is no reason to send no mail."""
+    users = [UserFactory.create(username=f"leaver{number}") for number in range(2)]
+    for number, user in enumerate(users):
+        mailed_link(user, REMOTE_ADDR=f"198.51.100.{number}")
+        user.delete()
+    broken = Erasure.objects.earliest("pk")
+    Erasure.objects.filter(pk=broken.pk).update(names=None)
+    assert sweep.sweep().erased == 1
+    assert f"{broken.pk} failed" in caplog.text
+    assert Erasure.objects.get().pk == broken.pk
+
+
 def test_a_deletion_that_is_undone_erases_nothing() -> None:
     user = grace()
     mailed_link(user)
