@@ -46,7 +46,7 @@ def test_one_that_stumbles_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture
         mailed_link(user, REMOTE_ADDR=f"198.51.100.{number}")
         user.delete()
     broken = Erasure.objects.earliest("pk")
-    Erasure.objects.filter(pk=broken.pk).update(names=None)
+    Erasure.objects.filter(pk=broken.pk).update(names=5)
     assert sweep.sweep().erased == 1
     assert f"{broken.pk} failed" in caplog.text
     assert Erasure.objects.get().pk == broken.pk
