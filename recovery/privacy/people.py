@@ -90,8 +90,8 @@ def _places(person: Person) -> frozenset[str]:
     own = Q(user_key=key) | Q(pk__in=about.filter(user_key=key).values("request")) | Q(identifier__in=person.spellings)
     asked = ResetRequest.objects.filter(own, ip__isnull=False).values_list("ip", flat=True).distinct()
     locked = Lockout.objects.filter(user_key=key)
-    ips = {*asked, *locked.filter(ip__isnull=False).values_list("ip", flat=True)}
-    ips |= {ip for sources in locked.values_list("sources", flat=True) for ip in sources}
+    ips = {str(ip) for ip in (*asked, *locked.values_list("ip", flat=True)) if ip}
+    ips |= {str(ip) for sources in locked.values_list("sources", flat=True) for ip in sources}
     if not ips:
         return frozenset()
     met = Lockout.objects.filter(Q(ip__in=ips) | Q(sources__has_any_keys=sorted(ips))).exclude(user_key__in=["", key])
