@@ -18,13 +18,18 @@ def oldest_first(
     if moment is None:
         return
     old, last = old_of(moment), UUID(int=0)
-    log = old.model.objects.order_by("pk").values_list("pk", made_at)
-    while window := list(log.filter(pk__gt=last)[:BATCH]):
-        if all(made >= moment for _, made in window):
-            return
-        first, last = last, window[-1][0]
-        if keys := list(old.filter(pk__gt=first, pk__lte=last).values_list("pk", flat=True)):
+    log = old.model.objects.order_by("pk")
+    while True:
+        window = log.filter(pk__gt=last)
+        ends = list(window.values_list("pk", flat=True)[BATCH - 1 : BATCH])
+        among = {"pk__gt": last, **({"pk__lte": ends[0]} if ends else {})}
+        if keys := list(old.filter(**among).values_list("pk", flat=True)):
             yield keys
+        elif not log.filter(**among, **{f"{made_at}__lt": moment}).exists():
+            return
+        if not ends:
+            return
+        last = ends[0]
 
 
 def as_they_come(old: "models.QuerySet[Any]") -> Iterator[list[Any]]:

@@ -197,7 +197,9 @@ def test_whoever_shares_the_address_keeps_what_is_held_about_them() -> None:
     user, other = grace(), UserFactory.create(username="husband", email=ADDRESS)
     ask(browser(), ADDRESS)
     work()
+    suppressions.add(ADDRESS, reason="complained", source="ours", kind="locked")
     erased(user)
+    assert Suppression.objects.get().address_key == ADDRESS.lower(), "which is the other's as well"
     assert Decision.objects.get().user_key == accounts.key_of(other)
     assert ResetToken.objects.get().user_key == accounts.key_of(other)
     assert Email.objects.get().context["usernames"] == {accounts.key_of(other): "husband"}
