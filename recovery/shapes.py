@@ -146,7 +146,12 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "CHANGE_PASSWORD_URL": _TEXT,
     "CHOOSE_AUDIENCE": _TEXT_OR_NONE,
+    "CLIENT_DATA": (
+        lambda value: isinstance(value, Mapping) and all(each in ("full", "cut", "hashed") for each in value.values()),
+        'a dict with "full", "cut" or "hashed" for ip and user_agent',
+    ),
     "COOLDOWN": _DURATION,
+    "ERASE_WITH_ACCOUNT": _SWITCH,
     "FORCED_LIFETIME": (
         lambda value: isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING,
         "a timedelta of at most 24 hours",

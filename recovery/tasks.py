@@ -23,7 +23,7 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, incidents, notices, resets, retention, rollup, watch
+from recovery import bell, cases, delivery, heartbeats, incidents, notices, privacy, resets, retention, rollup, watch
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -130,6 +130,13 @@ def tell_case() -> None:
 def notify(*lockout_ids: str) -> None:
     """Decide whether the owners of these lockouts get a mail, and queue it."""
     _each(notices.tell_lockout, lockout_ids)
+
+
+@shared_task(name="recovery.erase", ignore_result=True)
+@_connected
+def erase(*erasure_ids: str) -> None:
+    """Erase what is held about these people."""
+    _each(privacy.erase_asked, erasure_ids)
 
 
 @shared_task(name="recovery.sweep", ignore_result=True)

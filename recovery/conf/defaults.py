@@ -19,7 +19,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
     "CHOOSE_AUDIENCE": None,
+    "CLIENT_DATA": {"ip": "full", "user_agent": "full"},
     "COOLDOWN": timedelta(seconds=60),
+    "ERASE_WITH_ACCOUNT": True,
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
@@ -43,6 +45,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {
+        "links": timedelta(hours=1),
         "raw_events": timedelta(days=30),
         "emails": timedelta(days=400),
         "requests": timedelta(days=400),
@@ -66,5 +69,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset(
+    {"ALARM_LIMITS", "CLIENT_DATA", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+)
 """A site may give some keys of these."""

@@ -8,6 +8,7 @@ from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.corrections import AddressCorrection
 from recovery.models.diagnoses import Diagnosis
 from recovery.models.emails import Email, EmailEvent
+from recovery.models.erasures import Erasure
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
@@ -36,6 +37,7 @@ __all__ = [
     "Diagnosis",
     "Email",
     "EmailEvent",
+    "Erasure",
     "Heartbeat",
     "Incident",
     "LevelSwitch",

@@ -135,6 +135,10 @@ ACTS: Final = (
     _decide("refuse"),
     _reveal("recovery_email_reveal", "email"),
     _reveal("recovery_resetrequest_reveal", "resetrequest"),
+    Act(
+        url="recovery_resetrequest_export_person", row="ada", who="OU", done=Action.PERSON_EXPORTED, answers=200,
+        is_offered=False,
+    ),
     _on_case("assign", Action.CASE_ASSIGNED),
     _on_case("note", Action.CASE_NOTED),
     _on_case("tell-again", Action.CASE_TOLD_AGAIN),
