@@ -10,7 +10,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, idempotency, limits, lockouts, revoking, suppressions, tokens
 from recovery.conf import conf
 from recovery.models import (
     AddressCorrection,
@@ -47,6 +47,7 @@ class Purged:
 
     links: int
     counters: int
+    api_calls: int
     login_counters: int
     lockouts: int
     heartbeats: int
@@ -72,6 +73,7 @@ def purge() -> Purged:
     return Purged(
         links=tokens.purge(),
         counters=limits.purge(),
+        api_calls=idempotency.purge(),
         login_counters=lockouts.purge(),
         lockouts=_lockouts_before(_before("requests")),
         heartbeats=heartbeats.purge(),
@@ -97,6 +99,7 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
+        api_calls=idempotency.purgeable().count(),
         login_counters=lockouts.outlook(),
         lockouts=_old_lockouts(requests).count() if requests else 0,
         heartbeats=heartbeats.purgeable().count(),

@@ -25,7 +25,7 @@ from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
-PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "MAY_ACT_ON")
+PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "MAY_ACT_ON")
 
 Apps = Sequence[AppConfig] | None
 
@@ -131,7 +131,13 @@ def _shapes() -> Iterator[CheckMessage]:
 
 
 def _paths() -> Iterator[CheckMessage]:
-    named = [(name, shapes.sound(name)) for name in PATHS] + [("REVOKERS", path) for path in shapes.sound("REVOKERS")]
+    doors = [{"TOKEN_LIFETIME": shapes.sound("TOKEN_LIFETIME")}, *shapes.sound("AUDIENCES").values()]
+    lives = [life for door in doors if isinstance(life := door.get("TOKEN_LIFETIME"), str) and life != "auto"]
+    named = [
+        *((name, shapes.sound(name)) for name in PATHS),
+        *(("REVOKERS", path) for path in shapes.sound("REVOKERS")),
+        *(("TOKEN_LIFETIME", path) for path in lives),
+    ]
     for name, path in named:
         try:
             path is None or import_string(str(path))

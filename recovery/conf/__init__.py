@@ -11,7 +11,21 @@ from typing import Any, Final, cast
 
 from django.conf import settings
 
+from recovery.conf.beside import authentication_backends, login_redirect_url, login_url, of_django, secret_keys
 from recovery.conf.defaults import DEFAULTS, MERGED
+
+__all__ = [
+    "DEFAULTS",
+    "MERGED",
+    "Conf",
+    "authentication_backends",
+    "conf",
+    "login_redirect_url",
+    "login_url",
+    "of_django",
+    "secret_keys",
+    "unknown_settings",
+]
 
 
 class Conf:
@@ -71,6 +85,18 @@ class Conf:
     def ALARM_MAIL_TO(self) -> Sequence[str]:
         """Addresses that get a mail when an alarm begins and when it ends, beside the log and the signal."""
         return cast(Sequence[str], self._read("ALARM_MAIL_TO"))
+
+    @property
+    def API_AUTHENTICATOR(self) -> str | None:
+        """Dotted path of (request) -> user or None: who calls the staff half of the JSON API, from a header, never from
+        a cookie. None, and where it finds nobody: whoever is signed in to the site."""
+        return cast("str | None", self._read("API_AUTHENTICATOR"))
+
+    @property
+    def API_ORIGINS(self) -> Sequence[str]:
+        """Other sites whose pages may call the JSON API from a browser, as "https://app.example.org"; no cookie comes
+        with such a call."""
+        return cast(Sequence[str], self._read("API_ORIGINS"))
 
     @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
@@ -232,7 +258,8 @@ class Conf:
 
     @property
     def TOKEN_LIFETIME(self) -> timedelta | str:
-        """Life of a link from hand-over: a timedelta up to 24 hours, or "auto" (15 to 60 minutes)."""
+        """Life of a link from hand-over: a timedelta up to 24 hours, "auto" (15 to 60 minutes), or the dotted path of
+        (audience) -> timedelta."""
         return cast("timedelta | str", self._read("TOKEN_LIFETIME"))
 
     @property
@@ -264,28 +291,3 @@ def unknown_settings() -> list[tuple[str, str | None]]:
     """Keys of RECOVERY that mean nothing here, each with the setting that was probably meant."""
     strange = [str(key) for key in conf.given() if key not in DEFAULTS]
     return [(key, next(iter(get_close_matches(key.upper(), DEFAULTS)), None)) for key in strange]
-
-
-def secret_keys() -> list[str]:
-    """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
-    return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-
-
-def login_redirect_url() -> str:
-    """Where a sign-in leads (LOGIN_REDIRECT_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_REDIRECT_URL)
-
-
-def authentication_backends() -> list[str]:
-    """AUTHENTICATION_BACKENDS, in order."""
-    return list(settings.AUTHENTICATION_BACKENDS)
-
-
-def login_url() -> str:
-    """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_URL)
-
-
-def of_django(name: str, default: Any = None) -> Any:
-    """A setting of Django's or of another app's."""
-    return getattr(settings, name, default)

@@ -65,6 +65,7 @@ class Action(TextChoices):
     REPAIR_FAILED = "incident.repair_failed", _("a fresh link could not be asked for")
     EXPORTED = "list.exported", _("rows of a list were asked for as a file")
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
+    LIST_READ = "list.read", _("rows of a list were read over the JSON API")
     DIAGNOSED = "person.diagnosed", _("somebody looked up why a person cannot get in")
     LOCKED = "sign_in.locked", _("sign-in was locked")
     UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")
