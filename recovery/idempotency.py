@@ -36,7 +36,7 @@ class Claim:
 
     def row(self) -> "models.QuerySet[ApiCall]":
         """Nothing, once somebody else took it over."""
-        return ApiCall.objects.filter(pk=self.key, ends_at=self.until, answer=None)
+        return ApiCall.objects.filter(pk=self.key, ends_at=self.until, answer__isnull=True)
 
 
 @sensitive_variables()  # bodies hold what people type

@@ -65,7 +65,7 @@ def test_where_a_mail_goes_is_told() -> None:
     with hearing("email_changed_state") as heard:
         mailed_link(UserFactory.create())
     email = Email.objects.get()
-    assert [facts["state"] for _, facts in heard] == [EmailState.SENDING, EmailState.HANDED_OVER]
+    assert [facts["state"] for _, facts in heard] == [EmailState.HANDED_OVER]
     assert {facts["email_id"] for _, facts in heard} == {email.pk}
 
 

@@ -6,7 +6,7 @@ a URL, and a reset never signs in here: who set the password signs in with it.
 
 import re
 import time
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.contrib.auth import password_validation
 from django.http import HttpRequest, JsonResponse
@@ -25,7 +25,7 @@ from recovery.masked import Secret
 from recovery.models import ResetRequest, ResetToken
 from recovery.models.requests import parse_reference
 from recovery.origin import Origin
-from recovery.reasons import SHOWN_REFUSALS, Problem, Refusal, Verdict
+from recovery.reasons import SHOWN_REFUSALS, Problem, Verdict
 from recovery.tokens import ACTIVATION, PURPOSE
 
 LINK: Final = re.compile(r"([\w-]{22})/([\w-]{43})\W*", re.ASCII)
@@ -138,4 +138,4 @@ def _dead(token: ResetToken | None, refusal: str | None) -> Refused:
 
 
 def _shown(refusal: str | None) -> str:
-    return cast(Refusal, refusal).value if refusal in SHOWN_REFUSALS else INVALID
+    return str(refusal) if refusal in SHOWN_REFUSALS else INVALID

@@ -148,12 +148,12 @@ class TestDiagnosis:
         reference = ask(program(), user.email).json()["reference"]
         work()
         [found] = staff_post(client, "diagnose", {"said": reference}).json()["found"]
-        assert found["leading"]["code"] == "inactive"
+        assert found["leading"]["code"] == "inactive_account"
         assert found["subject"]["user"] == str(user.pk)
         assert found["timeline"]
         row = AuditEvent.objects.get(action=Action.DIAGNOSED)
         assert (row.user_key, row.actor_key, row.reason) == (str(user.pk), str(client.user.pk), REASON)
-        assert row.detail == {"cause": "inactive"}
+        assert row.detail == {"cause": "inactive_account"}
 
     def test_addresses_are_masked_for_whoever_may_not_see_them(self, settings: Any) -> None:
         user = UserFactory.create(username="gwendolyn@example.com", email="gwendolyn@example.com")
