@@ -50,9 +50,7 @@ def text(said: Mapping[str, Any], name: str, *, most: int) -> str:
     if not found:
         raise Refused(Problem.INVALID, errors=[wrong(name, "required", _("This is needed."))])
     if len(found) > most:
-        raise Refused(
-            Problem.INVALID, errors=[wrong(name, "max_length", _("Use at most %d characters.") % most)]
-        )
+        raise Refused(Problem.INVALID, errors=[wrong(name, "max_length", _("Use at most %d characters.") % most)])
     return found
 
 

@@ -61,7 +61,7 @@ def _answer(
 
 
 def _check_origin(request: HttpRequest) -> None:
-    """Raises Refused for a post that a page of a strange site sent. "null" is the origin of a page that hides its own."""
+    """Raises Refused for a post that a page of a strange site sent; "null" is the origin of one that hides its own."""
     if request.method in ("GET", "HEAD"):
         return  # what a strange page cannot read, and nothing that it could change
     origin = request.headers.get("Origin")

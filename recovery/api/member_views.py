@@ -101,9 +101,7 @@ def emails(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     viewer.look_up(key for row in page for key in row.account_keys)
     shown = [row for row in page[:limit] if viewer.reaches(row.account_keys)]
     actor_key = accounts.key_of(actor)
-    audit.record(
-        Action.LIST_READ, actor_key=actor_key, user_key=about, reason=reason, list="email", rows=len(shown)
-    )
+    audit.record(Action.LIST_READ, actor_key=actor_key, user_key=about, reason=reason, list="email", rows=len(shown))
     following = str(page[limit - 1].pk) if len(page) > limit else None
     return JsonResponse({"emails": [_mail(row, viewer) for row in shown], "next": following})
 
@@ -114,7 +112,9 @@ def numbers(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     asked = request.GET.dict()
     names = ("since", "until", "audience", "route", "domain", "kind")
     errors = [wrong(name[:100], "unknown", _("This call does not know it.")) for name in asked if name not in names]
-    errors += [wrong(name, "unprintable", _("That is no such word.")) for name in asked if not asked[name].isprintable()]
+    errors += [
+        wrong(name, "unprintable", _("That is no such word.")) for name in asked if not asked[name].isprintable()
+    ]
     kind = bodies.one_of(asked, "kind", ("", *Kind.values), "")
     if errors:
         raise Refused(Problem.INVALID, errors=errors)

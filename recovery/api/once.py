@@ -13,7 +13,7 @@ from recovery.exceptions import KeyInUse, KeyReused
 from recovery.reasons import Problem
 
 KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{16,128})"?')
-"""Long enough that nobody meets another's by chance. The draft's structured string has quotes, most clients send none."""
+"""Long enough that nobody meets another's by chance. The draft has quotes round it, most clients send none."""
 
 Facts = Mapping[str, Any]
 

@@ -63,9 +63,7 @@ def resend(request: HttpRequest, reference: str, audience: str = "") -> JsonResp
 def look(request: HttpRequest, audience: str = "") -> JsonResponse:
     """Whether a link works, without using it. On the trail as opened by a person: mail scanners do not call here."""
     selector, verifier, purpose = _link(bodies.read(request, {"token": str}, {"purpose": str}))
-    opening = resets.open_link(
-        selector, verifier, purpose=purpose, verdict=Verdict.PERSON, origin=Origin.of(request)
-    )
+    opening = resets.open_link(selector, verifier, purpose=purpose, verdict=Verdict.PERSON, origin=Origin.of(request))
     usable = opening.refusal is None
     return JsonResponse(
         {

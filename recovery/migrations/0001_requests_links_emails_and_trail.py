@@ -2,1058 +2,2664 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import recovery.models.emails
 import recovery.models.primary
 import recovery.models.requests
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AccountState',
+            name="AccountState",
             fields=[
-                ('user_key', models.CharField(max_length=200, primary_key=True, serialize=False, verbose_name='whose account')),
-                ('device_known_since', models.DateTimeField(blank=True, help_text='From then on a sign-in from another is told.', null=True, verbose_name='known device since')),
-                ('addresses_frozen_until', models.DateTimeField(blank=True, help_text='After a compromise nobody changes them.', null=True, verbose_name='addresses stay until')),
-                ('disputed_at', models.DateTimeField(blank=True, help_text='By whoever has another address of the account.', null=True, verbose_name='address disputed')),
-                ('hashed_as', models.CharField(blank=True, help_text='SHA-256 of the hash, not of the password.', max_length=64, verbose_name='newest form of the hash')),
-                ('known_as', models.CharField(blank=True, help_text='The same of its form before; same password.', max_length=64, verbose_name='form that devices know')),
+                (
+                    "user_key",
+                    models.CharField(max_length=200, primary_key=True, serialize=False, verbose_name="whose account"),
+                ),
+                (
+                    "device_known_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="From then on a sign-in from another is told.",
+                        null=True,
+                        verbose_name="known device since",
+                    ),
+                ),
+                (
+                    "addresses_frozen_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="After a compromise nobody changes them.",
+                        null=True,
+                        verbose_name="addresses stay until",
+                    ),
+                ),
+                (
+                    "disputed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="By whoever has another address of the account.",
+                        null=True,
+                        verbose_name="address disputed",
+                    ),
+                ),
+                (
+                    "hashed_as",
+                    models.CharField(
+                        blank=True,
+                        help_text="SHA-256 of the hash, not of the password.",
+                        max_length=64,
+                        verbose_name="newest form of the hash",
+                    ),
+                ),
+                (
+                    "known_as",
+                    models.CharField(
+                        blank=True,
+                        help_text="The same of its form before; same password.",
+                        max_length=64,
+                        verbose_name="form that devices know",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account state',
-                'verbose_name_plural': 'account states',
-                'permissions': [('forget_devices', "Can forget a person's known devices")],
-                'base_manager_name': 'objects',
+                "verbose_name": "account state",
+                "verbose_name_plural": "account states",
+                "permissions": [("forget_devices", "Can forget a person's known devices")],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Email',
+            name="Email",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('reset', 'reset link'), ('forced_reset', 'reset link after a forced rotation'), ('activation', 'link to choose the first password'), ('no_password', 'sign in with another service'), ('unknown_account', 'no account with this address'), ('password_changed', 'password was changed'), ('address_changed', 'address was changed'), ('address_proposed', 'staff want to change the address'), ('backup_code', 'code that proves a backup address'), ('backup_changed', 'backup address was added or removed'), ('locked', 'account was locked'), ('new_device', 'sign-in from a new device'), ('suspicious_sign_in', 'sign-in that the site found suspicious'), ('rotation_forced', 'password was ended, and a new one is needed'), ('support_case', 'support case, to the support team'), ('alarm', 'alarm, to the operators'), ('site', 'other mail of the site')], max_length=32, verbose_name='kind')),
-                ('audience', models.CharField(default='default', max_length=40, verbose_name='audience')),
-                ('recipient', models.CharField(help_text='A stored address, as stored.', max_length=254, verbose_name='recipient')),
-                ('recipient_key', models.CharField(help_text='Normalised.', max_length=254, verbose_name='recipient, compared')),
-                ('user_key', models.CharField(blank=True, max_length=200, verbose_name='whose account')),
-                ('language', models.CharField(blank=True, max_length=16, verbose_name='language')),
-                ('subject', models.CharField(blank=True, help_text="Of the site's other mail alone.", max_length=255, verbose_name='subject')),
-                ('context', models.JSONField(blank=True, default=dict, help_text='Facts for the template.', verbose_name='context')),
-                ('priority', models.PositiveSmallIntegerField(default=0, help_text='0 leaves first.', verbose_name='priority')),
-                ('state', models.CharField(choices=[('queued', 'waiting for a worker'), ('sending', 'a worker holds it'), ('deferred', 'waiting for the next try'), ('unknown', "it may have left; the provider's answer was ambiguous"), ('handed_over', 'accepted by the provider'), ('withheld', 'not sent on purpose'), ('expired', 'too late to be of use, not sent'), ('cancelled', 'its link was dead, or staff stopped it'), ('failed', 'refused for good'), ('delivered', "accepted by the recipient's server"), ('bounced', "returned by the recipient's server")], default='queued', max_length=16, verbose_name='state')),
-                ('reason', models.CharField(blank=True, choices=[('token_dead', 'its link is used, replaced or revoked'), ('past_send_by', 'it would have come too late'), ('address_changed', 'the account has another address now'), ('inactive', 'the account is inactive now'), ('provider_refused_recipient', 'the provider refused this recipient'), ('provider_down', 'the provider could not be reached or had an error'), ('render_error', 'the mail could not be rendered'), ('poison', 'set aside after too many tries'), ('suppressed', 'the address must not be mailed now'), ('level_none', 'the level lets no mail out'), ('level_system', 'the level lets only recovery and security mail out'), ('provider_refused_us', 'the provider refuses our key, sender or quota'), ('provider_refused_mail', 'the provider refuses this mail as it is'), ('provider_busy', 'the other side asked to come back later'), ('no_clear_answer', "the provider's answer was lost or made no sense"), ('worker_died', 'its worker died while it held the mail'), ('set_aside', 'set aside by staff'), ('staff', 'cancelled by staff')], max_length=32, verbose_name='reason')),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='queued')),
-                ('send_by', models.DateTimeField(help_text='Not sent after this.', verbose_name='send by')),
-                ('next_try_at', models.DateTimeField(blank=True, default=django.utils.timezone.now, help_text='Blank: not tried again by itself.', null=True, verbose_name='next try')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0, help_text='Counted before the try.', verbose_name='tries')),
-                ('strike_count', models.PositiveSmallIntegerField(default=0, help_text='Tries that may have ended because of this very mail. Counted before the try, given back where it was not.', verbose_name='strikes')),
-                ('doubt_count', models.PositiveSmallIntegerField(default=0, help_text='Tries after which it may have left. 0 once the provider said that it has not.', verbose_name='doubts')),
-                ('claimed_at', models.DateTimeField(blank=True, help_text='When a worker took it for its last try.', null=True, verbose_name='claimed')),
-                ('lease_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('lease_owner', models.UUIDField(blank=True, null=True, verbose_name='held by')),
-                ('route', models.CharField(blank=True, help_text='By which it left, or was last tried.', max_length=40, verbose_name='route')),
-                ('esp', models.CharField(blank=True, max_length=40, verbose_name='provider')),
-                ('esp_message_id', models.CharField(blank=True, max_length=255, verbose_name="provider's message id")),
-                ('handed_over_at', models.DateTimeField(blank=True, null=True, verbose_name='handed over')),
-                ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered')),
-                ('followed_up_at', models.DateTimeField(blank=True, help_text='When its final failure led to a backup address or a case.', null=True, verbose_name='followed up')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("reset", "reset link"),
+                            ("forced_reset", "reset link after a forced rotation"),
+                            ("activation", "link to choose the first password"),
+                            ("no_password", "sign in with another service"),
+                            ("unknown_account", "no account with this address"),
+                            ("password_changed", "password was changed"),
+                            ("address_changed", "address was changed"),
+                            ("address_proposed", "staff want to change the address"),
+                            ("backup_code", "code that proves a backup address"),
+                            ("backup_changed", "backup address was added or removed"),
+                            ("locked", "account was locked"),
+                            ("new_device", "sign-in from a new device"),
+                            ("suspicious_sign_in", "sign-in that the site found suspicious"),
+                            ("rotation_forced", "password was ended, and a new one is needed"),
+                            ("support_case", "support case, to the support team"),
+                            ("alarm", "alarm, to the operators"),
+                            ("site", "other mail of the site"),
+                        ],
+                        max_length=32,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("audience", models.CharField(default="default", max_length=40, verbose_name="audience")),
+                (
+                    "recipient",
+                    models.CharField(
+                        help_text="A stored address, as stored.", max_length=254, verbose_name="recipient"
+                    ),
+                ),
+                (
+                    "recipient_key",
+                    models.CharField(help_text="Normalised.", max_length=254, verbose_name="recipient, compared"),
+                ),
+                ("user_key", models.CharField(blank=True, max_length=200, verbose_name="whose account")),
+                ("language", models.CharField(blank=True, max_length=16, verbose_name="language")),
+                (
+                    "subject",
+                    models.CharField(
+                        blank=True, help_text="Of the site's other mail alone.", max_length=255, verbose_name="subject"
+                    ),
+                ),
+                (
+                    "context",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Facts for the template.", verbose_name="context"
+                    ),
+                ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(default=0, help_text="0 leaves first.", verbose_name="priority"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waiting for a worker"),
+                            ("sending", "a worker holds it"),
+                            ("deferred", "waiting for the next try"),
+                            ("unknown", "it may have left; the provider's answer was ambiguous"),
+                            ("handed_over", "accepted by the provider"),
+                            ("withheld", "not sent on purpose"),
+                            ("expired", "too late to be of use, not sent"),
+                            ("cancelled", "its link was dead, or staff stopped it"),
+                            ("failed", "refused for good"),
+                            ("delivered", "accepted by the recipient's server"),
+                            ("bounced", "returned by the recipient's server"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("token_dead", "its link is used, replaced or revoked"),
+                            ("past_send_by", "it would have come too late"),
+                            ("address_changed", "the account has another address now"),
+                            ("inactive", "the account is inactive now"),
+                            ("provider_refused_recipient", "the provider refused this recipient"),
+                            ("provider_down", "the provider could not be reached or had an error"),
+                            ("render_error", "the mail could not be rendered"),
+                            ("poison", "set aside after too many tries"),
+                            ("suppressed", "the address must not be mailed now"),
+                            ("level_none", "the level lets no mail out"),
+                            ("level_system", "the level lets only recovery and security mail out"),
+                            ("provider_refused_us", "the provider refuses our key, sender or quota"),
+                            ("provider_refused_mail", "the provider refuses this mail as it is"),
+                            ("provider_busy", "the other side asked to come back later"),
+                            ("no_clear_answer", "the provider's answer was lost or made no sense"),
+                            ("worker_died", "its worker died while it held the mail"),
+                            ("set_aside", "set aside by staff"),
+                            ("staff", "cancelled by staff"),
+                        ],
+                        max_length=32,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("queued_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="queued")),
+                ("send_by", models.DateTimeField(help_text="Not sent after this.", verbose_name="send by")),
+                (
+                    "next_try_at",
+                    models.DateTimeField(
+                        blank=True,
+                        default=django.utils.timezone.now,
+                        help_text="Blank: not tried again by itself.",
+                        null=True,
+                        verbose_name="next try",
+                    ),
+                ),
+                (
+                    "attempt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the try.", verbose_name="tries"
+                    ),
+                ),
+                (
+                    "strike_count",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Tries that may have ended because of this very mail. Counted before the try, given back where it was not.",
+                        verbose_name="strikes",
+                    ),
+                ),
+                (
+                    "doubt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Tries after which it may have left. 0 once the provider said that it has not.",
+                        verbose_name="doubts",
+                    ),
+                ),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker took it for its last try.",
+                        null=True,
+                        verbose_name="claimed",
+                    ),
+                ),
+                ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="held until")),
+                ("lease_owner", models.UUIDField(blank=True, null=True, verbose_name="held by")),
+                (
+                    "route",
+                    models.CharField(
+                        blank=True,
+                        help_text="By which it left, or was last tried.",
+                        max_length=40,
+                        verbose_name="route",
+                    ),
+                ),
+                ("esp", models.CharField(blank=True, max_length=40, verbose_name="provider")),
+                ("esp_message_id", models.CharField(blank=True, max_length=255, verbose_name="provider's message id")),
+                ("handed_over_at", models.DateTimeField(blank=True, null=True, verbose_name="handed over")),
+                ("delivered_at", models.DateTimeField(blank=True, null=True, verbose_name="delivered")),
+                (
+                    "followed_up_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When its final failure led to a backup address or a case.",
+                        null=True,
+                        verbose_name="followed up",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'email',
-                'verbose_name_plural': 'email log',
-                'ordering': ['-id'],
-                'permissions': [('see_addresses', 'Can see full addresses'), ('reveal_addresses', 'Can reveal the addresses of one row, with a reason'), ('steer_email', 'Can retry, cancel, set aside and release mail')],
-                'base_manager_name': 'objects',
+                "verbose_name": "email",
+                "verbose_name_plural": "email log",
+                "ordering": ["-id"],
+                "permissions": [
+                    ("see_addresses", "Can see full addresses"),
+                    ("reveal_addresses", "Can reveal the addresses of one row, with a reason"),
+                    ("steer_email", "Can retry, cancel, set aside and release mail"),
+                ],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='LimitCounter',
+            name="LimitCounter",
             fields=[
-                ('key', models.BigAutoField(help_text='Keyed hash of purpose and subject.', primary_key=True, serialize=False, verbose_name='key')),
-                ('count', models.PositiveIntegerField(help_text='Tries in the running window.', verbose_name='count')),
-                ('window_ends_at', models.DateTimeField(help_text='The count starts anew after this.', verbose_name='free again at')),
+                (
+                    "key",
+                    models.BigAutoField(
+                        help_text="Keyed hash of purpose and subject.",
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="key",
+                    ),
+                ),
+                ("count", models.PositiveIntegerField(help_text="Tries in the running window.", verbose_name="count")),
+                (
+                    "window_ends_at",
+                    models.DateTimeField(help_text="The count starts anew after this.", verbose_name="free again at"),
+                ),
             ],
             options={
-                'verbose_name': 'limit counter',
-                'verbose_name_plural': 'limit counters',
-                'base_manager_name': 'objects',
+                "verbose_name": "limit counter",
+                "verbose_name_plural": "limit counters",
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='LinkLife',
+            name="LinkLife",
             fields=[
-                ('audience', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='audience')),
-                ('seconds', models.PositiveIntegerField(help_text='In seconds, from hand-over.', verbose_name='life')),
-                ('delivery_count', models.PositiveIntegerField(help_text='Measured in the last seven days.', verbose_name='deliveries')),
-                ('delivery_p95', models.FloatField(help_text='Seconds that 95 % took no longer than.', null=True, verbose_name='delivery')),
-                ('opening_count', models.PositiveIntegerField(help_text='Measured in the last seven days.', verbose_name='openings')),
-                ('opening_p95', models.FloatField(help_text='Seconds that 95 % took no longer than.', null=True, verbose_name='opening')),
-                ('measured_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='measured')),
+                (
+                    "audience",
+                    models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="audience"),
+                ),
+                ("seconds", models.PositiveIntegerField(help_text="In seconds, from hand-over.", verbose_name="life")),
+                (
+                    "delivery_count",
+                    models.PositiveIntegerField(
+                        help_text="Measured in the last seven days.", verbose_name="deliveries"
+                    ),
+                ),
+                (
+                    "delivery_p95",
+                    models.FloatField(
+                        help_text="Seconds that 95 % took no longer than.", null=True, verbose_name="delivery"
+                    ),
+                ),
+                (
+                    "opening_count",
+                    models.PositiveIntegerField(help_text="Measured in the last seven days.", verbose_name="openings"),
+                ),
+                (
+                    "opening_p95",
+                    models.FloatField(
+                        help_text="Seconds that 95 % took no longer than.", null=True, verbose_name="opening"
+                    ),
+                ),
+                ("measured_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="measured")),
             ],
             options={
-                'verbose_name': 'measured link life',
-                'verbose_name_plural': 'measured link lives',
-                'ordering': ['audience'],
-                'default_permissions': (),
-                'base_manager_name': 'objects',
+                "verbose_name": "measured link life",
+                "verbose_name_plural": "measured link lives",
+                "ordering": ["audience"],
+                "default_permissions": (),
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='RollUpProgress',
+            name="RollUpProgress",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('settled_until', models.DateTimeField(help_text='Hours before this change only by an event that is told late.', verbose_name='settled until')),
-                ('ended_until', models.DateTimeField(help_text='The same of links to first passwords, which live for days.', verbose_name='ended until')),
-                ('filled_until', models.DateTimeField(help_text='Hours from this on were rolled up, those before it not yet.', verbose_name='filled back until')),
-                ('events_until', models.BigIntegerField(default=0, help_text='Those before this were looked at.', verbose_name='events until')),
-                ('trail_until', models.DateTimeField(help_text='What was noted before this was looked at.', verbose_name='trail until')),
-                ('rolled_at', models.DateTimeField(blank=True, null=True, verbose_name='rolled up')),
-                ('lease_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('lease_owner', models.UUIDField(blank=True, null=True, verbose_name='held by')),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                (
+                    "settled_until",
+                    models.DateTimeField(
+                        help_text="Hours before this change only by an event that is told late.",
+                        verbose_name="settled until",
+                    ),
+                ),
+                (
+                    "ended_until",
+                    models.DateTimeField(
+                        help_text="The same of links to first passwords, which live for days.",
+                        verbose_name="ended until",
+                    ),
+                ),
+                (
+                    "filled_until",
+                    models.DateTimeField(
+                        help_text="Hours from this on were rolled up, those before it not yet.",
+                        verbose_name="filled back until",
+                    ),
+                ),
+                (
+                    "events_until",
+                    models.BigIntegerField(
+                        default=0, help_text="Those before this were looked at.", verbose_name="events until"
+                    ),
+                ),
+                (
+                    "trail_until",
+                    models.DateTimeField(
+                        help_text="What was noted before this was looked at.", verbose_name="trail until"
+                    ),
+                ),
+                ("rolled_at", models.DateTimeField(blank=True, null=True, verbose_name="rolled up")),
+                ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="held until")),
+                ("lease_owner", models.UUIDField(blank=True, null=True, verbose_name="held by")),
             ],
             options={
-                'verbose_name': 'progress of the roll-up',
-                'verbose_name_plural': 'progress of the roll-up',
-                'default_permissions': (),
-                'base_manager_name': 'objects',
+                "verbose_name": "progress of the roll-up",
+                "verbose_name_plural": "progress of the roll-up",
+                "default_permissions": (),
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Rotation',
+            name="Rotation",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(choices=[('person', 'the person said that it was not them'), ('staff', 'staff, in the admin'), ('command', 'a command'), ('site', "the site's own code")], max_length=16, verbose_name='started from')),
-                ('actor_key', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='started by')),
-                ('reason', models.CharField(max_length=500, verbose_name='reason given')),
-                ('evidence', models.TextField(blank=True, help_text='For support; never mailed.', max_length=2000, verbose_name='evidence')),
-                ('member_count', models.PositiveIntegerField(default=0, verbose_name='accounts')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started')),
-                ('finished_at', models.DateTimeField(blank=True, help_text='When the access of the last account had ended.', null=True, verbose_name='finished')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("person", "the person said that it was not them"),
+                            ("staff", "staff, in the admin"),
+                            ("command", "a command"),
+                            ("site", "the site's own code"),
+                        ],
+                        max_length=16,
+                        verbose_name="started from",
+                    ),
+                ),
+                (
+                    "actor_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="started by"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=500, verbose_name="reason given")),
+                (
+                    "evidence",
+                    models.TextField(
+                        blank=True, help_text="For support; never mailed.", max_length=2000, verbose_name="evidence"
+                    ),
+                ),
+                ("member_count", models.PositiveIntegerField(default=0, verbose_name="accounts")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="started")),
+                (
+                    "finished_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the access of the last account had ended.",
+                        null=True,
+                        verbose_name="finished",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'forced rotation',
-                'verbose_name_plural': 'forced rotations',
-                'ordering': ['-id'],
-                'permissions': [('force_rotation', "Can end people's access and force a new password")],
-                'base_manager_name': 'objects',
+                "verbose_name": "forced rotation",
+                "verbose_name_plural": "forced rotations",
+                "ordering": ["-id"],
+                "permissions": [("force_rotation", "Can end people's access and force a new password")],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='AddressCorrection',
+            name="AddressCorrection",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('old_address', models.CharField(blank=True, max_length=254, verbose_name='address so far')),
-                ('new_address', models.CharField(max_length=254, verbose_name='right address')),
-                ('proposer_key', models.CharField(help_text='Key of the member of staff.', max_length=200, verbose_name='proposed by')),
-                ('reason', models.CharField(max_length=500, verbose_name='reason given')),
-                ('proposed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='proposed')),
-                ('effective_at', models.DateTimeField(blank=True, help_text='By itself; blank: when somebody else approves.', null=True, verbose_name='takes effect')),
-                ('state', models.CharField(choices=[('pending', 'proposed; the account has its old address'), ('done', 'took effect; the account has the new address'), ('refused', 'refused or withdrawn by staff'), ('objected', 'withdrawn, for the person says that it was not them'), ('lapsed', 'nobody decided in time, or who proposed it may not do so any more'), ('overtaken', "the address was changed in another way meanwhile, or is another account's by now"), ('rotated', "withdrawn, for the account's access was ended meanwhile")], default='pending', max_length=16, verbose_name='state')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
-                ('decider_key', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='decided by')),
-                ('decision', models.CharField(blank=True, max_length=500, verbose_name='why it was decided so')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                ("old_address", models.CharField(blank=True, max_length=254, verbose_name="address so far")),
+                ("new_address", models.CharField(max_length=254, verbose_name="right address")),
+                (
+                    "proposer_key",
+                    models.CharField(
+                        help_text="Key of the member of staff.", max_length=200, verbose_name="proposed by"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=500, verbose_name="reason given")),
+                ("proposed_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="proposed")),
+                (
+                    "effective_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="By itself; blank: when somebody else approves.",
+                        null=True,
+                        verbose_name="takes effect",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "proposed; the account has its old address"),
+                            ("done", "took effect; the account has the new address"),
+                            ("refused", "refused or withdrawn by staff"),
+                            ("objected", "withdrawn, for the person says that it was not them"),
+                            ("lapsed", "nobody decided in time, or who proposed it may not do so any more"),
+                            (
+                                "overtaken",
+                                "the address was changed in another way meanwhile, or is another account's by now",
+                            ),
+                            ("rotated", "withdrawn, for the account's access was ended meanwhile"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
+                (
+                    "decider_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="decided by"
+                    ),
+                ),
+                ("decision", models.CharField(blank=True, max_length=500, verbose_name="why it was decided so")),
             ],
             options={
-                'verbose_name': 'correction of an address',
-                'verbose_name_plural': 'corrections of addresses',
-                'ordering': ['-id'],
-                'permissions': [('approve_correction', 'Can approve a correction that somebody else proposed')],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['user_key', '-id'], name='recovery_correction_user'), models.Index(condition=models.Q(('state', 'pending')), fields=['id'], name='recovery_correction_pending')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'done', 'refused', 'objected', 'lapsed', 'overtaken', 'rotated'])), name='recovery_correction_state'), models.UniqueConstraint(condition=models.Q(('state', 'pending')), fields=('user_key',), name='recovery_correction_one')],
+                "verbose_name": "correction of an address",
+                "verbose_name_plural": "corrections of addresses",
+                "ordering": ["-id"],
+                "permissions": [("approve_correction", "Can approve a correction that somebody else proposed")],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["user_key", "-id"], name="recovery_correction_user"),
+                    models.Index(
+                        condition=models.Q(("state", "pending")), fields=["id"], name="recovery_correction_pending"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "done", "refused", "objected", "lapsed", "overtaken", "rotated"])
+                        ),
+                        name="recovery_correction_state",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "pending")), fields=("user_key",), name="recovery_correction_one"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ApiCall',
+            name="ApiCall",
             fields=[
-                ('id', models.UUIDField(editable=False, help_text='Keyed hash of caller, act and Idempotency-Key.', primary_key=True, serialize=False)),
-                ('body', models.CharField(help_text='Keyed hash of what was sent.', max_length=64, verbose_name='body')),
-                ('answer', models.JSONField(blank=True, help_text='Facts that the answer is made of; blank while it is at work.', null=True, verbose_name='answer')),
-                ('ends_at', models.DateTimeField(help_text='While it is at work: when another may begin.', verbose_name='forgotten at')),
+                (
+                    "id",
+                    models.UUIDField(
+                        editable=False,
+                        help_text="Keyed hash of caller, act and Idempotency-Key.",
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "body",
+                    models.CharField(help_text="Keyed hash of what was sent.", max_length=64, verbose_name="body"),
+                ),
+                (
+                    "answer",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Facts that the answer is made of; blank while it is at work.",
+                        null=True,
+                        verbose_name="answer",
+                    ),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(
+                        help_text="While it is at work: when another may begin.", verbose_name="forgotten at"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API call',
-                'verbose_name_plural': 'API calls',
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['ends_at'], name='recovery_apicall_ends')],
+                "verbose_name": "API call",
+                "verbose_name_plural": "API calls",
+                "base_manager_name": "objects",
+                "indexes": [models.Index(fields=["ends_at"], name="recovery_apicall_ends")],
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('occurred_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-                ('action', models.CharField(choices=[('reset.requested', 'recovery was asked for'), ('reset.decided', 'request was decided'), ('link.opened', 'link was opened'), ('password.refused', 'new password was refused by policy'), ('link.refused', 'new password came over a dead link'), ('reset.completed', 'new password was set'), ('password.changed', 'password was changed without a link'), ('link.replaced', 'link was replaced by a newer one'), ('link.revoked', 'link was revoked'), ('address.changed', 'address was changed'), ('address.proposed', 'another address was proposed by staff'), ('address.correction_ended', 'what was proposed took effect, or ended without'), ('account.activated', 'account was made active by staff'), ('staff.refused', 'staff act was refused'), ('retention.purged', 'old rows were purged'), ('email.retried', 'mail was put back by staff'), ('email.cancelled', 'mail was cancelled by staff'), ('email.set_aside', 'mail was set aside by staff'), ('email.released', 'mail was released by staff'), ('route.switched_off', 'route was switched off by staff'), ('route.switched_on', 'route was switched on by staff'), ('circuit.opened', 'route failed and is out of use'), ('circuit.closed', 'route works again'), ('level.changed', 'mail level was changed by staff'), ('address.suppressed', 'address must not be mailed any more'), ('address.released', 'address may be mailed again'), ('backup.added', 'backup address was added'), ('backup.confirmed', 'backup address was confirmed'), ('backup.removed', 'backup address was removed'), ('backup.refused', 'change of a backup address was refused'), ('backup.mailed', 'a fresh link went to the backup address'), ('devices.forgotten', 'known devices were forgotten by staff'), ('notice.queued', 'owner is told of a security event'), ('objection.opened', 'link to say “this was not me” was opened'), ('objection.refused', '“this was not me” was refused'), ('objection.confirmed', 'the person says that it was not them'), ('case.opened', 'support case was opened'), ('case.assigned', 'support case was assigned'), ('case.noted', 'note was added to a support case'), ('case.told_again', 'news of a support case was put back by staff'), ('case.closed', 'support case was closed'), ('address.release_asked', 'provider was asked to take an address off its list'), ('address.release_tried', 'what the provider made of it'), ('rotation.started', 'forced rotation was started'), ('rotation.access_ended', 'password, sessions and tokens were ended'), ('rotation.failed', 'access could not be ended'), ('rotation.stopped', 'what a forced rotation had not started was stopped'), ('rotation.renewed', 'fresh links of a forced rotation were asked for'), ('access.revoked', 'tokens that could not be ended at first have ended'), ('access.revoking_given_up', 'tokens could not be ended, and are not tried any more'), ('access.revoking_retried', 'ending tokens is tried again for staff'), ('addresses.freed', 'addresses may change again'), ('address.revealed', 'addresses of one row were revealed to staff'), ('incident.repaired', 'fresh links for the people of an incident were asked for'), ('incident.repair_stopped', 'what a repair of an incident had not begun with was stopped'), ('incident.repair_failed', 'a fresh link could not be asked for'), ('list.exported', 'rows of a list were asked for as a file'), ('list.export_ended', "file of a list's rows ended"), ('list.read', 'rows of a list were read over the JSON API'), ('person.diagnosed', 'somebody looked up why a person cannot get in'), ('sign_in.locked', 'sign-in was locked'), ('sign_in.unlocked', 'lock of sign-in was lifted')], max_length=32, verbose_name='what')),
-                ('actor_key', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='who acted')),
-                ('user_key', models.CharField(blank=True, max_length=200, verbose_name='whose account')),
-                ('request_id', models.UUIDField(blank=True, null=True, verbose_name='request')),
-                ('email_id', models.UUIDField(blank=True, null=True, verbose_name='email')),
-                ('reference', models.CharField(blank=True, max_length=8, verbose_name='reference')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
-                ('detail', models.JSONField(blank=True, default=dict, verbose_name='detail')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("reset.requested", "recovery was asked for"),
+                            ("reset.decided", "request was decided"),
+                            ("link.opened", "link was opened"),
+                            ("password.refused", "new password was refused by policy"),
+                            ("link.refused", "new password came over a dead link"),
+                            ("reset.completed", "new password was set"),
+                            ("password.changed", "password was changed without a link"),
+                            ("link.replaced", "link was replaced by a newer one"),
+                            ("link.revoked", "link was revoked"),
+                            ("address.changed", "address was changed"),
+                            ("address.proposed", "another address was proposed by staff"),
+                            ("address.correction_ended", "what was proposed took effect, or ended without"),
+                            ("account.activated", "account was made active by staff"),
+                            ("staff.refused", "staff act was refused"),
+                            ("retention.purged", "old rows were purged"),
+                            ("email.retried", "mail was put back by staff"),
+                            ("email.cancelled", "mail was cancelled by staff"),
+                            ("email.set_aside", "mail was set aside by staff"),
+                            ("email.released", "mail was released by staff"),
+                            ("route.switched_off", "route was switched off by staff"),
+                            ("route.switched_on", "route was switched on by staff"),
+                            ("circuit.opened", "route failed and is out of use"),
+                            ("circuit.closed", "route works again"),
+                            ("level.changed", "mail level was changed by staff"),
+                            ("address.suppressed", "address must not be mailed any more"),
+                            ("address.released", "address may be mailed again"),
+                            ("backup.added", "backup address was added"),
+                            ("backup.confirmed", "backup address was confirmed"),
+                            ("backup.removed", "backup address was removed"),
+                            ("backup.refused", "change of a backup address was refused"),
+                            ("backup.mailed", "a fresh link went to the backup address"),
+                            ("devices.forgotten", "known devices were forgotten by staff"),
+                            ("notice.queued", "owner is told of a security event"),
+                            ("objection.opened", "link to say “this was not me” was opened"),
+                            ("objection.refused", "“this was not me” was refused"),
+                            ("objection.confirmed", "the person says that it was not them"),
+                            ("case.opened", "support case was opened"),
+                            ("case.assigned", "support case was assigned"),
+                            ("case.noted", "note was added to a support case"),
+                            ("case.told_again", "news of a support case was put back by staff"),
+                            ("case.closed", "support case was closed"),
+                            ("address.release_asked", "provider was asked to take an address off its list"),
+                            ("address.release_tried", "what the provider made of it"),
+                            ("rotation.started", "forced rotation was started"),
+                            ("rotation.access_ended", "password, sessions and tokens were ended"),
+                            ("rotation.failed", "access could not be ended"),
+                            ("rotation.stopped", "what a forced rotation had not started was stopped"),
+                            ("rotation.renewed", "fresh links of a forced rotation were asked for"),
+                            ("access.revoked", "tokens that could not be ended at first have ended"),
+                            ("access.revoking_given_up", "tokens could not be ended, and are not tried any more"),
+                            ("access.revoking_retried", "ending tokens is tried again for staff"),
+                            ("addresses.freed", "addresses may change again"),
+                            ("address.revealed", "addresses of one row were revealed to staff"),
+                            ("incident.repaired", "fresh links for the people of an incident were asked for"),
+                            ("incident.repair_stopped", "what a repair of an incident had not begun with was stopped"),
+                            ("incident.repair_failed", "a fresh link could not be asked for"),
+                            ("list.exported", "rows of a list were asked for as a file"),
+                            ("list.export_ended", "file of a list's rows ended"),
+                            ("list.read", "rows of a list were read over the JSON API"),
+                            ("person.diagnosed", "somebody looked up why a person cannot get in"),
+                            ("sign_in.locked", "sign-in was locked"),
+                            ("sign_in.unlocked", "lock of sign-in was lifted"),
+                        ],
+                        max_length=32,
+                        verbose_name="what",
+                    ),
+                ),
+                (
+                    "actor_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="who acted"
+                    ),
+                ),
+                ("user_key", models.CharField(blank=True, max_length=200, verbose_name="whose account")),
+                ("request_id", models.UUIDField(blank=True, null=True, verbose_name="request")),
+                ("email_id", models.UUIDField(blank=True, null=True, verbose_name="email")),
+                ("reference", models.CharField(blank=True, max_length=8, verbose_name="reference")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
+                ("detail", models.JSONField(blank=True, default=dict, verbose_name="detail")),
             ],
             options={
-                'verbose_name': 'audit event',
-                'verbose_name_plural': 'audit',
-                'ordering': ['-id'],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['request_id'], name='recovery_audit_request'), models.Index(condition=models.Q(('user_key', ''), _negated=True), fields=['user_key', 'occurred_at'], name='recovery_audit_user')],
+                "verbose_name": "audit event",
+                "verbose_name_plural": "audit",
+                "ordering": ["-id"],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["request_id"], name="recovery_audit_request"),
+                    models.Index(
+                        condition=models.Q(("user_key", ""), _negated=True),
+                        fields=["user_key", "occurred_at"],
+                        name="recovery_audit_user",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BackupAddress',
+            name="BackupAddress",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('address', models.CharField(max_length=254, verbose_name='address')),
-                ('address_key', models.CharField(help_text='Normalised.', max_length=254, verbose_name='address, compared')),
-                ('added_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='added')),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True, verbose_name='confirmed')),
-                ('code_salt', models.CharField(help_text='Names the newest code; opens nothing.', max_length=32, verbose_name='code')),
-                ('code_until', models.DateTimeField(verbose_name='code works until')),
-                ('try_count', models.PositiveSmallIntegerField(default=0, help_text='Of the newest code.', verbose_name='tries')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                ("address", models.CharField(max_length=254, verbose_name="address")),
+                (
+                    "address_key",
+                    models.CharField(help_text="Normalised.", max_length=254, verbose_name="address, compared"),
+                ),
+                ("added_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="added")),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmed")),
+                (
+                    "code_salt",
+                    models.CharField(
+                        help_text="Names the newest code; opens nothing.", max_length=32, verbose_name="code"
+                    ),
+                ),
+                ("code_until", models.DateTimeField(verbose_name="code works until")),
+                (
+                    "try_count",
+                    models.PositiveSmallIntegerField(default=0, help_text="Of the newest code.", verbose_name="tries"),
+                ),
             ],
             options={
-                'verbose_name': 'backup address',
-                'verbose_name_plural': 'backup addresses',
-                'ordering': ['added_at', 'id'],
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('user_key', 'address_key'), name='recovery_backup_once')],
+                "verbose_name": "backup address",
+                "verbose_name_plural": "backup addresses",
+                "ordering": ["added_at", "id"],
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user_key", "address_key"), name="recovery_backup_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Incident',
-            fields=[
-            ],
+            name="Incident",
+            fields=[],
             options={
-                'verbose_name': 'incident',
-                'verbose_name_plural': 'incidents',
-                'permissions': [('repair_incident', 'Can send fresh links to the people of an incident')],
-                'proxy': True,
-                'default_permissions': ('view',),
-                'base_manager_name': 'objects',
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "incident",
+                "verbose_name_plural": "incidents",
+                "permissions": [("repair_incident", "Can send fresh links to the people of an incident")],
+                "proxy": True,
+                "default_permissions": ("view",),
+                "base_manager_name": "objects",
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('recovery.email',),
+            bases=("recovery.email",),
         ),
         migrations.CreateModel(
-            name='EmailEvent',
+            name="EmailEvent",
             fields=[
-                ('id', recovery.models.primary.QuickKey(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('handed_over', 'accepted by the provider'), ('deferred', 'delayed, will be tried again'), ('failed', 'refused for good'), ('expired', 'too late, not sent'), ('cancelled', 'cancelled before it left'), ('withheld', 'withheld'), ('unknown', 'answer was ambiguous, or a word we do not know'), ('freed', 'its worker died; free for another'), ('asked', 'asked the provider whether it has the mail'), ('retried', 'put back by staff'), ('released', 'released by staff'), ('set_aside', 'set aside by staff'), ('queued', 'queued'), ('sent', 'sent on by the provider'), ('delivered', "delivered to the recipient's server"), ('bounced', 'bounced'), ('rejected', 'not sent by the provider'), ('complained', 'reported as spam'), ('unsubscribed', 'unsubscribed at the provider'), ('subscribed', 'subscribed at the provider'), ('autoresponded', 'answered by an automatic reply'), ('opened', 'opened, says the provider'), ('clicked', 'clicked, says the provider')], max_length=16, verbose_name='what')),
-                ('occurred_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='recorded')),
-                ('claimed_at', models.DateTimeField(blank=True, help_text='When a worker took the mail for the try that ended so.', null=True, verbose_name='claimed')),
-                ('esp', models.CharField(blank=True, help_text='Blank: noted by us.', max_length=40, verbose_name='provider')),
-                ('esp_message_id', models.CharField(blank=True, max_length=255, verbose_name="provider's message id")),
-                ('recipient', models.CharField(blank=True, max_length=254, verbose_name='recipient')),
-                ('reject_reason', models.CharField(blank=True, max_length=32, verbose_name="provider's reason")),
-                ('detail', models.CharField(blank=True, help_text='What the other side said.', max_length=1000, verbose_name='detail')),
-                ('dedupe_key', models.CharField(editable=False, max_length=32, null=True)),
-                ('error', models.CharField(blank=True, help_text='Why it was set aside.', max_length=200, verbose_name='error')),
-                ('digest', models.CharField(blank=True, help_text='SHA-256 of what was posted, before it was cut.', max_length=64, verbose_name='digest')),
-                ('content', models.TextField(blank=True, verbose_name='what was posted')),
-                ('email', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='recovery.email', verbose_name='email')),
+                ("id", recovery.models.primary.QuickKey(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("handed_over", "accepted by the provider"),
+                            ("deferred", "delayed, will be tried again"),
+                            ("failed", "refused for good"),
+                            ("expired", "too late, not sent"),
+                            ("cancelled", "cancelled before it left"),
+                            ("withheld", "withheld"),
+                            ("unknown", "answer was ambiguous, or a word we do not know"),
+                            ("freed", "its worker died; free for another"),
+                            ("asked", "asked the provider whether it has the mail"),
+                            ("retried", "put back by staff"),
+                            ("released", "released by staff"),
+                            ("set_aside", "set aside by staff"),
+                            ("queued", "queued"),
+                            ("sent", "sent on by the provider"),
+                            ("delivered", "delivered to the recipient's server"),
+                            ("bounced", "bounced"),
+                            ("rejected", "not sent by the provider"),
+                            ("complained", "reported as spam"),
+                            ("unsubscribed", "unsubscribed at the provider"),
+                            ("subscribed", "subscribed at the provider"),
+                            ("autoresponded", "answered by an automatic reply"),
+                            ("opened", "opened, says the provider"),
+                            ("clicked", "clicked, says the provider"),
+                        ],
+                        max_length=16,
+                        verbose_name="what",
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="recorded")),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker took the mail for the try that ended so.",
+                        null=True,
+                        verbose_name="claimed",
+                    ),
+                ),
+                (
+                    "esp",
+                    models.CharField(
+                        blank=True, help_text="Blank: noted by us.", max_length=40, verbose_name="provider"
+                    ),
+                ),
+                ("esp_message_id", models.CharField(blank=True, max_length=255, verbose_name="provider's message id")),
+                ("recipient", models.CharField(blank=True, max_length=254, verbose_name="recipient")),
+                ("reject_reason", models.CharField(blank=True, max_length=32, verbose_name="provider's reason")),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="What the other side said.", max_length=1000, verbose_name="detail"
+                    ),
+                ),
+                ("dedupe_key", models.CharField(editable=False, max_length=32, null=True)),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, help_text="Why it was set aside.", max_length=200, verbose_name="error"
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="SHA-256 of what was posted, before it was cut.",
+                        max_length=64,
+                        verbose_name="digest",
+                    ),
+                ),
+                ("content", models.TextField(blank=True, verbose_name="what was posted")),
+                (
+                    "email",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="recovery.email",
+                        verbose_name="email",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'email event',
-                'verbose_name_plural': 'email events',
-                'ordering': ['occurred_at', 'id'],
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='Bounce',
-            fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('bounce_class', models.CharField(choices=[('hard', 'the address itself is dead'), ('soft', 'it may work later'), ('undetermined', 'it failed, and what came back does not say why'), ('policy', 'refused for who we are or what we sent, not for the address'), ('complaint', 'the person reported it as spam')], max_length=16, verbose_name='class')),
-                ('rule', models.CharField(help_text='What chose the class.', max_length=80, verbose_name='rule')),
-                ('evidence', models.CharField(blank=True, help_text='What the other side said.', max_length=500, verbose_name='evidence')),
-                ('status', models.CharField(blank=True, help_text='Enhanced status code.', max_length=16, verbose_name='status')),
-                ('stream', models.CharField(blank=True, help_text="The provider's name for the kind of mail it was.", max_length=100, verbose_name='stream')),
-                ('recipient_key', models.CharField(help_text='Normalised.', max_length=254, verbose_name='recipient, compared')),
-                ('user_key', models.CharField(blank=True, max_length=200, verbose_name='whose account')),
-                ('esp', models.CharField(blank=True, max_length=40, verbose_name='provider')),
-                ('occurred_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='recorded')),
-                ('email', models.ForeignKey(blank=True, db_index=False, help_text='Blank: it is about no mail of ours.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='bounces', to='recovery.email', verbose_name='email')),
-                ('event', models.OneToOneField(blank=True, help_text='What reported it.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='bounce', to='recovery.emailevent', verbose_name='email event')),
-            ],
-            options={
-                'verbose_name': 'bounce',
-                'verbose_name_plural': 'bounces',
-                'ordering': ['-occurred_at', 'id'],
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='RawEvent',
-            fields=[
-            ],
-            options={
-                'verbose_name': 'raw event',
-                'verbose_name_plural': 'raw events',
-                'ordering': ['-recorded_at', '-id'],
-                'proxy': True,
-                'base_manager_name': 'objects',
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('recovery.emailevent',),
-        ),
-        migrations.CreateModel(
-            name='Heartbeat',
-            fields=[
-                ('name', models.CharField(help_text='beat, sweep, worker:<node>', max_length=160, primary_key=True, serialize=False, verbose_name='name')),
-                ('part', models.CharField(choices=[('beat', 'clock that starts the periodic tasks'), ('sweep', 'sweep that finds what was left lying'), ('worker', 'worker'), ('route', 'way out for mail'), ('queue', 'mail that waits'), ('webhook', 'provider that reports back')], max_length=16, verbose_name='part')),
-                ('beat_at', models.DateTimeField(verbose_name='last sign of life')),
-            ],
-            options={
-                'verbose_name': 'sign of life',
-                'verbose_name_plural': 'signs of life',
-                'ordering': ['name'],
-                'base_manager_name': 'objects',
-                'constraints': [models.CheckConstraint(condition=models.Q(('part__in', ['beat', 'sweep', 'worker', 'route', 'queue', 'webhook'])), name='recovery_heartbeat_part_word')],
-            },
-        ),
-        migrations.CreateModel(
-            name='LevelSwitch',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('level', models.CharField(choices=[('all', 'all mail leaves'), ('system', 'only recovery and security mail leaves'), ('none', 'no mail leaves')], max_length=8, verbose_name='level')),
-                ('actor_key', models.CharField(help_text='Key of staff.', max_length=200, verbose_name='who acted')),
-                ('reason', models.CharField(max_length=500, verbose_name='reason given')),
-                ('switched_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-            ],
-            options={
-                'verbose_name': 'change of the mail level',
-                'verbose_name_plural': 'mail level',
-                'ordering': ['-id'],
-                'permissions': [('change_level', 'Can change the mail level')],
-                'base_manager_name': 'objects',
-                'constraints': [models.CheckConstraint(condition=models.Q(('level__in', ['all', 'system', 'none'])), name='recovery_level_word')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Lockout',
-            fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('account', 'sign-ins with this name from unknown devices'), ('device', 'sign-ins with this name from one known device'), ('source', 'sign-ins from one place, whatever the name'), ('staff', 'all sign-ins of the account; staff locked it')], max_length=16, verbose_name='kind')),
-                ('user_key', models.CharField(blank=True, help_text='Blank: no such account.', max_length=200, verbose_name='whose account')),
-                ('counter_key', models.BigIntegerField(default=0, help_text='Keyed hash of what was counted.', verbose_name='counter')),
-                ('since', models.DateTimeField(default=django.utils.timezone.now, verbose_name='since')),
-                ('until', models.DateTimeField(blank=True, help_text='Empty: until staff lift it.', null=True, verbose_name='until')),
-                ('failure_count', models.PositiveIntegerField(default=0, help_text='Of this episode.', verbose_name='failures')),
-                ('ip', models.GenericIPAddressField(blank=True, help_text='Of the last failure.', null=True, verbose_name='client address')),
-                ('actor_key', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='locked by')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
-                ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted')),
-                ('lifted_by', models.CharField(blank=True, choices=[('time', 'its time was over'), ('reset', 'the person set a new password over a link'), ('staff', 'staff lifted it')], max_length=16, verbose_name='lifted by')),
-                ('lifter_key', models.CharField(blank=True, help_text='Key of staff.', max_length=200, verbose_name='lifted by whom')),
-                ('lift_reason', models.CharField(blank=True, max_length=500, verbose_name='why it was lifted')),
-                ('told_at', models.DateTimeField(blank=True, help_text='When a worker decided whether its owner gets a notice.', null=True, verbose_name='told')),
-            ],
-            options={
-                'verbose_name': 'lockout',
-                'verbose_name_plural': 'lockouts',
-                'ordering': ['-id'],
-                'permissions': [('unlock', 'Can lift and set lockouts')],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('user_key', ''), _negated=True), fields=['user_key', '-id'], name='recovery_lockout_user'), models.Index(condition=models.Q(('lifted_at', None)), fields=['counter_key'], name='recovery_lockout_counter'), models.Index(condition=models.Q(('told_at', None)), fields=['id'], name='recovery_lockout_untold')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['account', 'device', 'source', 'staff'])), name='recovery_lockout_kind')],
+                "verbose_name": "email event",
+                "verbose_name_plural": "email events",
+                "ordering": ["occurred_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='LoginCounter',
+            name="Bounce",
             fields=[
-                ('key', models.BigAutoField(help_text='Keyed hash of what is counted.', primary_key=True, serialize=False, verbose_name='key')),
-                ('slots', models.JSONField(default=dict, help_text='Of each try, the second since 1970 from which it counts as a failure.', verbose_name='slots')),
-                ('taken', models.IntegerField(default=0, help_text='How many slots there are.', verbose_name='taken')),
-                ('failed', models.IntegerField(default=0, help_text='How many of them are failures.', verbose_name='failed')),
-                ('streak', models.IntegerField(default=0, help_text='Tries since the last that succeeded.', verbose_name='in a row')),
-                ('locked_until', models.DateTimeField(blank=True, help_text='Of the newest lock.', null=True, verbose_name='locked until')),
-                ('lock_count', models.IntegerField(default=0, help_text='In a row: the wait grows with them.', verbose_name='locks')),
-                ('forget_at', models.DateTimeField(help_text='From then on the row says nothing. Whole hours.', verbose_name='forgotten at')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "bounce_class",
+                    models.CharField(
+                        choices=[
+                            ("hard", "the address itself is dead"),
+                            ("soft", "it may work later"),
+                            ("undetermined", "it failed, and what came back does not say why"),
+                            ("policy", "refused for who we are or what we sent, not for the address"),
+                            ("complaint", "the person reported it as spam"),
+                        ],
+                        max_length=16,
+                        verbose_name="class",
+                    ),
+                ),
+                ("rule", models.CharField(help_text="What chose the class.", max_length=80, verbose_name="rule")),
+                (
+                    "evidence",
+                    models.CharField(
+                        blank=True, help_text="What the other side said.", max_length=500, verbose_name="evidence"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True, help_text="Enhanced status code.", max_length=16, verbose_name="status"
+                    ),
+                ),
+                (
+                    "stream",
+                    models.CharField(
+                        blank=True,
+                        help_text="The provider's name for the kind of mail it was.",
+                        max_length=100,
+                        verbose_name="stream",
+                    ),
+                ),
+                (
+                    "recipient_key",
+                    models.CharField(help_text="Normalised.", max_length=254, verbose_name="recipient, compared"),
+                ),
+                ("user_key", models.CharField(blank=True, max_length=200, verbose_name="whose account")),
+                ("esp", models.CharField(blank=True, max_length=40, verbose_name="provider")),
+                ("occurred_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="recorded")),
+                (
+                    "email",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        help_text="Blank: it is about no mail of ours.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="bounces",
+                        to="recovery.email",
+                        verbose_name="email",
+                    ),
+                ),
+                (
+                    "event",
+                    models.OneToOneField(
+                        blank=True,
+                        help_text="What reported it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="bounce",
+                        to="recovery.emailevent",
+                        verbose_name="email event",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'login counter',
-                'verbose_name_plural': 'login counters',
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['forget_at'], name='recovery_login_forget')],
+                "verbose_name": "bounce",
+                "verbose_name_plural": "bounces",
+                "ordering": ["-occurred_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Repair',
+            name="RawEvent",
+            fields=[],
+            options={
+                "verbose_name": "raw event",
+                "verbose_name_plural": "raw events",
+                "ordering": ["-recorded_at", "-id"],
+                "proxy": True,
+                "base_manager_name": "objects",
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("recovery.emailevent",),
+        ),
+        migrations.CreateModel(
+            name="Heartbeat",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('cause', models.CharField(help_text="Class and rule of a bounce, or a mail's reason.", max_length=120, verbose_name='cause')),
-                ('domain', models.CharField(blank=True, help_text='Blank: all.', max_length=254, verbose_name='recipient domain')),
-                ('route', models.CharField(blank=True, max_length=40, verbose_name='route')),
-                ('since', models.DateTimeField(verbose_name='mail from')),
-                ('until', models.DateTimeField(verbose_name='mail before')),
-                ('actor_key', models.CharField(help_text='Key of staff.', max_length=200, verbose_name='started by')),
-                ('reason', models.CharField(max_length=500, verbose_name='reason given')),
-                ('member_count', models.PositiveIntegerField(default=0, verbose_name='people')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="beat, sweep, worker:<node>",
+                        max_length=160,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="name",
+                    ),
+                ),
+                (
+                    "part",
+                    models.CharField(
+                        choices=[
+                            ("beat", "clock that starts the periodic tasks"),
+                            ("sweep", "sweep that finds what was left lying"),
+                            ("worker", "worker"),
+                            ("route", "way out for mail"),
+                            ("queue", "mail that waits"),
+                            ("webhook", "provider that reports back"),
+                        ],
+                        max_length=16,
+                        verbose_name="part",
+                    ),
+                ),
+                ("beat_at", models.DateTimeField(verbose_name="last sign of life")),
             ],
             options={
-                'verbose_name': 'repair of an incident',
-                'verbose_name_plural': 'repairs of incidents',
-                'ordering': ['-id'],
-                'default_permissions': (),
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('finished_at', None)), fields=['id'], name='recovery_repair_unfinished')],
+                "verbose_name": "sign of life",
+                "verbose_name_plural": "signs of life",
+                "ordering": ["name"],
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("part__in", ["beat", "sweep", "worker", "route", "queue", "webhook"])),
+                        name="recovery_heartbeat_part_word",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ResetRequest',
+            name="LevelSwitch",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(default=recovery.models.requests.new_reference, max_length=8, verbose_name='reference')),
-                ('kind', models.CharField(choices=[('forgot', 'asked on the forgot page'), ('admin', 'sent by staff'), ('forced', 'follows a forced rotation'), ('activation', 'account without a password; a link to choose the first one')], default='forgot', max_length=16, verbose_name='kind')),
-                ('audience', models.CharField(default='default', max_length=40, verbose_name='audience')),
-                ('identifier', models.CharField(help_text='User name or address as typed.', max_length=254, verbose_name='asked for')),
-                ('user_key', models.CharField(blank=True, help_text='Set where staff chose.', max_length=200, verbose_name='whose account')),
-                ('actor_key', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='asked by')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
-                ('ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='client address')),
-                ('user_agent', models.CharField(blank=True, max_length=256, verbose_name='user agent')),
-                ('language', models.CharField(blank=True, max_length=16, verbose_name='language')),
-                ('next_url', models.CharField(blank=True, help_text='Checked: this site only.', max_length=200, verbose_name='goes on to')),
-                ('outcome', models.CharField(choices=[('received', 'received, not decided yet'), ('sent', 'a mail was queued'), ('partly_sent', 'mail for some of the accounts was queued'), ('throttled', 'too many asks within the hour'), ('no_account', 'no account has this name or address'), ('inactive', 'the account is inactive; inactive accounts are never mailed'), ('no_password', 'the account signs in without a password of this site'), ('joined', 'the account has a password or was signed in to; it needs no activation'), ('unverified_address', 'the address was never verified'), ('no_address', 'the account has no mail address'), ('cooldown', 'a link was issued moments ago and still stands'), ('expired', 'not decided before it was too late to be of use'), ('completed', 'a new password was set'), ('level_blocked', 'the mail level lets no mail out'), ('disputed', 'whose address it is, is in question; support decides, and sends a link'), ('escalated', 'no mail reached the person; support has a case')], default='received', max_length=24, verbose_name='outcome')),
-                ('requested_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='requested')),
-                ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
-                ('completed_at', models.DateTimeField(blank=True, null=True, verbose_name='completed')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0, help_text='Counted before the try.', verbose_name='tries')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("all", "all mail leaves"),
+                            ("system", "only recovery and security mail leaves"),
+                            ("none", "no mail leaves"),
+                        ],
+                        max_length=8,
+                        verbose_name="level",
+                    ),
+                ),
+                ("actor_key", models.CharField(help_text="Key of staff.", max_length=200, verbose_name="who acted")),
+                ("reason", models.CharField(max_length=500, verbose_name="reason given")),
+                ("switched_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
             ],
             options={
-                'verbose_name': 'request',
-                'verbose_name_plural': 'requests',
-                'ordering': ['-id'],
-                'permissions': [('send_reset', 'Can send a reset link to a person'), ('activate', 'Can send an activation link, and make an account active'), ('correct_address', "Can correct a person's address"), ('diagnose', 'Can look up why a person cannot get in')],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('decided_at', None)), fields=['next_try_at'], name='recovery_request_due'), models.Index(condition=models.Q(('decided_at__isnull', False)), fields=['identifier'], name='recovery_request_asked_for'), models.Index(condition=models.Q(('kind', 'activation')), fields=['user_key'], name='recovery_request_activation')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['received', 'sent', 'partly_sent', 'throttled', 'no_account', 'inactive', 'no_password', 'joined', 'unverified_address', 'no_address', 'cooldown', 'expired', 'completed', 'level_blocked', 'disputed', 'escalated'])), name='recovery_request_outcome'), models.UniqueConstraint(fields=('reference',), name='recovery_request_reference')],
+                "verbose_name": "change of the mail level",
+                "verbose_name_plural": "mail level",
+                "ordering": ["-id"],
+                "permissions": [("change_level", "Can change the mail level")],
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("level__in", ["all", "system", "none"])), name="recovery_level_word"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RepairMember',
+            name="Lockout",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('waits_since', models.DateTimeField(help_text='When the newest link was issued that failed.', verbose_name='waits since')),
-                ('audience', models.CharField(default='default', max_length=40, verbose_name='audience')),
-                ('language', models.CharField(blank=True, max_length=16, verbose_name='language')),
-                ('step', models.CharField(choices=[('waiting', 'not begun with'), ('asked', 'a fresh link was asked for'), ('needless', 'got in, or has a newer link, by the time it was their turn'), ('stopped', 'stopped by staff before it was their turn'), ('failed', 'given up after too many tries')], default='waiting', max_length=16, verbose_name='step')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0, help_text='Counted before the try.', verbose_name='tries')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
-                ('repair', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='recovery.repair', verbose_name='repair of an incident')),
-                ('request', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='recovery.resetrequest', verbose_name='request')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("account", "sign-ins with this name from unknown devices"),
+                            ("device", "sign-ins with this name from one known device"),
+                            ("source", "sign-ins from one place, whatever the name"),
+                            ("staff", "all sign-ins of the account; staff locked it"),
+                        ],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "user_key",
+                    models.CharField(
+                        blank=True, help_text="Blank: no such account.", max_length=200, verbose_name="whose account"
+                    ),
+                ),
+                (
+                    "counter_key",
+                    models.BigIntegerField(
+                        default=0, help_text="Keyed hash of what was counted.", verbose_name="counter"
+                    ),
+                ),
+                ("since", models.DateTimeField(default=django.utils.timezone.now, verbose_name="since")),
+                (
+                    "until",
+                    models.DateTimeField(
+                        blank=True, help_text="Empty: until staff lift it.", null=True, verbose_name="until"
+                    ),
+                ),
+                (
+                    "failure_count",
+                    models.PositiveIntegerField(default=0, help_text="Of this episode.", verbose_name="failures"),
+                ),
+                (
+                    "ip",
+                    models.GenericIPAddressField(
+                        blank=True, help_text="Of the last failure.", null=True, verbose_name="client address"
+                    ),
+                ),
+                (
+                    "actor_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="locked by"
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
+                ("lifted_at", models.DateTimeField(blank=True, null=True, verbose_name="lifted")),
+                (
+                    "lifted_by",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("time", "its time was over"),
+                            ("reset", "the person set a new password over a link"),
+                            ("staff", "staff lifted it"),
+                        ],
+                        max_length=16,
+                        verbose_name="lifted by",
+                    ),
+                ),
+                (
+                    "lifter_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff.", max_length=200, verbose_name="lifted by whom"
+                    ),
+                ),
+                ("lift_reason", models.CharField(blank=True, max_length=500, verbose_name="why it was lifted")),
+                (
+                    "told_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker decided whether its owner gets a notice.",
+                        null=True,
+                        verbose_name="told",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'person of a repair',
-                'verbose_name_plural': 'people of repairs',
-                'ordering': ['-id'],
-                'default_permissions': (),
-                'base_manager_name': 'objects',
+                "verbose_name": "lockout",
+                "verbose_name_plural": "lockouts",
+                "ordering": ["-id"],
+                "permissions": [("unlock", "Can lift and set lockouts")],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("user_key", ""), _negated=True),
+                        fields=["user_key", "-id"],
+                        name="recovery_lockout_user",
+                    ),
+                    models.Index(
+                        condition=models.Q(("lifted_at", None)), fields=["counter_key"], name="recovery_lockout_counter"
+                    ),
+                    models.Index(condition=models.Q(("told_at", None)), fields=["id"], name="recovery_lockout_untold"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["account", "device", "source", "staff"])),
+                        name="recovery_lockout_kind",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="LoginCounter",
+            fields=[
+                (
+                    "key",
+                    models.BigAutoField(
+                        help_text="Keyed hash of what is counted.",
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="key",
+                    ),
+                ),
+                (
+                    "slots",
+                    models.JSONField(
+                        default=dict,
+                        help_text="Of each try, the second since 1970 from which it counts as a failure.",
+                        verbose_name="slots",
+                    ),
+                ),
+                ("taken", models.IntegerField(default=0, help_text="How many slots there are.", verbose_name="taken")),
+                (
+                    "failed",
+                    models.IntegerField(default=0, help_text="How many of them are failures.", verbose_name="failed"),
+                ),
+                (
+                    "streak",
+                    models.IntegerField(
+                        default=0, help_text="Tries since the last that succeeded.", verbose_name="in a row"
+                    ),
+                ),
+                (
+                    "locked_until",
+                    models.DateTimeField(
+                        blank=True, help_text="Of the newest lock.", null=True, verbose_name="locked until"
+                    ),
+                ),
+                (
+                    "lock_count",
+                    models.IntegerField(
+                        default=0, help_text="In a row: the wait grows with them.", verbose_name="locks"
+                    ),
+                ),
+                (
+                    "forget_at",
+                    models.DateTimeField(
+                        help_text="From then on the row says nothing. Whole hours.", verbose_name="forgotten at"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "login counter",
+                "verbose_name_plural": "login counters",
+                "base_manager_name": "objects",
+                "indexes": [models.Index(fields=["forget_at"], name="recovery_login_forget")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Repair",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        help_text="Class and rule of a bounce, or a mail's reason.",
+                        max_length=120,
+                        verbose_name="cause",
+                    ),
+                ),
+                (
+                    "domain",
+                    models.CharField(
+                        blank=True, help_text="Blank: all.", max_length=254, verbose_name="recipient domain"
+                    ),
+                ),
+                ("route", models.CharField(blank=True, max_length=40, verbose_name="route")),
+                ("since", models.DateTimeField(verbose_name="mail from")),
+                ("until", models.DateTimeField(verbose_name="mail before")),
+                ("actor_key", models.CharField(help_text="Key of staff.", max_length=200, verbose_name="started by")),
+                ("reason", models.CharField(max_length=500, verbose_name="reason given")),
+                ("member_count", models.PositiveIntegerField(default=0, verbose_name="people")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="started")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+            ],
+            options={
+                "verbose_name": "repair of an incident",
+                "verbose_name_plural": "repairs of incidents",
+                "ordering": ["-id"],
+                "default_permissions": (),
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("finished_at", None)), fields=["id"], name="recovery_repair_unfinished"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ResetRequest",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        default=recovery.models.requests.new_reference, max_length=8, verbose_name="reference"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("forgot", "asked on the forgot page"),
+                            ("admin", "sent by staff"),
+                            ("forced", "follows a forced rotation"),
+                            ("activation", "account without a password; a link to choose the first one"),
+                        ],
+                        default="forgot",
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("audience", models.CharField(default="default", max_length=40, verbose_name="audience")),
+                (
+                    "identifier",
+                    models.CharField(
+                        help_text="User name or address as typed.", max_length=254, verbose_name="asked for"
+                    ),
+                ),
+                (
+                    "user_key",
+                    models.CharField(
+                        blank=True, help_text="Set where staff chose.", max_length=200, verbose_name="whose account"
+                    ),
+                ),
+                (
+                    "actor_key",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="asked by"
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
+                ("ip", models.GenericIPAddressField(blank=True, null=True, verbose_name="client address")),
+                ("user_agent", models.CharField(blank=True, max_length=256, verbose_name="user agent")),
+                ("language", models.CharField(blank=True, max_length=16, verbose_name="language")),
+                (
+                    "next_url",
+                    models.CharField(
+                        blank=True, help_text="Checked: this site only.", max_length=200, verbose_name="goes on to"
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("received", "received, not decided yet"),
+                            ("sent", "a mail was queued"),
+                            ("partly_sent", "mail for some of the accounts was queued"),
+                            ("throttled", "too many asks within the hour"),
+                            ("no_account", "no account has this name or address"),
+                            ("inactive", "the account is inactive; inactive accounts are never mailed"),
+                            ("no_password", "the account signs in without a password of this site"),
+                            ("joined", "the account has a password or was signed in to; it needs no activation"),
+                            ("unverified_address", "the address was never verified"),
+                            ("no_address", "the account has no mail address"),
+                            ("cooldown", "a link was issued moments ago and still stands"),
+                            ("expired", "not decided before it was too late to be of use"),
+                            ("completed", "a new password was set"),
+                            ("level_blocked", "the mail level lets no mail out"),
+                            ("disputed", "whose address it is, is in question; support decides, and sends a link"),
+                            ("escalated", "no mail reached the person; support has a case"),
+                        ],
+                        default="received",
+                        max_length=24,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="requested")),
+                ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
+                ("completed_at", models.DateTimeField(blank=True, null=True, verbose_name="completed")),
+                (
+                    "attempt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the try.", verbose_name="tries"
+                    ),
+                ),
+                ("next_try_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next try")),
+            ],
+            options={
+                "verbose_name": "request",
+                "verbose_name_plural": "requests",
+                "ordering": ["-id"],
+                "permissions": [
+                    ("send_reset", "Can send a reset link to a person"),
+                    ("activate", "Can send an activation link, and make an account active"),
+                    ("correct_address", "Can correct a person's address"),
+                    ("diagnose", "Can look up why a person cannot get in"),
+                ],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("decided_at", None)), fields=["next_try_at"], name="recovery_request_due"
+                    ),
+                    models.Index(
+                        condition=models.Q(("decided_at__isnull", False)),
+                        fields=["identifier"],
+                        name="recovery_request_asked_for",
+                    ),
+                    models.Index(
+                        condition=models.Q(("kind", "activation")),
+                        fields=["user_key"],
+                        name="recovery_request_activation",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "outcome__in",
+                                [
+                                    "received",
+                                    "sent",
+                                    "partly_sent",
+                                    "throttled",
+                                    "no_account",
+                                    "inactive",
+                                    "no_password",
+                                    "joined",
+                                    "unverified_address",
+                                    "no_address",
+                                    "cooldown",
+                                    "expired",
+                                    "completed",
+                                    "level_blocked",
+                                    "disputed",
+                                    "escalated",
+                                ],
+                            )
+                        ),
+                        name="recovery_request_outcome",
+                    ),
+                    models.UniqueConstraint(fields=("reference",), name="recovery_request_reference"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="RepairMember",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                (
+                    "waits_since",
+                    models.DateTimeField(
+                        help_text="When the newest link was issued that failed.", verbose_name="waits since"
+                    ),
+                ),
+                ("audience", models.CharField(default="default", max_length=40, verbose_name="audience")),
+                ("language", models.CharField(blank=True, max_length=16, verbose_name="language")),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "not begun with"),
+                            ("asked", "a fresh link was asked for"),
+                            ("needless", "got in, or has a newer link, by the time it was their turn"),
+                            ("stopped", "stopped by staff before it was their turn"),
+                            ("failed", "given up after too many tries"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                        verbose_name="step",
+                    ),
+                ),
+                (
+                    "attempt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the try.", verbose_name="tries"
+                    ),
+                ),
+                ("next_try_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next try")),
+                (
+                    "repair",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="recovery.repair",
+                        verbose_name="repair of an incident",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="recovery.resetrequest",
+                        verbose_name="request",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "person of a repair",
+                "verbose_name_plural": "people of repairs",
+                "ordering": ["-id"],
+                "default_permissions": (),
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddField(
-            model_name='email',
-            name='request',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='emails', to='recovery.resetrequest', verbose_name='request'),
+            model_name="email",
+            name="request",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="emails",
+                to="recovery.resetrequest",
+                verbose_name="request",
+            ),
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(blank=True, max_length=200, verbose_name='whose account')),
-                ('outcome', models.CharField(choices=[('received', 'received, not decided yet'), ('sent', 'a mail was queued'), ('partly_sent', 'mail for some of the accounts was queued'), ('throttled', 'too many asks within the hour'), ('no_account', 'no account has this name or address'), ('inactive', 'the account is inactive; inactive accounts are never mailed'), ('no_password', 'the account signs in without a password of this site'), ('joined', 'the account has a password or was signed in to; it needs no activation'), ('unverified_address', 'the address was never verified'), ('no_address', 'the account has no mail address'), ('cooldown', 'a link was issued moments ago and still stands'), ('expired', 'not decided before it was too late to be of use'), ('completed', 'a new password was set'), ('level_blocked', 'the mail level lets no mail out'), ('disputed', 'whose address it is, is in question; support decides, and sends a link'), ('escalated', 'no mail reached the person; support has a case')], max_length=24, verbose_name='outcome')),
-                ('address', models.CharField(blank=True, help_text='Where mail goes for it.', max_length=254, verbose_name='address')),
-                ('gates', models.JSONField(default=list, help_text='Each gate in order with its verdict; the first closed one decides.', verbose_name='gates')),
-                ('decided_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='decided')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='recovery.resetrequest', verbose_name='request')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(blank=True, max_length=200, verbose_name="whose account")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("received", "received, not decided yet"),
+                            ("sent", "a mail was queued"),
+                            ("partly_sent", "mail for some of the accounts was queued"),
+                            ("throttled", "too many asks within the hour"),
+                            ("no_account", "no account has this name or address"),
+                            ("inactive", "the account is inactive; inactive accounts are never mailed"),
+                            ("no_password", "the account signs in without a password of this site"),
+                            ("joined", "the account has a password or was signed in to; it needs no activation"),
+                            ("unverified_address", "the address was never verified"),
+                            ("no_address", "the account has no mail address"),
+                            ("cooldown", "a link was issued moments ago and still stands"),
+                            ("expired", "not decided before it was too late to be of use"),
+                            ("completed", "a new password was set"),
+                            ("level_blocked", "the mail level lets no mail out"),
+                            ("disputed", "whose address it is, is in question; support decides, and sends a link"),
+                            ("escalated", "no mail reached the person; support has a case"),
+                        ],
+                        max_length=24,
+                        verbose_name="outcome",
+                    ),
+                ),
+                (
+                    "address",
+                    models.CharField(
+                        blank=True, help_text="Where mail goes for it.", max_length=254, verbose_name="address"
+                    ),
+                ),
+                (
+                    "gates",
+                    models.JSONField(
+                        default=list,
+                        help_text="Each gate in order with its verdict; the first closed one decides.",
+                        verbose_name="gates",
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="decided")),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="recovery.resetrequest",
+                        verbose_name="request",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'decision',
-                'verbose_name_plural': 'decisions',
-                'ordering': ['decided_at', 'id'],
-                'base_manager_name': 'objects',
+                "verbose_name": "decision",
+                "verbose_name_plural": "decisions",
+                "ordering": ["decided_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Diagnosis',
-            fields=[
-            ],
+            name="Diagnosis",
+            fields=[],
             options={
-                'verbose_name': 'diagnosis',
-                'verbose_name_plural': 'diagnosis',
-                'proxy': True,
-                'default_permissions': (),
-                'base_manager_name': 'objects',
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "diagnosis",
+                "verbose_name_plural": "diagnosis",
+                "proxy": True,
+                "default_permissions": (),
+                "base_manager_name": "objects",
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('recovery.resetrequest',),
+            bases=("recovery.resetrequest",),
         ),
         migrations.CreateModel(
-            name='ResetToken',
+            name="ResetToken",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('selector', models.CharField(help_text='Names the link.', max_length=22, verbose_name='selector')),
-                ('digest', models.CharField(help_text="SHA-256 of the link's secret.", max_length=64, verbose_name='digest')),
-                ('purpose', models.CharField(default='reset', max_length=16, verbose_name='purpose')),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('address', models.CharField(blank=True, help_text='Where the link went.', max_length=254, verbose_name='address')),
-                ('fingerprint', models.CharField(blank=True, help_text='Of password, address and active flag at issue.', max_length=64, verbose_name='fingerprint')),
-                ('state', models.CharField(choices=[('live', 'live'), ('used', 'used for a new password'), ('replaced', 'replaced by a newer link'), ('revoked', 'revoked'), ('expired', 'expired and purged')], default='live', max_length=16, verbose_name='state')),
-                ('issued_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='issued')),
-                ('expires_at', models.DateTimeField(help_text='Set anew when the mail is handed over.', verbose_name='expires')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
-                ('opened_at', models.DateTimeField(blank=True, help_text='By whomever.', null=True, verbose_name='first opened')),
-                ('person_opened_at', models.DateTimeField(blank=True, help_text='Mail scanners open links, too.', null=True, verbose_name='first opened by a person')),
-                ('open_count', models.PositiveSmallIntegerField(default=0, verbose_name='openings')),
-                ('email', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tokens', to='recovery.email', verbose_name='email')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='recovery.resetrequest', verbose_name='request')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("selector", models.CharField(help_text="Names the link.", max_length=22, verbose_name="selector")),
+                (
+                    "digest",
+                    models.CharField(help_text="SHA-256 of the link's secret.", max_length=64, verbose_name="digest"),
+                ),
+                ("purpose", models.CharField(default="reset", max_length=16, verbose_name="purpose")),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                (
+                    "address",
+                    models.CharField(
+                        blank=True, help_text="Where the link went.", max_length=254, verbose_name="address"
+                    ),
+                ),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        blank=True,
+                        help_text="Of password, address and active flag at issue.",
+                        max_length=64,
+                        verbose_name="fingerprint",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("live", "live"),
+                            ("used", "used for a new password"),
+                            ("replaced", "replaced by a newer link"),
+                            ("revoked", "revoked"),
+                            ("expired", "expired and purged"),
+                        ],
+                        default="live",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("issued_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="issued")),
+                (
+                    "expires_at",
+                    models.DateTimeField(help_text="Set anew when the mail is handed over.", verbose_name="expires"),
+                ),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
+                (
+                    "opened_at",
+                    models.DateTimeField(blank=True, help_text="By whomever.", null=True, verbose_name="first opened"),
+                ),
+                (
+                    "person_opened_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Mail scanners open links, too.",
+                        null=True,
+                        verbose_name="first opened by a person",
+                    ),
+                ),
+                ("open_count", models.PositiveSmallIntegerField(default=0, verbose_name="openings")),
+                (
+                    "email",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="tokens",
+                        to="recovery.email",
+                        verbose_name="email",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to="recovery.resetrequest",
+                        verbose_name="request",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'reset link',
-                'verbose_name_plural': 'reset links',
-                'ordering': ['-issued_at', 'id'],
-                'base_manager_name': 'objects',
-            },
-        ),
-        migrations.CreateModel(
-            name='Revocation',
-            fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('revoker', models.CharField(help_text='A kind, or a dotted path.', max_length=200, verbose_name='what could not be ended')),
-                ('began_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='failed first')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=1, verbose_name='tries')),
-                ('error', models.CharField(help_text='Name of the exception.', max_length=200, verbose_name='trouble')),
-                ('next_try_at', models.DateTimeField(blank=True, null=True, verbose_name='next try')),
-                ('given_up_at', models.DateTimeField(blank=True, null=True, verbose_name='given up')),
-            ],
-            options={
-                'verbose_name': 'access that did not end',
-                'verbose_name_plural': 'access that did not end',
-                'ordering': ['-id'],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='recovery_revocation_due')],
-                'constraints': [models.UniqueConstraint(fields=('user_key', 'revoker'), name='recovery_revocation_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='RollUp',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('begins', models.DateTimeField(verbose_name='begins')),
-                ('audience', models.CharField(blank=True, max_length=40, verbose_name='audience')),
-                ('route', models.CharField(blank=True, max_length=40, verbose_name='route')),
-                ('domain', models.CharField(blank=True, max_length=254, verbose_name='recipient domain')),
-                ('kind', models.CharField(blank=True, max_length=16, verbose_name='kind')),
-                ('delivery_slowest', models.FloatField(default=0, help_text='In seconds.', verbose_name='slowest delivery')),
-                ('rolled_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='rolled up')),
-                ('opening_slowest', models.FloatField(default=0, help_text='In seconds.', verbose_name='slowest opening')),
-                ('delivered', models.PositiveIntegerField(default=0, verbose_name='delivered')),
-                ('bounced', models.PositiveIntegerField(default=0, verbose_name='bounced')),
-                ('failed', models.PositiveIntegerField(default=0, verbose_name='failed')),
-                ('expired', models.PositiveIntegerField(default=0, verbose_name='expired')),
-                ('late', models.PositiveIntegerField(default=0, verbose_name='late')),
-                ('no_news', models.PositiveIntegerField(default=0, verbose_name='no news')),
-                ('on_its_way', models.PositiveIntegerField(default=0, verbose_name='on its way')),
-                ('withheld', models.PositiveIntegerField(default=0, verbose_name='withheld')),
-                ('cancelled', models.PositiveIntegerField(default=0, verbose_name='cancelled')),
-                ('complained', models.PositiveIntegerField(default=0, verbose_name='complained')),
-                ('completed', models.PositiveIntegerField(default=0, verbose_name='completed')),
-                ('opened', models.PositiveIntegerField(default=0, verbose_name='opened')),
-                ('unopened', models.PositiveIntegerField(default=0, verbose_name='unopened')),
-                ('live', models.PositiveIntegerField(default=0, verbose_name='live')),
-                ('superseded', models.PositiveIntegerField(default=0, verbose_name='superseded')),
-                ('requests', models.PositiveIntegerField(default=0, verbose_name='requests')),
-                ('cases', models.PositiveIntegerField(default=0, verbose_name='cases')),
-                ('acts', models.PositiveIntegerField(default=0, verbose_name='acts')),
-                ('delivery_1', models.PositiveIntegerField(default=0, verbose_name='delivery 1')),
-                ('delivery_2', models.PositiveIntegerField(default=0, verbose_name='delivery 2')),
-                ('delivery_3', models.PositiveIntegerField(default=0, verbose_name='delivery 3')),
-                ('delivery_4', models.PositiveIntegerField(default=0, verbose_name='delivery 4')),
-                ('delivery_5', models.PositiveIntegerField(default=0, verbose_name='delivery 5')),
-                ('delivery_7', models.PositiveIntegerField(default=0, verbose_name='delivery 7')),
-                ('delivery_10', models.PositiveIntegerField(default=0, verbose_name='delivery 10')),
-                ('delivery_15', models.PositiveIntegerField(default=0, verbose_name='delivery 15')),
-                ('delivery_20', models.PositiveIntegerField(default=0, verbose_name='delivery 20')),
-                ('delivery_30', models.PositiveIntegerField(default=0, verbose_name='delivery 30')),
-                ('delivery_45', models.PositiveIntegerField(default=0, verbose_name='delivery 45')),
-                ('delivery_60', models.PositiveIntegerField(default=0, verbose_name='delivery 60')),
-                ('delivery_90', models.PositiveIntegerField(default=0, verbose_name='delivery 90')),
-                ('delivery_120', models.PositiveIntegerField(default=0, verbose_name='delivery 120')),
-                ('delivery_180', models.PositiveIntegerField(default=0, verbose_name='delivery 180')),
-                ('delivery_300', models.PositiveIntegerField(default=0, verbose_name='delivery 300')),
-                ('delivery_600', models.PositiveIntegerField(default=0, verbose_name='delivery 600')),
-                ('delivery_900', models.PositiveIntegerField(default=0, verbose_name='delivery 900')),
-                ('delivery_1800', models.PositiveIntegerField(default=0, verbose_name='delivery 1800')),
-                ('delivery_3600', models.PositiveIntegerField(default=0, verbose_name='delivery 3600')),
-                ('delivery_7200', models.PositiveIntegerField(default=0, verbose_name='delivery 7200')),
-                ('delivery_21600', models.PositiveIntegerField(default=0, verbose_name='delivery 21600')),
-                ('delivery_86400', models.PositiveIntegerField(default=0, verbose_name='delivery 86400')),
-                ('delivery_more', models.PositiveIntegerField(default=0, verbose_name='delivery more')),
-                ('opening_10', models.PositiveIntegerField(default=0, verbose_name='opening 10')),
-                ('opening_20', models.PositiveIntegerField(default=0, verbose_name='opening 20')),
-                ('opening_30', models.PositiveIntegerField(default=0, verbose_name='opening 30')),
-                ('opening_45', models.PositiveIntegerField(default=0, verbose_name='opening 45')),
-                ('opening_60', models.PositiveIntegerField(default=0, verbose_name='opening 60')),
-                ('opening_90', models.PositiveIntegerField(default=0, verbose_name='opening 90')),
-                ('opening_120', models.PositiveIntegerField(default=0, verbose_name='opening 120')),
-                ('opening_180', models.PositiveIntegerField(default=0, verbose_name='opening 180')),
-                ('opening_240', models.PositiveIntegerField(default=0, verbose_name='opening 240')),
-                ('opening_300', models.PositiveIntegerField(default=0, verbose_name='opening 300')),
-                ('opening_420', models.PositiveIntegerField(default=0, verbose_name='opening 420')),
-                ('opening_600', models.PositiveIntegerField(default=0, verbose_name='opening 600')),
-                ('opening_900', models.PositiveIntegerField(default=0, verbose_name='opening 900')),
-                ('opening_1200', models.PositiveIntegerField(default=0, verbose_name='opening 1200')),
-                ('opening_1800', models.PositiveIntegerField(default=0, verbose_name='opening 1800')),
-                ('opening_2700', models.PositiveIntegerField(default=0, verbose_name='opening 2700')),
-                ('opening_3600', models.PositiveIntegerField(default=0, verbose_name='opening 3600')),
-                ('opening_7200', models.PositiveIntegerField(default=0, verbose_name='opening 7200')),
-                ('opening_21600', models.PositiveIntegerField(default=0, verbose_name='opening 21600')),
-                ('opening_86400', models.PositiveIntegerField(default=0, verbose_name='opening 86400')),
-                ('opening_more', models.PositiveIntegerField(default=0, verbose_name='opening more')),
-            ],
-            options={
-                'verbose_name': 'figures of an hour',
-                'verbose_name_plural': 'dashboard',
-                'ordering': ['-begins', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['begins', 'audience'], name='recovery_rollup_begins')],
-                'constraints': [models.UniqueConstraint(fields=('domain', 'begins', 'audience', 'route', 'kind'), name='recovery_rollup_once')],
+                "verbose_name": "reset link",
+                "verbose_name_plural": "reset links",
+                "ordering": ["-issued_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='RollUpDay',
+            name="Revocation",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('begins', models.DateTimeField(verbose_name='begins')),
-                ('audience', models.CharField(blank=True, max_length=40, verbose_name='audience')),
-                ('route', models.CharField(blank=True, max_length=40, verbose_name='route')),
-                ('domain', models.CharField(blank=True, max_length=254, verbose_name='recipient domain')),
-                ('kind', models.CharField(blank=True, max_length=16, verbose_name='kind')),
-                ('delivery_slowest', models.FloatField(default=0, help_text='In seconds.', verbose_name='slowest delivery')),
-                ('delivered', models.PositiveIntegerField(default=0, verbose_name='delivered')),
-                ('bounced', models.PositiveIntegerField(default=0, verbose_name='bounced')),
-                ('failed', models.PositiveIntegerField(default=0, verbose_name='failed')),
-                ('expired', models.PositiveIntegerField(default=0, verbose_name='expired')),
-                ('late', models.PositiveIntegerField(default=0, verbose_name='late')),
-                ('no_news', models.PositiveIntegerField(default=0, verbose_name='no news')),
-                ('on_its_way', models.PositiveIntegerField(default=0, verbose_name='on its way')),
-                ('withheld', models.PositiveIntegerField(default=0, verbose_name='withheld')),
-                ('cancelled', models.PositiveIntegerField(default=0, verbose_name='cancelled')),
-                ('complained', models.PositiveIntegerField(default=0, verbose_name='complained')),
-                ('completed', models.PositiveIntegerField(default=0, verbose_name='completed')),
-                ('opened', models.PositiveIntegerField(default=0, verbose_name='opened')),
-                ('unopened', models.PositiveIntegerField(default=0, verbose_name='unopened')),
-                ('live', models.PositiveIntegerField(default=0, verbose_name='live')),
-                ('superseded', models.PositiveIntegerField(default=0, verbose_name='superseded')),
-                ('requests', models.PositiveIntegerField(default=0, verbose_name='requests')),
-                ('cases', models.PositiveIntegerField(default=0, verbose_name='cases')),
-                ('acts', models.PositiveIntegerField(default=0, verbose_name='acts')),
-                ('delivery_1', models.PositiveIntegerField(default=0, verbose_name='delivery 1')),
-                ('delivery_2', models.PositiveIntegerField(default=0, verbose_name='delivery 2')),
-                ('delivery_3', models.PositiveIntegerField(default=0, verbose_name='delivery 3')),
-                ('delivery_4', models.PositiveIntegerField(default=0, verbose_name='delivery 4')),
-                ('delivery_5', models.PositiveIntegerField(default=0, verbose_name='delivery 5')),
-                ('delivery_7', models.PositiveIntegerField(default=0, verbose_name='delivery 7')),
-                ('delivery_10', models.PositiveIntegerField(default=0, verbose_name='delivery 10')),
-                ('delivery_15', models.PositiveIntegerField(default=0, verbose_name='delivery 15')),
-                ('delivery_20', models.PositiveIntegerField(default=0, verbose_name='delivery 20')),
-                ('delivery_30', models.PositiveIntegerField(default=0, verbose_name='delivery 30')),
-                ('delivery_45', models.PositiveIntegerField(default=0, verbose_name='delivery 45')),
-                ('delivery_60', models.PositiveIntegerField(default=0, verbose_name='delivery 60')),
-                ('delivery_90', models.PositiveIntegerField(default=0, verbose_name='delivery 90')),
-                ('delivery_120', models.PositiveIntegerField(default=0, verbose_name='delivery 120')),
-                ('delivery_180', models.PositiveIntegerField(default=0, verbose_name='delivery 180')),
-                ('delivery_300', models.PositiveIntegerField(default=0, verbose_name='delivery 300')),
-                ('delivery_600', models.PositiveIntegerField(default=0, verbose_name='delivery 600')),
-                ('delivery_900', models.PositiveIntegerField(default=0, verbose_name='delivery 900')),
-                ('delivery_1800', models.PositiveIntegerField(default=0, verbose_name='delivery 1800')),
-                ('delivery_3600', models.PositiveIntegerField(default=0, verbose_name='delivery 3600')),
-                ('delivery_7200', models.PositiveIntegerField(default=0, verbose_name='delivery 7200')),
-                ('delivery_21600', models.PositiveIntegerField(default=0, verbose_name='delivery 21600')),
-                ('delivery_86400', models.PositiveIntegerField(default=0, verbose_name='delivery 86400')),
-                ('delivery_more', models.PositiveIntegerField(default=0, verbose_name='delivery more')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                (
+                    "revoker",
+                    models.CharField(
+                        help_text="A kind, or a dotted path.", max_length=200, verbose_name="what could not be ended"
+                    ),
+                ),
+                ("began_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="failed first")),
+                ("attempt_count", models.PositiveSmallIntegerField(default=1, verbose_name="tries")),
+                ("error", models.CharField(help_text="Name of the exception.", max_length=200, verbose_name="trouble")),
+                ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
+                ("given_up_at", models.DateTimeField(blank=True, null=True, verbose_name="given up")),
             ],
             options={
-                'verbose_name': 'figures of a day',
-                'verbose_name_plural': 'figures of days',
-                'ordering': ['-begins', 'id'],
-                'abstract': False,
-                'default_permissions': (),
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['begins', 'audience'], name='recovery_rollupday_begins')],
-                'constraints': [models.UniqueConstraint(fields=('domain', 'begins', 'audience', 'route', 'kind'), name='recovery_rollupday_once')],
+                "verbose_name": "access that did not end",
+                "verbose_name_plural": "access that did not end",
+                "ordering": ["-id"],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("next_try_at__isnull", False)),
+                        fields=["next_try_at"],
+                        name="recovery_revocation_due",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user_key", "revoker"), name="recovery_revocation_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RotationMember',
+            name="RollUp",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('step', models.CharField(choices=[('waiting', 'not started'), ('rotated', 'its password, sessions and tokens have ended'), ('link_due', 'has ended, and a fresh link is to be made'), ('stopped', 'stopped by staff before it was started'), ('failed', 'given up after too many tries')], default='waiting', max_length=16, verbose_name='step')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0, help_text='Counted before the try.', verbose_name='tries')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
-                ('rotated_at', models.DateTimeField(blank=True, null=True, verbose_name='access ended')),
-                ('request', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='members', to='recovery.resetrequest', verbose_name='request')),
-                ('rotation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='recovery.rotation', verbose_name='forced rotation')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("begins", models.DateTimeField(verbose_name="begins")),
+                ("audience", models.CharField(blank=True, max_length=40, verbose_name="audience")),
+                ("route", models.CharField(blank=True, max_length=40, verbose_name="route")),
+                ("domain", models.CharField(blank=True, max_length=254, verbose_name="recipient domain")),
+                ("kind", models.CharField(blank=True, max_length=16, verbose_name="kind")),
+                (
+                    "delivery_slowest",
+                    models.FloatField(default=0, help_text="In seconds.", verbose_name="slowest delivery"),
+                ),
+                ("rolled_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="rolled up")),
+                (
+                    "opening_slowest",
+                    models.FloatField(default=0, help_text="In seconds.", verbose_name="slowest opening"),
+                ),
+                ("delivered", models.PositiveIntegerField(default=0, verbose_name="delivered")),
+                ("bounced", models.PositiveIntegerField(default=0, verbose_name="bounced")),
+                ("failed", models.PositiveIntegerField(default=0, verbose_name="failed")),
+                ("expired", models.PositiveIntegerField(default=0, verbose_name="expired")),
+                ("late", models.PositiveIntegerField(default=0, verbose_name="late")),
+                ("no_news", models.PositiveIntegerField(default=0, verbose_name="no news")),
+                ("on_its_way", models.PositiveIntegerField(default=0, verbose_name="on its way")),
+                ("withheld", models.PositiveIntegerField(default=0, verbose_name="withheld")),
+                ("cancelled", models.PositiveIntegerField(default=0, verbose_name="cancelled")),
+                ("complained", models.PositiveIntegerField(default=0, verbose_name="complained")),
+                ("completed", models.PositiveIntegerField(default=0, verbose_name="completed")),
+                ("opened", models.PositiveIntegerField(default=0, verbose_name="opened")),
+                ("unopened", models.PositiveIntegerField(default=0, verbose_name="unopened")),
+                ("live", models.PositiveIntegerField(default=0, verbose_name="live")),
+                ("superseded", models.PositiveIntegerField(default=0, verbose_name="superseded")),
+                ("requests", models.PositiveIntegerField(default=0, verbose_name="requests")),
+                ("cases", models.PositiveIntegerField(default=0, verbose_name="cases")),
+                ("acts", models.PositiveIntegerField(default=0, verbose_name="acts")),
+                ("delivery_1", models.PositiveIntegerField(default=0, verbose_name="delivery 1")),
+                ("delivery_2", models.PositiveIntegerField(default=0, verbose_name="delivery 2")),
+                ("delivery_3", models.PositiveIntegerField(default=0, verbose_name="delivery 3")),
+                ("delivery_4", models.PositiveIntegerField(default=0, verbose_name="delivery 4")),
+                ("delivery_5", models.PositiveIntegerField(default=0, verbose_name="delivery 5")),
+                ("delivery_7", models.PositiveIntegerField(default=0, verbose_name="delivery 7")),
+                ("delivery_10", models.PositiveIntegerField(default=0, verbose_name="delivery 10")),
+                ("delivery_15", models.PositiveIntegerField(default=0, verbose_name="delivery 15")),
+                ("delivery_20", models.PositiveIntegerField(default=0, verbose_name="delivery 20")),
+                ("delivery_30", models.PositiveIntegerField(default=0, verbose_name="delivery 30")),
+                ("delivery_45", models.PositiveIntegerField(default=0, verbose_name="delivery 45")),
+                ("delivery_60", models.PositiveIntegerField(default=0, verbose_name="delivery 60")),
+                ("delivery_90", models.PositiveIntegerField(default=0, verbose_name="delivery 90")),
+                ("delivery_120", models.PositiveIntegerField(default=0, verbose_name="delivery 120")),
+                ("delivery_180", models.PositiveIntegerField(default=0, verbose_name="delivery 180")),
+                ("delivery_300", models.PositiveIntegerField(default=0, verbose_name="delivery 300")),
+                ("delivery_600", models.PositiveIntegerField(default=0, verbose_name="delivery 600")),
+                ("delivery_900", models.PositiveIntegerField(default=0, verbose_name="delivery 900")),
+                ("delivery_1800", models.PositiveIntegerField(default=0, verbose_name="delivery 1800")),
+                ("delivery_3600", models.PositiveIntegerField(default=0, verbose_name="delivery 3600")),
+                ("delivery_7200", models.PositiveIntegerField(default=0, verbose_name="delivery 7200")),
+                ("delivery_21600", models.PositiveIntegerField(default=0, verbose_name="delivery 21600")),
+                ("delivery_86400", models.PositiveIntegerField(default=0, verbose_name="delivery 86400")),
+                ("delivery_more", models.PositiveIntegerField(default=0, verbose_name="delivery more")),
+                ("opening_10", models.PositiveIntegerField(default=0, verbose_name="opening 10")),
+                ("opening_20", models.PositiveIntegerField(default=0, verbose_name="opening 20")),
+                ("opening_30", models.PositiveIntegerField(default=0, verbose_name="opening 30")),
+                ("opening_45", models.PositiveIntegerField(default=0, verbose_name="opening 45")),
+                ("opening_60", models.PositiveIntegerField(default=0, verbose_name="opening 60")),
+                ("opening_90", models.PositiveIntegerField(default=0, verbose_name="opening 90")),
+                ("opening_120", models.PositiveIntegerField(default=0, verbose_name="opening 120")),
+                ("opening_180", models.PositiveIntegerField(default=0, verbose_name="opening 180")),
+                ("opening_240", models.PositiveIntegerField(default=0, verbose_name="opening 240")),
+                ("opening_300", models.PositiveIntegerField(default=0, verbose_name="opening 300")),
+                ("opening_420", models.PositiveIntegerField(default=0, verbose_name="opening 420")),
+                ("opening_600", models.PositiveIntegerField(default=0, verbose_name="opening 600")),
+                ("opening_900", models.PositiveIntegerField(default=0, verbose_name="opening 900")),
+                ("opening_1200", models.PositiveIntegerField(default=0, verbose_name="opening 1200")),
+                ("opening_1800", models.PositiveIntegerField(default=0, verbose_name="opening 1800")),
+                ("opening_2700", models.PositiveIntegerField(default=0, verbose_name="opening 2700")),
+                ("opening_3600", models.PositiveIntegerField(default=0, verbose_name="opening 3600")),
+                ("opening_7200", models.PositiveIntegerField(default=0, verbose_name="opening 7200")),
+                ("opening_21600", models.PositiveIntegerField(default=0, verbose_name="opening 21600")),
+                ("opening_86400", models.PositiveIntegerField(default=0, verbose_name="opening 86400")),
+                ("opening_more", models.PositiveIntegerField(default=0, verbose_name="opening more")),
             ],
             options={
-                'verbose_name': 'account of a forced rotation',
-                'verbose_name_plural': 'accounts of forced rotations',
-                'ordering': ['-id'],
-                'base_manager_name': 'objects',
+                "verbose_name": "figures of an hour",
+                "verbose_name_plural": "dashboard",
+                "ordering": ["-begins", "id"],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [models.Index(fields=["begins", "audience"], name="recovery_rollup_begins")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("domain", "begins", "audience", "route", "kind"), name="recovery_rollup_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RouteState',
+            name="RollUpDay",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='route')),
-                ('circuit', models.CharField(choices=[('closed', 'in use'), ('open', 'not in use: it failed'), ('half_open', 'being tried with one mail at a time')], default='closed', max_length=16, verbose_name='circuit')),
-                ('reason', models.CharField(blank=True, choices=[('token_dead', 'its link is used, replaced or revoked'), ('past_send_by', 'it would have come too late'), ('address_changed', 'the account has another address now'), ('inactive', 'the account is inactive now'), ('provider_refused_recipient', 'the provider refused this recipient'), ('provider_down', 'the provider could not be reached or had an error'), ('render_error', 'the mail could not be rendered'), ('poison', 'set aside after too many tries'), ('suppressed', 'the address must not be mailed now'), ('level_none', 'the level lets no mail out'), ('level_system', 'the level lets only recovery and security mail out'), ('provider_refused_us', 'the provider refuses our key, sender or quota'), ('provider_refused_mail', 'the provider refuses this mail as it is'), ('provider_busy', 'the other side asked to come back later'), ('no_clear_answer', "the provider's answer was lost or made no sense"), ('worker_died', 'its worker died while it held the mail'), ('set_aside', 'set aside by staff'), ('staff', 'cancelled by staff')], help_text='Why it is not in use.', max_length=32, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, help_text='What the other side said.', max_length=500, verbose_name='detail')),
-                ('failure_count', models.PositiveIntegerField(default=0, verbose_name='failures in a row')),
-                ('success_count', models.PositiveSmallIntegerField(default=0, help_text='Since it is being tried again.', verbose_name='successes in a row')),
-                ('opening_count', models.PositiveSmallIntegerField(default=0, help_text='Times that it failed without a calm spell between them.', verbose_name='failed again and again')),
-                ('opened_at', models.DateTimeField(blank=True, null=True, verbose_name='not in use since')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='in use again since')),
-                ('probe_at', models.DateTimeField(blank=True, help_text='From when one mail may try it.', null=True, verbose_name='next trial')),
-                ('probe_until', models.DateTimeField(blank=True, help_text='A worker is trying it with one mail.', null=True, verbose_name='being tried until')),
-                ('last_success_at', models.DateTimeField(blank=True, null=True, verbose_name='last success')),
-                ('last_failure_at', models.DateTimeField(blank=True, null=True, verbose_name='last failure')),
-                ('switched_off', models.BooleanField(default=False, verbose_name='switched off')),
-                ('switched_at', models.DateTimeField(blank=True, null=True, verbose_name='switched')),
-                ('switched_by', models.CharField(blank=True, help_text='Key of staff.', max_length=200, verbose_name='switched by')),
-                ('switch_reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("begins", models.DateTimeField(verbose_name="begins")),
+                ("audience", models.CharField(blank=True, max_length=40, verbose_name="audience")),
+                ("route", models.CharField(blank=True, max_length=40, verbose_name="route")),
+                ("domain", models.CharField(blank=True, max_length=254, verbose_name="recipient domain")),
+                ("kind", models.CharField(blank=True, max_length=16, verbose_name="kind")),
+                (
+                    "delivery_slowest",
+                    models.FloatField(default=0, help_text="In seconds.", verbose_name="slowest delivery"),
+                ),
+                ("delivered", models.PositiveIntegerField(default=0, verbose_name="delivered")),
+                ("bounced", models.PositiveIntegerField(default=0, verbose_name="bounced")),
+                ("failed", models.PositiveIntegerField(default=0, verbose_name="failed")),
+                ("expired", models.PositiveIntegerField(default=0, verbose_name="expired")),
+                ("late", models.PositiveIntegerField(default=0, verbose_name="late")),
+                ("no_news", models.PositiveIntegerField(default=0, verbose_name="no news")),
+                ("on_its_way", models.PositiveIntegerField(default=0, verbose_name="on its way")),
+                ("withheld", models.PositiveIntegerField(default=0, verbose_name="withheld")),
+                ("cancelled", models.PositiveIntegerField(default=0, verbose_name="cancelled")),
+                ("complained", models.PositiveIntegerField(default=0, verbose_name="complained")),
+                ("completed", models.PositiveIntegerField(default=0, verbose_name="completed")),
+                ("opened", models.PositiveIntegerField(default=0, verbose_name="opened")),
+                ("unopened", models.PositiveIntegerField(default=0, verbose_name="unopened")),
+                ("live", models.PositiveIntegerField(default=0, verbose_name="live")),
+                ("superseded", models.PositiveIntegerField(default=0, verbose_name="superseded")),
+                ("requests", models.PositiveIntegerField(default=0, verbose_name="requests")),
+                ("cases", models.PositiveIntegerField(default=0, verbose_name="cases")),
+                ("acts", models.PositiveIntegerField(default=0, verbose_name="acts")),
+                ("delivery_1", models.PositiveIntegerField(default=0, verbose_name="delivery 1")),
+                ("delivery_2", models.PositiveIntegerField(default=0, verbose_name="delivery 2")),
+                ("delivery_3", models.PositiveIntegerField(default=0, verbose_name="delivery 3")),
+                ("delivery_4", models.PositiveIntegerField(default=0, verbose_name="delivery 4")),
+                ("delivery_5", models.PositiveIntegerField(default=0, verbose_name="delivery 5")),
+                ("delivery_7", models.PositiveIntegerField(default=0, verbose_name="delivery 7")),
+                ("delivery_10", models.PositiveIntegerField(default=0, verbose_name="delivery 10")),
+                ("delivery_15", models.PositiveIntegerField(default=0, verbose_name="delivery 15")),
+                ("delivery_20", models.PositiveIntegerField(default=0, verbose_name="delivery 20")),
+                ("delivery_30", models.PositiveIntegerField(default=0, verbose_name="delivery 30")),
+                ("delivery_45", models.PositiveIntegerField(default=0, verbose_name="delivery 45")),
+                ("delivery_60", models.PositiveIntegerField(default=0, verbose_name="delivery 60")),
+                ("delivery_90", models.PositiveIntegerField(default=0, verbose_name="delivery 90")),
+                ("delivery_120", models.PositiveIntegerField(default=0, verbose_name="delivery 120")),
+                ("delivery_180", models.PositiveIntegerField(default=0, verbose_name="delivery 180")),
+                ("delivery_300", models.PositiveIntegerField(default=0, verbose_name="delivery 300")),
+                ("delivery_600", models.PositiveIntegerField(default=0, verbose_name="delivery 600")),
+                ("delivery_900", models.PositiveIntegerField(default=0, verbose_name="delivery 900")),
+                ("delivery_1800", models.PositiveIntegerField(default=0, verbose_name="delivery 1800")),
+                ("delivery_3600", models.PositiveIntegerField(default=0, verbose_name="delivery 3600")),
+                ("delivery_7200", models.PositiveIntegerField(default=0, verbose_name="delivery 7200")),
+                ("delivery_21600", models.PositiveIntegerField(default=0, verbose_name="delivery 21600")),
+                ("delivery_86400", models.PositiveIntegerField(default=0, verbose_name="delivery 86400")),
+                ("delivery_more", models.PositiveIntegerField(default=0, verbose_name="delivery more")),
             ],
             options={
-                'verbose_name': 'route',
-                'verbose_name_plural': 'routes',
-                'ordering': ['name'],
-                'permissions': [('switch_route', 'Can switch a route off and on')],
-                'base_manager_name': 'objects',
-                'constraints': [models.CheckConstraint(condition=models.Q(('circuit__in', ['closed', 'open', 'half_open'])), name='recovery_route_circuit_word')],
+                "verbose_name": "figures of a day",
+                "verbose_name_plural": "figures of days",
+                "ordering": ["-begins", "id"],
+                "abstract": False,
+                "default_permissions": (),
+                "base_manager_name": "objects",
+                "indexes": [models.Index(fields=["begins", "audience"], name="recovery_rollupday_begins")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("domain", "begins", "audience", "route", "kind"), name="recovery_rollupday_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StandingAlarm',
+            name="RotationMember",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('alarm', models.CharField(max_length=32, verbose_name='alarm')),
-                ('subject', models.CharField(blank=True, max_length=160, verbose_name='what it is about')),
-                ('since', models.DateTimeField(default=django.utils.timezone.now, verbose_name='since')),
-                ('seen_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last seen')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "not started"),
+                            ("rotated", "its password, sessions and tokens have ended"),
+                            ("link_due", "has ended, and a fresh link is to be made"),
+                            ("stopped", "stopped by staff before it was started"),
+                            ("failed", "given up after too many tries"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                        verbose_name="step",
+                    ),
+                ),
+                (
+                    "attempt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the try.", verbose_name="tries"
+                    ),
+                ),
+                ("next_try_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next try")),
+                ("rotated_at", models.DateTimeField(blank=True, null=True, verbose_name="access ended")),
+                (
+                    "request",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="members",
+                        to="recovery.resetrequest",
+                        verbose_name="request",
+                    ),
+                ),
+                (
+                    "rotation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="recovery.rotation",
+                        verbose_name="forced rotation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'standing alarm',
-                'verbose_name_plural': 'standing alarms',
-                'ordering': ['since', 'id'],
-                'default_permissions': (),
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('alarm', 'subject'), name='recovery_standing_alarm_once')],
+                "verbose_name": "account of a forced rotation",
+                "verbose_name_plural": "accounts of forced rotations",
+                "ordering": ["-id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SupportCase',
+            name="RouteState",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('user_key', models.CharField(blank=True, help_text='Blank: of a forced rotation of many.', max_length=200, verbose_name='whose account')),
-                ('reason', models.CharField(choices=[('bounced_no_backup', 'the mail came back, and there is no backup address to try'), ('backup_bounced', 'the mail to the backup address failed, too'), ('undeliverable', 'the mail could not be sent, and there is no backup address to try'), ('repeated_soft', 'the mailbox is full or busy, and there is no backup address to try'), ('compromised', 'somebody else may have been in the account; a new password was forced'), ('staff', 'opened by staff')], max_length=32, verbose_name='reason')),
-                ('failure_count', models.PositiveSmallIntegerField(default=1, help_text='Mails that failed.', verbose_name='failures')),
-                ('began_at', models.DateTimeField(help_text='When the mail was queued that failed first.', verbose_name='began')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='opened')),
-                ('assigned_to', models.CharField(blank=True, help_text='Key of staff.', max_length=200, verbose_name='assigned to')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed')),
-                ('closed_by', models.CharField(blank=True, help_text='Key of staff; else blank.', max_length=200, verbose_name='closed by')),
-                ('end', models.CharField(blank=True, choices=[('completed', 'the person set a new password'), ('rotated', 'everybody of the forced rotation is in again'), ('staff', 'closed by staff'), ('superseded', 'a later failure has a case of its own')], max_length=16, verbose_name='closed because')),
-                ('end_reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
-                ('request', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='recovery.resetrequest', verbose_name='request')),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="route")),
+                (
+                    "circuit",
+                    models.CharField(
+                        choices=[
+                            ("closed", "in use"),
+                            ("open", "not in use: it failed"),
+                            ("half_open", "being tried with one mail at a time"),
+                        ],
+                        default="closed",
+                        max_length=16,
+                        verbose_name="circuit",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("token_dead", "its link is used, replaced or revoked"),
+                            ("past_send_by", "it would have come too late"),
+                            ("address_changed", "the account has another address now"),
+                            ("inactive", "the account is inactive now"),
+                            ("provider_refused_recipient", "the provider refused this recipient"),
+                            ("provider_down", "the provider could not be reached or had an error"),
+                            ("render_error", "the mail could not be rendered"),
+                            ("poison", "set aside after too many tries"),
+                            ("suppressed", "the address must not be mailed now"),
+                            ("level_none", "the level lets no mail out"),
+                            ("level_system", "the level lets only recovery and security mail out"),
+                            ("provider_refused_us", "the provider refuses our key, sender or quota"),
+                            ("provider_refused_mail", "the provider refuses this mail as it is"),
+                            ("provider_busy", "the other side asked to come back later"),
+                            ("no_clear_answer", "the provider's answer was lost or made no sense"),
+                            ("worker_died", "its worker died while it held the mail"),
+                            ("set_aside", "set aside by staff"),
+                            ("staff", "cancelled by staff"),
+                        ],
+                        help_text="Why it is not in use.",
+                        max_length=32,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="What the other side said.", max_length=500, verbose_name="detail"
+                    ),
+                ),
+                ("failure_count", models.PositiveIntegerField(default=0, verbose_name="failures in a row")),
+                (
+                    "success_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Since it is being tried again.", verbose_name="successes in a row"
+                    ),
+                ),
+                (
+                    "opening_count",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Times that it failed without a calm spell between them.",
+                        verbose_name="failed again and again",
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(blank=True, null=True, verbose_name="not in use since")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="in use again since")),
+                (
+                    "probe_at",
+                    models.DateTimeField(
+                        blank=True, help_text="From when one mail may try it.", null=True, verbose_name="next trial"
+                    ),
+                ),
+                (
+                    "probe_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="A worker is trying it with one mail.",
+                        null=True,
+                        verbose_name="being tried until",
+                    ),
+                ),
+                ("last_success_at", models.DateTimeField(blank=True, null=True, verbose_name="last success")),
+                ("last_failure_at", models.DateTimeField(blank=True, null=True, verbose_name="last failure")),
+                ("switched_off", models.BooleanField(default=False, verbose_name="switched off")),
+                ("switched_at", models.DateTimeField(blank=True, null=True, verbose_name="switched")),
+                (
+                    "switched_by",
+                    models.CharField(blank=True, help_text="Key of staff.", max_length=200, verbose_name="switched by"),
+                ),
+                ("switch_reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
             ],
             options={
-                'verbose_name': 'support case',
-                'verbose_name_plural': 'support cases',
-                'ordering': ['-opened_at', 'id'],
-                'permissions': [('work_cases', 'Can assign, note and close support cases')],
-                'base_manager_name': 'objects',
+                "verbose_name": "route",
+                "verbose_name_plural": "routes",
+                "ordering": ["name"],
+                "permissions": [("switch_route", "Can switch a route off and on")],
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("circuit__in", ["closed", "open", "half_open"])),
+                        name="recovery_route_circuit_word",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StandingAlarm",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("alarm", models.CharField(max_length=32, verbose_name="alarm")),
+                ("subject", models.CharField(blank=True, max_length=160, verbose_name="what it is about")),
+                ("since", models.DateTimeField(default=django.utils.timezone.now, verbose_name="since")),
+                ("seen_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="last seen")),
+            ],
+            options={
+                "verbose_name": "standing alarm",
+                "verbose_name_plural": "standing alarms",
+                "ordering": ["since", "id"],
+                "default_permissions": (),
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(fields=("alarm", "subject"), name="recovery_standing_alarm_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SupportCase",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "user_key",
+                    models.CharField(
+                        blank=True,
+                        help_text="Blank: of a forced rotation of many.",
+                        max_length=200,
+                        verbose_name="whose account",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("bounced_no_backup", "the mail came back, and there is no backup address to try"),
+                            ("backup_bounced", "the mail to the backup address failed, too"),
+                            ("undeliverable", "the mail could not be sent, and there is no backup address to try"),
+                            ("repeated_soft", "the mailbox is full or busy, and there is no backup address to try"),
+                            ("compromised", "somebody else may have been in the account; a new password was forced"),
+                            ("staff", "opened by staff"),
+                        ],
+                        max_length=32,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "failure_count",
+                    models.PositiveSmallIntegerField(
+                        default=1, help_text="Mails that failed.", verbose_name="failures"
+                    ),
+                ),
+                (
+                    "began_at",
+                    models.DateTimeField(help_text="When the mail was queued that failed first.", verbose_name="began"),
+                ),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="opened")),
+                (
+                    "assigned_to",
+                    models.CharField(blank=True, help_text="Key of staff.", max_length=200, verbose_name="assigned to"),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed")),
+                (
+                    "closed_by",
+                    models.CharField(
+                        blank=True, help_text="Key of staff; else blank.", max_length=200, verbose_name="closed by"
+                    ),
+                ),
+                (
+                    "end",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("completed", "the person set a new password"),
+                            ("rotated", "everybody of the forced rotation is in again"),
+                            ("staff", "closed by staff"),
+                            ("superseded", "a later failure has a case of its own"),
+                        ],
+                        max_length=16,
+                        verbose_name="closed because",
+                    ),
+                ),
+                ("end_reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
+                (
+                    "request",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="cases",
+                        to="recovery.resetrequest",
+                        verbose_name="request",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "support case",
+                "verbose_name_plural": "support cases",
+                "ordering": ["-opened_at", "id"],
+                "permissions": [("work_cases", "Can assign, note and close support cases")],
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddField(
-            model_name='rotation',
-            name='case',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='rotations', to='recovery.supportcase', verbose_name='support case'),
+            model_name="rotation",
+            name="case",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="rotations",
+                to="recovery.supportcase",
+                verbose_name="support case",
+            ),
         ),
         migrations.CreateModel(
-            name='CaseTelling',
+            name="CaseTelling",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('target', models.CharField(help_text='Its name in the settings.', max_length=40, verbose_name='target')),
-                ('news', models.CharField(choices=[('opened', 'opened'), ('closed', 'closed')], max_length=16, verbose_name='news')),
-                ('stage', models.CharField(choices=[('waiting', 'waiting for its next try'), ('told', 'the target has it'), ('given_up', 'refused, or tried for too long')], default='waiting', max_length=16, verbose_name='state')),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0, help_text='Counted before the try.', verbose_name='tries')),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='queued')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
-                ('lease_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('lease_owner', models.UUIDField(blank=True, null=True, verbose_name='held by')),
-                ('told_at', models.DateTimeField(blank=True, null=True, verbose_name='told')),
-                ('detail', models.CharField(blank=True, help_text='What the target answered last.', max_length=500, verbose_name='detail')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tellings', to='recovery.supportcase', verbose_name='support case')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "target",
+                    models.CharField(help_text="Its name in the settings.", max_length=40, verbose_name="target"),
+                ),
+                (
+                    "news",
+                    models.CharField(
+                        choices=[("opened", "opened"), ("closed", "closed")], max_length=16, verbose_name="news"
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting for its next try"),
+                            ("told", "the target has it"),
+                            ("given_up", "refused, or tried for too long"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "attempt_count",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Counted before the try.", verbose_name="tries"
+                    ),
+                ),
+                ("queued_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="queued")),
+                ("next_try_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next try")),
+                ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="held until")),
+                ("lease_owner", models.UUIDField(blank=True, null=True, verbose_name="held by")),
+                ("told_at", models.DateTimeField(blank=True, null=True, verbose_name="told")),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="What the target answered last.", max_length=500, verbose_name="detail"
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tellings",
+                        to="recovery.supportcase",
+                        verbose_name="support case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'news of a case',
-                'verbose_name_plural': 'news of cases',
-                'ordering': ['queued_at', 'id'],
-                'base_manager_name': 'objects',
+                "verbose_name": "news of a case",
+                "verbose_name_plural": "news of cases",
+                "ordering": ["queued_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='CaseNote',
+            name="CaseNote",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('actor_key', models.CharField(max_length=200, verbose_name='who wrote it')),
-                ('text', models.CharField(max_length=2000, verbose_name='note')),
-                ('written_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='recovery.supportcase', verbose_name='support case')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("actor_key", models.CharField(max_length=200, verbose_name="who wrote it")),
+                ("text", models.CharField(max_length=2000, verbose_name="note")),
+                ("written_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notes",
+                        to="recovery.supportcase",
+                        verbose_name="support case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'note',
-                'verbose_name_plural': 'notes',
-                'ordering': ['written_at', 'id'],
-                'base_manager_name': 'objects',
+                "verbose_name": "note",
+                "verbose_name_plural": "notes",
+                "ordering": ["written_at", "id"],
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.UUIDField(default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False)),
-                ('address_key', models.CharField(help_text='Normalised.', max_length=254, verbose_name='address, compared')),
-                ('kind', models.CharField(blank=True, choices=[('reset', 'reset link'), ('forced_reset', 'reset link after a forced rotation'), ('activation', 'link to choose the first password'), ('no_password', 'sign in with another service'), ('unknown_account', 'no account with this address'), ('password_changed', 'password was changed'), ('address_changed', 'address was changed'), ('address_proposed', 'staff want to change the address'), ('backup_code', 'code that proves a backup address'), ('backup_changed', 'backup address was added or removed'), ('locked', 'account was locked'), ('new_device', 'sign-in from a new device'), ('suspicious_sign_in', 'sign-in that the site found suspicious'), ('rotation_forced', 'password was ended, and a new one is needed'), ('support_case', 'support case, to the support team'), ('alarm', 'alarm, to the operators'), ('site', 'other mail of the site')], help_text='Blank: mail of all kinds.', max_length=32, verbose_name='kind')),
-                ('reason', models.CharField(choices=[('bounced', 'mail to it came back for good'), ('complained', 'the person reported mail of this kind as spam'), ('staff', 'staff stopped it')], max_length=32, verbose_name='reason')),
-                ('source', models.CharField(max_length=40, verbose_name='who says so')),
-                ('bounce_key', models.UUIDField(blank=True, help_text='What it follows from.', null=True, verbose_name='bounce')),
-                ('since', models.DateTimeField(default=django.utils.timezone.now, verbose_name='since')),
-                ('until', models.DateTimeField(blank=True, help_text='Blank: for good.', null=True, verbose_name='until')),
-                ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted')),
-                ('lift', models.CharField(blank=True, choices=[('delivery', 'mail arrived there again'), ('address_change', 'it was made the address of an account anew'), ('staff', 'staff lifted it')], max_length=16, verbose_name='lifted by')),
-                ('lifted_by', models.CharField(blank=True, help_text='Key of staff.', max_length=200, verbose_name='who lifted it')),
-                ('lift_reason', models.CharField(blank=True, max_length=500, verbose_name='reason given')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=recovery.models.primary.new_key, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "address_key",
+                    models.CharField(help_text="Normalised.", max_length=254, verbose_name="address, compared"),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("reset", "reset link"),
+                            ("forced_reset", "reset link after a forced rotation"),
+                            ("activation", "link to choose the first password"),
+                            ("no_password", "sign in with another service"),
+                            ("unknown_account", "no account with this address"),
+                            ("password_changed", "password was changed"),
+                            ("address_changed", "address was changed"),
+                            ("address_proposed", "staff want to change the address"),
+                            ("backup_code", "code that proves a backup address"),
+                            ("backup_changed", "backup address was added or removed"),
+                            ("locked", "account was locked"),
+                            ("new_device", "sign-in from a new device"),
+                            ("suspicious_sign_in", "sign-in that the site found suspicious"),
+                            ("rotation_forced", "password was ended, and a new one is needed"),
+                            ("support_case", "support case, to the support team"),
+                            ("alarm", "alarm, to the operators"),
+                            ("site", "other mail of the site"),
+                        ],
+                        help_text="Blank: mail of all kinds.",
+                        max_length=32,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("bounced", "mail to it came back for good"),
+                            ("complained", "the person reported mail of this kind as spam"),
+                            ("staff", "staff stopped it"),
+                        ],
+                        max_length=32,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="who says so")),
+                (
+                    "bounce_key",
+                    models.UUIDField(blank=True, help_text="What it follows from.", null=True, verbose_name="bounce"),
+                ),
+                ("since", models.DateTimeField(default=django.utils.timezone.now, verbose_name="since")),
+                (
+                    "until",
+                    models.DateTimeField(blank=True, help_text="Blank: for good.", null=True, verbose_name="until"),
+                ),
+                ("lifted_at", models.DateTimeField(blank=True, null=True, verbose_name="lifted")),
+                (
+                    "lift",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("delivery", "mail arrived there again"),
+                            ("address_change", "it was made the address of an account anew"),
+                            ("staff", "staff lifted it"),
+                        ],
+                        max_length=16,
+                        verbose_name="lifted by",
+                    ),
+                ),
+                (
+                    "lifted_by",
+                    models.CharField(
+                        blank=True, help_text="Key of staff.", max_length=200, verbose_name="who lifted it"
+                    ),
+                ),
+                ("lift_reason", models.CharField(blank=True, max_length=500, verbose_name="reason given")),
             ],
             options={
-                'verbose_name': 'suppressed address',
-                'verbose_name_plural': 'suppressed addresses',
-                'ordering': ['-id'],
-                'permissions': [('lift_suppression', 'Can lift a suppression, here and at the provider')],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('lifted_at', None)), fields=['address_key'], name='recovery_suppression_live')],
+                "verbose_name": "suppressed address",
+                "verbose_name_plural": "suppressed addresses",
+                "ordering": ["-id"],
+                "permissions": [("lift_suppression", "Can lift a suppression, here and at the provider")],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("lifted_at", None)),
+                        fields=["address_key"],
+                        name="recovery_suppression_live",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Objection',
+            name="Objection",
             fields=[
-                ('email', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='objection', serialize=False, to='recovery.email', verbose_name='notice')),
-                ('user_key', models.CharField(max_length=200, verbose_name='whose account')),
-                ('open_count', models.PositiveSmallIntegerField(default=0, verbose_name='openings')),
-                ('try_count', models.PositiveSmallIntegerField(default=0, help_text='Of its code.', verbose_name='tries')),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True, verbose_name='confirmed')),
+                (
+                    "email",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="objection",
+                        serialize=False,
+                        to="recovery.email",
+                        verbose_name="notice",
+                    ),
+                ),
+                ("user_key", models.CharField(max_length=200, verbose_name="whose account")),
+                ("open_count", models.PositiveSmallIntegerField(default=0, verbose_name="openings")),
+                (
+                    "try_count",
+                    models.PositiveSmallIntegerField(default=0, help_text="Of its code.", verbose_name="tries"),
+                ),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmed")),
             ],
             options={
-                'verbose_name': 'objection',
-                'verbose_name_plural': 'objections',
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('confirmed_at__isnull', False)), fields=['user_key', '-confirmed_at'], name='recovery_objection_confirmed')],
+                "verbose_name": "objection",
+                "verbose_name_plural": "objections",
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("confirmed_at__isnull", False)),
+                        fields=["user_key", "-confirmed_at"],
+                        name="recovery_objection_confirmed",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='emailevent',
-            index=models.Index(condition=models.Q(('email', None)), fields=['esp_message_id'], name='recovery_event_unmatched'),
+            model_name="emailevent",
+            index=models.Index(
+                condition=models.Q(("email", None)), fields=["esp_message_id"], name="recovery_event_unmatched"
+            ),
         ),
         migrations.AddIndex(
-            model_name='emailevent',
-            index=models.Index(condition=models.Q(('email', None), ('error', '')), fields=['esp', 'recorded_at'], name='recovery_event_nobodys'),
+            model_name="emailevent",
+            index=models.Index(
+                condition=models.Q(("email", None), ("error", "")),
+                fields=["esp", "recorded_at"],
+                name="recovery_event_nobodys",
+            ),
         ),
         migrations.AddIndex(
-            model_name='emailevent',
-            index=models.Index(condition=models.Q(('content', ''), _negated=True), fields=['recorded_at', 'esp'], name='recovery_event_posted'),
+            model_name="emailevent",
+            index=models.Index(
+                condition=models.Q(("content", ""), _negated=True),
+                fields=["recorded_at", "esp"],
+                name="recovery_event_posted",
+            ),
         ),
         migrations.AddIndex(
-            model_name='emailevent',
-            index=models.Index(condition=models.Q(('error', ''), _negated=True), fields=['-recorded_at', '-id'], name='recovery_event_aside'),
+            model_name="emailevent",
+            index=models.Index(
+                condition=models.Q(("error", ""), _negated=True),
+                fields=["-recorded_at", "-id"],
+                name="recovery_event_aside",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='emailevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False)), fields=('dedupe_key',), name='recovery_event_told_once'),
+            model_name="emailevent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("dedupe_key__isnull", False)),
+                fields=("dedupe_key",),
+                name="recovery_event_told_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='bounce',
-            index=models.Index(fields=['recipient_key', '-occurred_at'], name='recovery_bounce_recipient'),
+            model_name="bounce",
+            index=models.Index(fields=["recipient_key", "-occurred_at"], name="recovery_bounce_recipient"),
         ),
         migrations.AddIndex(
-            model_name='bounce',
-            index=models.Index(condition=models.Q(('user_key', ''), _negated=True), fields=['user_key', '-occurred_at'], name='recovery_bounce_user'),
+            model_name="bounce",
+            index=models.Index(
+                condition=models.Q(("user_key", ""), _negated=True),
+                fields=["user_key", "-occurred_at"],
+                name="recovery_bounce_user",
+            ),
         ),
         migrations.AddIndex(
-            model_name='bounce',
-            index=models.Index(condition=models.Q(('email__isnull', False)), fields=['email'], name='recovery_bounce_email'),
+            model_name="bounce",
+            index=models.Index(
+                condition=models.Q(("email__isnull", False)), fields=["email"], name="recovery_bounce_email"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bounce',
-            constraint=models.CheckConstraint(condition=models.Q(('bounce_class__in', ['hard', 'soft', 'undetermined', 'policy', 'complaint'])), name='recovery_bounce_class_word'),
+            model_name="bounce",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("bounce_class__in", ["hard", "soft", "undetermined", "policy", "complaint"])),
+                name="recovery_bounce_class_word",
+            ),
         ),
         migrations.AddIndex(
-            model_name='repairmember',
-            index=models.Index(fields=['repair', 'step', 'id'], name='recovery_repaired_of'),
+            model_name="repairmember",
+            index=models.Index(fields=["repair", "step", "id"], name="recovery_repaired_of"),
         ),
         migrations.AddIndex(
-            model_name='repairmember',
-            index=models.Index(fields=['user_key', '-id'], name='recovery_repaired_user'),
+            model_name="repairmember",
+            index=models.Index(fields=["user_key", "-id"], name="recovery_repaired_user"),
         ),
         migrations.AddConstraint(
-            model_name='repairmember',
-            constraint=models.CheckConstraint(condition=models.Q(('step__in', ['waiting', 'asked', 'needless', 'stopped', 'failed'])), name='recovery_repaired_step_word'),
+            model_name="repairmember",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("step__in", ["waiting", "asked", "needless", "stopped", "failed"])),
+                name="recovery_repaired_step_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repairmember',
-            constraint=models.UniqueConstraint(condition=models.Q(('step', 'waiting')), fields=('user_key',), name='recovery_repaired_one_waiting'),
+            model_name="repairmember",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("step", "waiting")), fields=("user_key",), name="recovery_repaired_one_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('handed_over_at', None), ('next_try_at__isnull', False), ('state__in', ('queued', 'deferred', 'unknown'))), fields=['priority', 'next_try_at', 'send_by'], name='recovery_email_due'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(
+                    ("handed_over_at", None),
+                    ("next_try_at__isnull", False),
+                    ("state__in", ("queued", "deferred", "unknown")),
+                ),
+                fields=["priority", "next_try_at", "send_by"],
+                name="recovery_email_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='recovery_email_lease'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("state", "sending")), fields=["lease_until"], name="recovery_email_lease"
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(fields=['recipient_key', '-queued_at'], name='recovery_email_recipient', opclasses=['varchar_pattern_ops', 'timestamptz_ops']),
+            model_name="email",
+            index=models.Index(
+                fields=["recipient_key", "-queued_at"],
+                name="recovery_email_recipient",
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('esp_message_id', ''), _negated=True), fields=['esp_message_id'], name='recovery_email_esp_id'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("esp_message_id", ""), _negated=True),
+                fields=["esp_message_id"],
+                name="recovery_email_esp_id",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(recovery.models.emails.DomainOf('recipient_key'), models.OrderBy(models.F('id'), descending=True), name='recovery_email_domain'),
+            model_name="email",
+            index=models.Index(
+                recovery.models.emails.DomainOf("recipient_key"),
+                models.OrderBy(models.F("id"), descending=True),
+                name="recovery_email_domain",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('state__in', ('deferred', 'unknown', 'withheld', 'expired', 'cancelled', 'failed', 'bounced'))), fields=['state', '-id'], name='recovery_email_apart'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ("deferred", "unknown", "withheld", "expired", "cancelled", "failed", "bounced"))
+                ),
+                fields=["state", "-id"],
+                name="recovery_email_apart",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('kind', 'reset'), _negated=True), fields=['kind', '-id'], name='recovery_email_kind'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("kind", "reset"), _negated=True), fields=["kind", "-id"], name="recovery_email_kind"
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('audience', 'default'), _negated=True), fields=['audience', '-id'], name='recovery_email_audience'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("audience", "default"), _negated=True),
+                fields=["audience", "-id"],
+                name="recovery_email_audience",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('reason', ''), _negated=True), fields=['reason', '-id'], name='recovery_email_reason'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("reason", ""), _negated=True),
+                fields=["reason", "-id"],
+                name="recovery_email_reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('route', ''), _negated=True), fields=['route', '-id'], name='recovery_email_route'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("route", ""), _negated=True), fields=["route", "-id"], name="recovery_email_route"
+            ),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(fields=['user_key', '-queued_at'], name='recovery_email_user'),
+            model_name="email",
+            index=models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
         ),
         migrations.AddIndex(
-            model_name='email',
-            index=models.Index(condition=models.Q(('request__isnull', False)), fields=['request'], name='recovery_email_request'),
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(("request__isnull", False)), fields=["request"], name="recovery_email_request"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='email',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sending', 'deferred', 'unknown', 'handed_over', 'withheld', 'expired', 'cancelled', 'failed', 'delivered', 'bounced'])), name='recovery_email_state_word'),
+            model_name="email",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "queued",
+                            "sending",
+                            "deferred",
+                            "unknown",
+                            "handed_over",
+                            "withheld",
+                            "expired",
+                            "cancelled",
+                            "failed",
+                            "delivered",
+                            "bounced",
+                        ],
+                    )
+                ),
+                name="recovery_email_state_word",
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['user_key', 'decided_at'], name='recovery_decision_user'),
+            model_name="decision",
+            index=models.Index(fields=["user_key", "decided_at"], name="recovery_decision_user"),
         ),
         migrations.AddIndex(
-            model_name='resettoken',
-            index=models.Index(fields=['user_key', 'purpose', '-issued_at'], name='recovery_token_account'),
+            model_name="resettoken",
+            index=models.Index(fields=["user_key", "purpose", "-issued_at"], name="recovery_token_account"),
         ),
         migrations.AddIndex(
-            model_name='resettoken',
-            index=models.Index(condition=models.Q(('fingerprint', ''), _negated=True), fields=['expires_at'], name='recovery_token_unpurged'),
+            model_name="resettoken",
+            index=models.Index(
+                condition=models.Q(("fingerprint", ""), _negated=True),
+                fields=["expires_at"],
+                name="recovery_token_unpurged",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resettoken',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['live', 'used', 'replaced', 'revoked', 'expired'])), name='recovery_token_state_word'),
+            model_name="resettoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["live", "used", "replaced", "revoked", "expired"])),
+                name="recovery_token_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resettoken',
-            constraint=models.UniqueConstraint(fields=('selector',), name='recovery_token_selector'),
+            model_name="resettoken",
+            constraint=models.UniqueConstraint(fields=("selector",), name="recovery_token_selector"),
         ),
         migrations.AddIndex(
-            model_name='rotationmember',
-            index=models.Index(condition=models.Q(('step__in', ('waiting', 'link_due'))), fields=['rotation', 'id'], name='recovery_member_due'),
+            model_name="rotationmember",
+            index=models.Index(
+                condition=models.Q(("step__in", ("waiting", "link_due"))),
+                fields=["rotation", "id"],
+                name="recovery_member_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='rotationmember',
-            index=models.Index(fields=['user_key', '-id'], name='recovery_member_user'),
+            model_name="rotationmember",
+            index=models.Index(fields=["user_key", "-id"], name="recovery_member_user"),
         ),
         migrations.AddConstraint(
-            model_name='rotationmember',
-            constraint=models.CheckConstraint(condition=models.Q(('step__in', ['waiting', 'rotated', 'link_due', 'stopped', 'failed'])), name='recovery_member_step_word'),
+            model_name="rotationmember",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("step__in", ["waiting", "rotated", "link_due", "stopped", "failed"])),
+                name="recovery_member_step_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rotationmember',
-            constraint=models.UniqueConstraint(fields=('rotation', 'user_key'), name='recovery_member_once'),
+            model_name="rotationmember",
+            constraint=models.UniqueConstraint(fields=("rotation", "user_key"), name="recovery_member_once"),
         ),
         migrations.AddConstraint(
-            model_name='rotationmember',
-            constraint=models.UniqueConstraint(condition=models.Q(('step__in', ('waiting', 'link_due'))), fields=('user_key',), name='recovery_member_one_unfinished'),
+            model_name="rotationmember",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("step__in", ("waiting", "link_due"))),
+                fields=("user_key",),
+                name="recovery_member_one_unfinished",
+            ),
         ),
         migrations.AddIndex(
-            model_name='supportcase',
-            index=models.Index(fields=['opened_at', '-id'], name='recovery_case_newest'),
+            model_name="supportcase",
+            index=models.Index(fields=["opened_at", "-id"], name="recovery_case_newest"),
         ),
         migrations.AddIndex(
-            model_name='supportcase',
-            index=models.Index(fields=['user_key', '-opened_at'], name='recovery_case_user'),
+            model_name="supportcase",
+            index=models.Index(fields=["user_key", "-opened_at"], name="recovery_case_user"),
         ),
         migrations.AddConstraint(
-            model_name='supportcase',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['bounced_no_backup', 'backup_bounced', 'undeliverable', 'repeated_soft', 'compromised', 'staff'])), name='recovery_case_reason_word'),
+            model_name="supportcase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "reason__in",
+                        [
+                            "bounced_no_backup",
+                            "backup_bounced",
+                            "undeliverable",
+                            "repeated_soft",
+                            "compromised",
+                            "staff",
+                        ],
+                    )
+                ),
+                name="recovery_case_reason_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='supportcase',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True), models.Q(('user_key', ''), _negated=True)), fields=('user_key',), name='recovery_case_one_open'),
+            model_name="supportcase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at__isnull", True), models.Q(("user_key", ""), _negated=True)),
+                fields=("user_key",),
+                name="recovery_case_one_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='rotation',
-            index=models.Index(condition=models.Q(('finished_at', None)), fields=['id'], name='recovery_rotation_unfinished'),
+            model_name="rotation",
+            index=models.Index(
+                condition=models.Q(("finished_at", None)), fields=["id"], name="recovery_rotation_unfinished"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rotation',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['person', 'staff', 'command', 'site'])), name='recovery_rotation_source'),
+            model_name="rotation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source__in", ["person", "staff", "command", "site"])),
+                name="recovery_rotation_source",
+            ),
         ),
         migrations.AddIndex(
-            model_name='casetelling',
-            index=models.Index(condition=models.Q(('stage', 'waiting')), fields=['next_try_at'], name='recovery_telling_due'),
+            model_name="casetelling",
+            index=models.Index(
+                condition=models.Q(("stage", "waiting")), fields=["next_try_at"], name="recovery_telling_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='casetelling',
-            constraint=models.UniqueConstraint(fields=('case', 'target', 'news'), name='recovery_telling_once'),
+            model_name="casetelling",
+            constraint=models.UniqueConstraint(fields=("case", "target", "news"), name="recovery_telling_once"),
         ),
     ]

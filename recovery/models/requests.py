@@ -59,7 +59,7 @@ class ResetRequest(models.Model):
     next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
 
     place_free_again_at: datetime | None = None
-    """No column. Of an ask that was just written: until when its place asked too often, if that is why it is refused."""
+    """No column. Of an ask that was just written: until when its place asked too often, if it did."""
 
     objects = PrimaryManager.from_queryset(ResetRequestQuerySet)()
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from recovery.models import AuditEvent, ResetRequest
 from recovery.reasons import Action, Outcome
 from tests.api.calling import API, ask, code, post, problem, program
-from tests.asking import asked, browser, recipients, statements, work
 from tests.asking import ask as ask_on_page
+from tests.asking import asked, browser, recipients, statements, work
 from tests.attacks.test_asking import STATES
 from tests.factories import UserFactory
 from tests.following import let_pass

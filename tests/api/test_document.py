@@ -15,9 +15,7 @@ from tests.api.calling import API, program
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "recovery" / "api" / "openapi.json").read_text())
 OPERATIONS = {
-    (path, method): operation
-    for path, methods in DOCUMENT["paths"].items()
-    for method, operation in methods.items()
+    (path, method): operation for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
 }
 GUIDE = (ROOT / "docs" / "api.md").read_text()
 

@@ -112,7 +112,8 @@ def test_what_is_no_small_object_of_json_is_refused(body: bytes, wanted: str) ->
 
 @pytest.mark.attack(16)
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""]
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""],
 )
 def test_what_a_form_of_a_strange_page_could_send_is_refused(kind: str) -> None:
     assert code(post(program(), "requests/", b'{"identifier": "ada"}', content_type=kind)) == "wrong_content_type"

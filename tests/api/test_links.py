@@ -1,4 +1,4 @@
-"""Links by the API: looked at without being used, used once, and what is told of dead ones (cases 4, 21, 26, 31, 38)."""
+"""Links by the API: looked at without being used, used once, and what is told of dead ones (cases 4, 21, 26 and 31)."""
 
 from datetime import timedelta
 from typing import Any
