@@ -5,8 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core import signing
 from django.db import OperationalError
+from django.utils import timezone
 
 from recovery import retention
 from recovery.models import ApiCall, AuditEvent, ResetRequest
@@ -157,6 +159,16 @@ def test_an_unlock_that_comes_twice_says_twice_what_it_did(settings: Any) -> Non
     answers = [staff_post(client, "unlock", {"user": str(user.pk)}, **headers).json() for _ in range(2)]
     assert answers == [{"lifted": 1}] * 2
     assert AuditEvent.objects.filter(action=Action.UNLOCKED).count() == 1
+
+
+def test_a_repetition_hours_later_prolongs_no_right_to_ask_again() -> None:
+    headers = key()
+    first = ask(program(), "ada", **headers).json()
+    with time_machine.travel(timezone.now() + timedelta(hours=3)):
+        again = ask(program(), "ada", **headers).json()
+        body = {"resend_token": again["resend_token"]}
+        assert again["reference"] == first["reference"]
+        assert code(post(program(), f"requests/{again['reference']}/resend/", body)) == "resend_refused"
 
 
 def test_asking_again_is_one_ask_too(settings: Any) -> None:
