@@ -94,8 +94,7 @@ def purge() -> Purged:
 
 def outlook() -> Purged:
     """What ``purge`` would end now; writes nothing."""
-    emails, requests, trail = _before("emails"), _before("requests"), _before("audit")
-    roll_ups = _before("roll_ups")
+    emails, requests, trail, roll_ups = map(_before, ("emails", "requests", "audit", "roll_ups"))
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),

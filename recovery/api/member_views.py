@@ -54,9 +54,7 @@ def diagnose(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
 @member_call("POST", "recovery.send_reset")
 def reset(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     """Send a person a link. Staff get its reference and never see it."""
-    said = bodies.read(request, {"user": str, "reason": str})
-    reason = _reason(said)
-    user = person(actor, bodies.text(said, "user", most=MOST_KEY), reason=reason)
+    said, user, reason = _about(request, actor)
 
     def act() -> Facts:
         try:
@@ -71,9 +69,7 @@ def reset(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
 @member_call("POST", "recovery.unlock")
 def unlock(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     """End whatever refuses a person's sign-ins, locks by staff included."""
-    said = bodies.read(request, {"user": str, "reason": str})
-    reason = _reason(said)
-    user = person(actor, bodies.text(said, "user", most=MOST_KEY), reason=reason)
+    said, user, reason = _about(request, actor)
 
     def act() -> Facts:
         standing = list(lockouts.standing(user))
@@ -90,7 +86,7 @@ def emails(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     reason, viewer = _reason(said), Viewer(actor)
     rows, about = Email.objects.select_related("request").order_by("-pk"), ""
     if "user" in said:
-        about = accounts.key_of(person(actor, bodies.text(said, "user", most=MOST_KEY), reason=reason))
+        about = accounts.key_of(_person(said, actor, reason))
         rows = rows.filter(user_key=about)
     if "reference" in said:
         rows = rows.filter(request__reference=parse_reference(said["reference"]) or None)
@@ -133,6 +129,17 @@ def numbers(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     if selection.since >= selection.until:
         raise Refused(Problem.INVALID, errors=[wrong("since", "order", _("since must be before until."))])
     return JsonResponse(metrics.told(selection))
+
+
+def _about(request: HttpRequest, actor: AbstractBaseUser) -> tuple[bodies.Said, AbstractBaseUser, str]:
+    """What was sent for an act, whose account it is about, and why."""
+    said = bodies.read(request, {"user": str, "reason": str})
+    reason = _reason(said)
+    return said, _person(said, actor, reason), reason
+
+
+def _person(said: bodies.Said, actor: AbstractBaseUser, reason: str) -> AbstractBaseUser:
+    return person(actor, bodies.text(said, "user", most=MOST_KEY), reason=reason)
 
 
 def _reason(said: bodies.Said) -> str:

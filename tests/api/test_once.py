@@ -22,6 +22,21 @@ from tests.signing_in import locked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def while_at_work(headers: dict[str, str], *identifiers: str) -> list[str]:
+    """What those are told who come with this key while an ask for "ada" under it is at work."""
+    codes = []
+
+    def meanwhile(**signal: Any) -> None:
+        codes.extend(code(ask(program(), identifier, **headers)) for identifier in identifiers)
+
+    reset_requested.connect(meanwhile)
+    try:
+        assert ask(program(), "ada", **headers).status_code == 202
+    finally:
+        reset_requested.disconnect(meanwhile)
+    return codes
+
+
 def test_an_ask_that_comes_twice_is_one_ask_with_one_answer() -> None:
     headers = key()
     first, again = ask(program(), "ada@example.com", **headers), ask(program(), "ada@example.com", **headers)
@@ -56,18 +71,8 @@ def test_a_key_that_others_could_meet_by_chance_is_refused(word: str) -> None:
 
 
 def test_a_call_that_comes_while_the_first_is_at_work_waits() -> None:
-    headers, answers = key(), []
-
-    def meanwhile(**signal: Any) -> None:
-        answers.append(ask(program(), "ada", **headers))
-        answers.append(ask(program(), "eve", **headers))
-
-    reset_requested.connect(meanwhile)
-    try:
-        assert ask(program(), "ada", **headers).status_code == 202
-    finally:
-        reset_requested.disconnect(meanwhile)
-    assert [code(answer) for answer in answers] == ["key_in_use", "key_reused"]
+    headers = key()
+    assert while_at_work(headers, "ada", "eve") == ["key_in_use", "key_reused"]
     assert ResetRequest.objects.count() == 1
 
 
@@ -99,20 +104,11 @@ def test_a_call_whose_process_died_may_be_made_again_after_its_lease() -> None:
 
 
 def test_of_two_that_find_a_dead_call_one_takes_it() -> None:
-    headers, answers = key(), []
+    headers = key()
     with failing('UPDATE "recovery_apicall"'), pytest.raises(OperationalError):
         ask(program(), "ada", **headers)
     let_pass(timedelta(seconds=61))
-
-    def meanwhile(**signal: Any) -> None:
-        answers.append(ask(program(), "ada", **headers))
-
-    reset_requested.connect(meanwhile)
-    try:
-        assert ask(program(), "ada", **headers).status_code == 202
-    finally:
-        reset_requested.disconnect(meanwhile)
-    assert [code(answer) for answer in answers] == ["key_in_use"]
+    assert while_at_work(headers, "ada") == ["key_in_use"]
 
 
 def test_an_answer_is_kept_for_a_day_and_then_purged() -> None:
