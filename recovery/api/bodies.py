@@ -11,7 +11,6 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from recovery.api.problems import Refused, wrong
 from recovery.forms import OneFocusForm
@@ -30,7 +29,6 @@ class Said(dict[str, Any]):
         return "{[what was sent]}"
 
 
-@sensitive_variables()
 def read(request: HttpRequest, needed: Mapping[str, type], allowed: Mapping[str, type] | None = None) -> Said:
     """The body's fields: all of ``needed`` and some of ``allowed``, by name and type. Raises Refused."""
     said, kinds = _object(request), {**needed, **(allowed or {})}
@@ -77,7 +75,6 @@ def judge(form: OneFocusForm, *, names: Mapping[str, str], code: Problem = Probl
     raise Refused(code, errors=errors)
 
 
-@sensitive_variables()
 def _object(request: HttpRequest) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise Refused(Problem.WRONG_CONTENT_TYPE)
@@ -93,7 +90,6 @@ def _object(request: HttpRequest) -> dict[str, Any]:
     return found
 
 
-@sensitive_variables()
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a field twice")

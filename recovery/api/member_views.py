@@ -89,7 +89,7 @@ def emails(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
         about = accounts.key_of(_person(said, actor, reason))
         rows = rows.filter(user_key=about)
     if "reference" in said:
-        rows = rows.filter(request__reference=parse_reference(said["reference"]) or None)
+        rows = rows.filter(request__reference=parse_reference(said["reference"]))
     if "before" in said:
         rows = rows.filter(pk__lt=_mail_key(said["before"]))
     limit = _limit(said)

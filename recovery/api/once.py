@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.http import HttpRequest, JsonResponse
-from django.views.decorators.debug import sensitive_variables
 
 from recovery import idempotency
 from recovery.api.problems import Refused
@@ -18,7 +17,6 @@ KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{16,128})"?')
 Facts = Mapping[str, Any]
 
 
-@sensitive_variables()
 def once(
     request: HttpRequest,
     said: Facts,
@@ -49,7 +47,6 @@ def once(
     return JsonResponse(told(facts), status=status)
 
 
-@sensitive_variables()
 def _claim(key: str, request: HttpRequest, said: Facts, caller: str) -> idempotency.Claim:
     match = KEY.fullmatch(key)
     if match is None:

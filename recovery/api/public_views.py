@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from django.contrib.auth import password_validation
 from django.http import HttpRequest, JsonResponse
-from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences, cookies, intake, resets
 from recovery.addresses import likely_domain
@@ -44,7 +43,6 @@ def ask(request: HttpRequest, audience: str = "") -> JsonResponse:
 
 
 @call("POST")
-@sensitive_variables("said")
 def resend(request: HttpRequest, reference: str, audience: str = "") -> JsonResponse:
     """As ``ask``, for whoever asked and has waited: they have what the answer to that gave them."""
     said = bodies.read(request, {"resend_token": str})
@@ -59,7 +57,6 @@ def resend(request: HttpRequest, reference: str, audience: str = "") -> JsonResp
 
 
 @call("POST")
-@sensitive_variables("said", "verifier")
 def look(request: HttpRequest, audience: str = "") -> JsonResponse:
     """Whether a link works, without using it. On the trail as opened by a person: mail scanners do not call here."""
     selector, verifier, purpose = _link(bodies.read(request, {"token": str}, {"purpose": str}))
@@ -75,7 +72,6 @@ def look(request: HttpRequest, audience: str = "") -> JsonResponse:
 
 
 @call("POST")
-@sensitive_variables()  # validators and hashers are the site's and name their variables as they like
 def complete(request: HttpRequest, audience: str = "") -> JsonResponse:
     """Set the new password over a link, which that uses up."""
     said = bodies.read(request, {"token": str, "new_password": str}, {"purpose": str})
@@ -97,7 +93,6 @@ def complete(request: HttpRequest, audience: str = "") -> JsonResponse:
     return JsonResponse({"main_address_failed": resets.came_by_backup(token, user)})
 
 
-@sensitive_variables("said")
 def _asked(request: HttpRequest, said: Facts, identifier: str, *, audience: str, next_url: str = "") -> JsonResponse:
     origin = Origin.of(request)
     door = audiences.chosen(host=request.get_host(), name=audience)
@@ -120,7 +115,6 @@ def _asked(request: HttpRequest, said: Facts, identifier: str, *, audience: str,
     return once(request, said, caller=origin.source, act=act, told=told, status=202)
 
 
-@sensitive_variables()
 def _link(said: bodies.Said) -> tuple[str, str, str]:
     """Selector, secret and purpose; what is no link of ours names none."""
     purpose = bodies.one_of(said, "purpose", PURPOSES, PURPOSE)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from recovery.models import AuditEvent, ResetRequest
@@ -59,6 +59,13 @@ def test_the_api_says_to_the_database_what_the_forgot_page_says() -> None:
     assert by_api.texts == by_page.texts
     assert by_api.commits == by_page.commits == 1
     assert len(by_api.texts) == (1 if connection.vendor == "postgresql" else 3)
+
+
+def test_an_ask_commits_on_its_own_also_where_each_request_is_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    with statements() as found:
+        assert ask(program(), "ada@example.com").status_code == 202
+    assert found.commits == 1
 
 
 def test_an_ask_leads_to_the_mail_that_the_page_sends_and_its_reference_names_it() -> None:

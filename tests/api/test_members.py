@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from recovery import outbox
 from recovery.models import AuditEvent, Email, Lockout, ResetRequest
-from recovery.reasons import Action, Kind, Outcome
+from recovery.reasons import Action, EmailKind, Kind, Outcome
 from tests.admin.staff import ALL_BUT_ADA, staff
 from tests.api.calling import API, REASON, ask, code, member, post, problem, program, staff_post
 from tests.asking import work
@@ -215,7 +216,9 @@ class TestLog:
         [by_person] = staff_post(client, "emails", {"user": str(other.pk)}).json()["emails"]
         [by_reference] = staff_post(client, "emails", {"reference": reference}).json()["emails"]
         assert by_person == by_reference
+        [of_no_request] = outbox.queue(EmailKind.PASSWORD_CHANGED, [one.email], context={"username": "x"})
         assert staff_post(client, "emails", {"reference": "nothing"}).json() == {"emails": [], "next": None}
+        assert staff_post(client, "emails", {}).json()["emails"][0]["id"] == str(of_no_request.pk)
 
     def test_mail_of_people_out_of_reach_is_left_out(self, settings: Any) -> None:
         ada, bob = UserFactory.create(username="ada"), UserFactory.create(username="bob")
