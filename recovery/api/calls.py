@@ -35,7 +35,7 @@ def call(method: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        @sensitive_variables()  # of all frames below: validators and hashers are the site's and name theirs as they like
+        @sensitive_variables()  # of all frames below: validators and hashers are the site's
         def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 _check_origin(request)
