@@ -202,6 +202,7 @@ EACH: dict[Problem, Any] = {
 WAITING = (Problem.TOO_MANY_ASKS, Problem.STAFF_LIMIT, Problem.TOO_EARLY, Problem.KEY_IN_USE)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("word", Problem)
 def test_every_code_is_given_by_some_call_and_its_type_leads_to_what_it_means(word: Problem, settings: Any) -> None:
     response = EACH[word](settings)
