@@ -167,7 +167,7 @@ def forgive(shape: Shape) -> str:
 
 @cache
 def sources(shape: Shape) -> str:
-    """The client addresses that the failures of the counter ``key`` came from, each with how many; those that have most."""
+    """The client addresses that most failures of the counter ``key`` came from, each with how many."""
     d = DIALECTS[shape.vendor]
     return (
         f"SELECT substr(s.key, {LETTERS + RANDOM + 1}), count(*) FROM {_COUNTERS}, {d.each.format('slots')} AS s"
