@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.test import AsyncClient
 
 from recovery import accounts
@@ -44,7 +44,7 @@ def test_a_whole_reset_goes_through_and_coroutines_hear_of_each_step() -> None:
     for signal in (reset_requested, link_opened, reset_completed):
         signal.connect(hear)
     try:
-        asyncio.run(reset())
+        async_to_sync(reset)()
     finally:
         for signal in (reset_requested, link_opened, reset_completed):
             signal.disconnect(hear)
@@ -63,7 +63,7 @@ def test_the_same_call_many_times_at_once_happens_once() -> None:
         calls = [post(AsyncClient(), "requests/", {"identifier": "ada"}, **headers) for _ in range(8)]
         return list(await asyncio.gather(*calls))
 
-    answers = asyncio.run(asked())
+    answers = async_to_sync(asked)()
     assert {answer.status_code for answer in answers} <= {202, 409}
     assert len({answer.json()["reference"] for answer in answers if answer.status_code == 202}) == 1
     assert ResetRequest.objects.count() == ApiCall.objects.count() == 1
@@ -77,7 +77,7 @@ def test_staff_are_known_by_the_sites_own_function(settings: Any) -> None:
         body = {"said": user.username, "reason": "asked by phone"}
         return await post(AsyncClient(), "staff/diagnose/", body, Authorization=authorization)
 
-    [found] = asyncio.run(diagnosed()).json()["found"]
+    [found] = async_to_sync(diagnosed)().json()["found"]
     assert found["leading"]["code"] == "never_asked"
 
 
@@ -89,4 +89,4 @@ def test_a_body_without_a_length_is_limited_too() -> None:
         body = b'{"identifier": "' + b"a" * 200_000 + b'"}'
         return await client.generic("POST", f"{API}requests/", body, content_type="application/json", CONTENT_LENGTH="")
 
-    assert asyncio.run(sent()).status_code == 413
+    assert async_to_sync(sent)().status_code == 413
