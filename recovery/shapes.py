@@ -20,6 +20,7 @@ SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
+ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|https?://\[[0-9a-f:]+\](?::\d{1,5})?")  # RFC 6454
 DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
 
 Is = Callable[[Any], bool]
@@ -49,7 +50,10 @@ def _is_wait(value: Any) -> bool:
 
 
 def _is_life(value: Any) -> bool:
-    return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING)
+    """A text that is no word for it is a dotted path."""
+    if isinstance(value, str):
+        return value == "auto" or "." in value
+    return isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING
 
 
 def _is_share(value: Any) -> bool:
@@ -112,7 +116,7 @@ _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
-_LIFE: Final = '"auto" or a timedelta of at most 24 hours'
+_LIFE: Final = '"auto", a timedelta of at most 24 hours, or a dotted path'
 _ROUTE: Final = (
     "OPTIONS is a dict, KINDS a list of words of EmailKind, "
     f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
@@ -134,6 +138,11 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a dict; samples and open_cases are numbers from 1 on, bounces and complaints shares from 0 to 1",
     ),
     "ALARM_MAIL_TO": (_is_list_of(_is(str)), "a list of texts"),
+    "API_AUTHENTICATOR": _TEXT_OR_NONE,
+    "API_ORIGINS": (
+        _is_list_of(lambda value: isinstance(value, str) and bool(ORIGIN.fullmatch(value))),
+        'a list of origins, such as "https://app.example.org": no path, no * and no slash at the end',
+    ),
     "AUDIENCES": (
         _dict_of(_is_door),
         f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME {_LIFE}, others texts",

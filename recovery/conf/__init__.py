@@ -26,6 +26,19 @@ __all__ = [
     "unknown_settings",
 ]
 
+__all__ = [
+    "DEFAULTS",
+    "MERGED",
+    "Conf",
+    "authentication_backends",
+    "conf",
+    "login_redirect_url",
+    "login_url",
+    "of_django",
+    "secret_keys",
+    "unknown_settings",
+]
+
 
 class Conf(MailConf):
     """Attributes are the settings' names; see the docstring of each."""
@@ -64,6 +77,18 @@ class Conf(MailConf):
     def ADMIN_BASE(self) -> str:
         """Dotted path of the ModelAdmin class that this app's admin pages build on."""
         return cast(str, self._read("ADMIN_BASE"))
+
+    @property
+    def API_AUTHENTICATOR(self) -> str | None:
+        """Dotted path of (request) -> user or None: who calls the staff half of the JSON API, from a header, never from
+        a cookie. None, and where it finds nobody: whoever is signed in to the site."""
+        return cast("str | None", self._read("API_AUTHENTICATOR"))
+
+    @property
+    def API_ORIGINS(self) -> Sequence[str]:
+        """Other sites whose pages may call the JSON API from a browser, as "https://app.example.org"; no cookie comes
+        with such a call."""
+        return cast(Sequence[str], self._read("API_ORIGINS"))
 
     @property
     def BACKUP_WAIT(self) -> timedelta:
@@ -171,7 +196,8 @@ class Conf(MailConf):
 
     @property
     def TOKEN_LIFETIME(self) -> timedelta | str:
-        """Life of a link from hand-over: a timedelta up to 24 hours, or "auto" (15 to 60 minutes)."""
+        """Life of a link from hand-over: a timedelta up to 24 hours, "auto" (15 to 60 minutes), or the dotted path of
+        (audience) -> timedelta."""
         return cast("timedelta | str", self._read("TOKEN_LIFETIME"))
 
     @property

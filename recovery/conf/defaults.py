@@ -13,6 +13,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},
     "ALARM_MAIL_TO": [],
+    "API_AUTHENTICATOR": None,
+    "API_ORIGINS": [],
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",

@@ -1,6 +1,7 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.account_states import AccountState
+from recovery.models.api_calls import ApiCall
 from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
@@ -28,6 +29,7 @@ from recovery.models.tokens import ResetToken
 __all__ = [
     "AccountState",
     "AddressCorrection",
+    "ApiCall",
     "AuditEvent",
     "BackupAddress",
     "Bounce",

@@ -14,6 +14,7 @@ from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
+from recovery.reasons.problems import Problem
 from recovery.reasons.repairs import RepairStep
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
@@ -60,6 +61,7 @@ __all__ = [
     "ObjectionEnd",
     "Outcome",
     "Part",
+    "Problem",
     "Refusal",
     "RepairStep",
     "RotationSnag",

@@ -67,6 +67,7 @@ class Action(TextChoices):
     EXPORT_ENDED = "list.export_ended", _("file of a list's rows ended")
     ERASED = "person.erased", _("data of a person was erased")
     PERSON_EXPORTED = "person.exported", _("everything held about a person was taken as a file")
+    LIST_READ = "list.read", _("rows of a list were read over the JSON API")
     DIAGNOSED = "person.diagnosed", _("somebody looked up why a person cannot get in")
     LOCKED = "sign_in.locked", _("sign-in was locked")
     UNLOCKED = "sign_in.unlocked", _("lock of sign-in was lifted")

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from recovery import audit, backup_addresses, heartbeats, limits, lockouts, revoking, suppressions, tokens
+from recovery import audit, backup_addresses, heartbeats, idempotency, limits, lockouts, revoking, suppressions, tokens
 from recovery.models import (
     AddressCorrection,
     AuditEvent,
@@ -47,6 +47,7 @@ class Purged:
 
     links: int
     counters: int
+    api_calls: int
     login_counters: int
     lockouts: int
     heartbeats: int
@@ -72,6 +73,7 @@ def purge() -> Purged:
     return Purged(
         links=_links(),
         counters=limits.purge(),
+        api_calls=idempotency.purge(),
         login_counters=lockouts.purge(),
         lockouts=_walked(Lockout, ages.old_lockouts, "since", before("requests")),
         heartbeats=heartbeats.purge(),
@@ -96,6 +98,7 @@ def outlook() -> Purged:
     return Purged(
         links=tokens.purgeable().count(),
         counters=limits.purgeable().count(),
+        api_calls=idempotency.purgeable().count(),
         login_counters=lockouts.outlook(),
         lockouts=_counted(ages.old_lockouts, requests),
         heartbeats=heartbeats.purgeable().count(),
