@@ -104,6 +104,18 @@ class Conf:
         return cast(timedelta, self._read("COOLDOWN"))
 
     @property
+    def DKIM_SELECTORS(self) -> Sequence[str]:
+        """Selectors of the keys that mail is signed with, which the DNS cannot list: "s1", or "s1@other.example" where
+        another domain than the sender's signs."""
+        return cast(Sequence[str], self._read("DKIM_SELECTORS"))
+
+    @property
+    def DNS(self) -> Mapping[str, Any]:
+        """How sending domains are looked up: resolvers, addresses of DNS servers ("192.0.2.1:5353"), none for those of
+        the machine; how long one answer may take (answer_within), and all together (deadline)."""
+        return cast(Mapping[str, Any], self._read("DNS"))
+
+    @property
     def FORCED_LIFETIME(self) -> timedelta:
         """Life of a link after a forced rotation from hand-over, up to 24 hours, which is what NIST SP 800-63B-4
         section 4.2.1.2 allows a recovery code sent by mail. Longer than a reset's, for nobody waits for this mail."""
@@ -140,6 +152,11 @@ class Conf:
     def LOGIN_FAILURE_WINDOW(self) -> timedelta:
         """How long a failed sign-in counts."""
         return cast(timedelta, self._read("LOGIN_FAILURE_WINDOW"))
+
+    @property
+    def MARKETING_DOMAINS(self) -> Sequence[str]:
+        """Domains that marketing is sent from: recovery mail from one of them is flagged."""
+        return cast(Sequence[str], self._read("MARKETING_DOMAINS"))
 
     @property
     def MARKETING_STREAMS(self) -> Sequence[str]:
@@ -201,6 +218,12 @@ class Conf:
     def SEND_BY(self) -> timedelta:
         """How long after the ask a mail may still leave."""
         return cast(timedelta, self._read("SEND_BY"))
+
+    @property
+    def SENDING_IPS(self) -> Sequence[str]:
+        """Addresses and networks that mail leaves from, for the list that a recipient's IT allows; empty: those of the
+        SPF record."""
+        return cast(Sequence[str], self._read("SENDING_IPS"))
 
     @property
     def SITE_MAIL(self) -> Mapping[str, Any] | None:

@@ -19,6 +19,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
     "COOLDOWN": timedelta(seconds=60),
+    "DKIM_SELECTORS": [],
+    "DNS": {"resolvers": [], "answer_within": timedelta(seconds=2), "deadline": timedelta(seconds=20)},
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
@@ -26,6 +28,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
+    "MARKETING_DOMAINS": [],
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -53,6 +56,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ROTATION_PACE": 600,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
+    "SENDING_IPS": [],
     "SITE_MAIL": None,
     "SITE_NAME": None,
     "STAFF_MAY_SET_PASSWORDS": False,
@@ -64,5 +68,5 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset({"ALARM_LIMITS", "DNS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
 """A site may give some keys of these."""
