@@ -17,12 +17,24 @@ from recovery.reasons import EmailKind, LockKind
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 SENDER_KEYS: Final = ("RETURN_PATH", "DKIM_SELECTORS", "IPS")
-ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER", *SENDER_KEYS)
+ROUTE_KEYS: Final = (
+    "NAME",
+    "BACKEND",
+    "OPTIONS",
+    "MAILER",
+    "STREAM",
+    "KINDS",
+    "CONNECTIONS",
+    "KEY_HEADER",
+    *SENDER_KEYS,
+)
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
 DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
 
-SERVER: Final = re.compile(r"\[(?P<six>[0-9a-f:.]+)\](?::\d+)?|(?P<four>[0-9.]+)(?::\d+)?|(?P<bare>[0-9a-f:.]+)", re.IGNORECASE)
+SERVER: Final = re.compile(
+    r"\[(?P<six>[0-9a-f:.]+)\](?::\d+)?|(?P<four>[0-9.]+)(?::\d+)?|(?P<bare>[0-9a-f:.]+)", re.IGNORECASE
+)
 
 Is = Callable[[Any], bool]
 
@@ -112,7 +124,11 @@ def _is_sender(value: Mapping[str, Any]) -> bool:
 
 
 def _is_route(value: Any) -> bool:
-    if not _is_way_out(value) or not _is_sender(value) or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER")):
+    if (
+        not _is_way_out(value)
+        or not _is_sender(value)
+        or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER"))
+    ):
         return False
     kinds = _is_list_of(lambda kind: isinstance(kind, str) and kind in EmailKind.values)
     connections = value.get("CONNECTIONS", 1)

@@ -1,10 +1,10 @@
 """Is all well that recovery rests on? Reads, asks and tries, and says for each thing what to do next.
 
-``symptoms`` says what a finding is, ``of_*`` know one field each, ``test_mails`` sends one mail all the way. Writes nothing
-but an answer that a worker gives, which it takes away again, and the test mail that somebody asks for.
+``symptoms`` says what a finding is, ``of_*`` know one field each, ``test_mails`` sends one mail all the way. Writes
+nothing but an answer that a worker gives, which it takes away again, and the test mail that somebody asks for.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -19,8 +19,11 @@ __all__ = ["ANSWER_WITHIN", "Symptom", "examine", "follow", "is_healthy", "send"
 ANSWER_WITHIN: Final = 10.0  # seconds for a worker
 
 
-def examine(*, answer_within: float = ANSWER_WITHIN) -> Iterator[Symptom]:
-    """Everything but the test mail, one thing after the other; what breaks while it is looked at is a problem itself."""
+def examine(*, only: Collection[str] = (), answer_within: float = ANSWER_WITHIN) -> Iterator[Symptom]:
+    """One thing after the other, or those of ``only`` (words of ``Examined``); the test mail is none of them.
+
+    What breaks while it is looked at is a problem. ``answer_within``: seconds that a worker has.
+    """
     looks: list[tuple[Examined, Callable[[], Iterable[Symptom]]]] = [
         (Examined.SETTINGS, of_installation.settings),
         (Examined.PARTS, of_installation.parts),
@@ -34,6 +37,8 @@ def examine(*, answer_within: float = ANSWER_WITHIN) -> Iterator[Symptom]:
         (Examined.DOMAINS, of_domains.sending_domains),
     ]
     for examined, look in looks:
+        if only and examined not in only:
+            continue
         try:
             yield from look()
         except Exception as error:  # noqa: BLE001 - a doctor that falls over tells nothing of the rest

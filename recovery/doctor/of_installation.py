@@ -25,13 +25,19 @@ BETWEEN_LOOKS: Final = 0.1  # seconds
 NEXT: Final[Mapping[str, Any]] = {
     Part.BEAT: gettext_lazy("Start celery beat with the schedule of recovery.schedule.beat_schedule()."),
     Part.SWEEP: gettext_lazy("Start celery beat and a worker, or run recovery_sweep --loop."),
-    Part.WORKER: gettext_lazy("Start a Celery worker; a worker that was given up is forgotten by recovery_health --forget."),
+    Part.WORKER: gettext_lazy(
+        "Start a Celery worker; a worker that was given up is forgotten by recovery_health --forget."
+    ),
     Part.ROUTE: gettext_lazy("Look at the page of routes: it says why, and switches it on again."),
     Part.QUEUE: gettext_lazy("Start more workers, and look at the routes: mail waits."),
-    Part.WEBHOOK: gettext_lazy("Look at the webhook's settings at the provider: URL, secret, and which events it posts."),
+    Part.WEBHOOK: gettext_lazy(
+        "Look at the webhook's settings at the provider: URL, secret, and which events it posts."
+    ),
     "database": gettext_lazy("Start the database, or correct DATABASES."),
 }
-_OF_PARTS: Final = frozenset({Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT, Alarm.CIRCUIT_OPEN, Alarm.NO_ROUTE})
+_OF_PARTS: Final = frozenset(
+    {Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT, Alarm.CIRCUIT_OPEN, Alarm.NO_ROUTE}
+)
 
 
 def settings() -> Iterator[Symptom]:
@@ -78,7 +84,9 @@ def broker(*, within: float) -> Symptom:
     while not answer.exists():
         if not bell.is_heard():
             said = _("The broker did not take a message.")
-            advice = _("Start the broker, or correct CELERY_BROKER_URL. Mail leaves meanwhile, as often as somebody sweeps.")
+            advice = _(
+                "Start the broker, or correct CELERY_BROKER_URL. Mail leaves meanwhile, as often as somebody sweeps."
+            )
             return Symptom(Examined.BROKER, Judgement.PROBLEM, said, advice)
         if time.monotonic() - started > within:
             said = _("The broker took a message, and no worker answered within %(seconds)d s.") % {"seconds": within}

@@ -42,7 +42,9 @@ def _door(esp: str) -> Symptom:
     except requests.RequestException as error:
         said = _("%(url)s cannot be reached from this machine (%(error)s).")
         facts = {"url": url, "error": type(error).__name__}
-        advice = _("Try it from outside: the provider must reach it. A machine behind its own proxy may not reach itself.")
+        advice = _(
+            "Try it from outside: the provider must reach it. A machine behind its own proxy may not reach itself."
+        )
         return Symptom(Examined.WEBHOOKS, Judgement.UNKNOWN, said % facts, advice, esp)
     facts = {"url": url, "status": str(status)}
     if status in REFUSED:

@@ -53,6 +53,7 @@ def send(address: str, *, audience: str = "default", actor: AbstractBaseUser | N
 def follow(email: Email, *, within: float) -> Symptom:
     """Wait for what becomes of it, ``within`` seconds at most, and say what is missing. Reads only."""
     started = time.monotonic()
+    email.refresh_from_db()
     while not _is_over(email) and time.monotonic() - started < within:
         time.sleep(BETWEEN_LOOKS)
         email.refresh_from_db()
@@ -84,7 +85,9 @@ def _missing(email: Email) -> tuple[str, str]:
         said = _("After %(seconds)s s no worker has sent the test mail.")
         return said, _("Start a Celery worker, or run recovery_sweep.")
     if email.state == EmailState.HANDED_OVER:
-        said = _("Route %(route)s took the test mail, and after %(seconds)s s the provider has not said what became of it.")
+        said = _(
+            "Route %(route)s took the test mail, and after %(seconds)s s the provider has not said what became of it."
+        )
         advice = _("Look at the webhook's settings at the provider: URL, secret, and whether it posts delivery events.")
         return said, advice
     if email.state == EmailState.WITHHELD:

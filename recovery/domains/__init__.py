@@ -1,9 +1,9 @@
 """Whether mail of this site is believed: SPF, DKIM, DMARC and return path of each sender, as the DNS has them.
 
-Callers import this package as ``domains``. ``senders`` reads who sends from the settings; ``asking`` and ``wire`` speak to
-the DNS (dnspython, the extra ``dns``); ``spf``, ``dkim``, ``dmarc`` and ``mail_servers`` know the rules of one part each;
-``judging`` puts them together, ``keeping`` keeps the rows, ``advice`` has the sentences. The text for a recipient's IT
-stands in ``allowing``, below, since ``diagnosis`` gives it to people too.
+Callers import this package as ``domains``. ``senders`` reads who sends from the settings; ``asking`` and ``wire`` speak
+to the DNS (dnspython, the extra ``dns``); ``spf``, ``dkim``, ``dmarc`` and ``mail_servers`` know the rules of one part
+each; ``judging`` puts them together, ``keeping`` keeps the rows, ``advice`` has the sentences. The text for a
+recipient's IT stands in ``allowing``, below, since ``diagnosis`` gives it to people too.
 """
 
 from recovery.domains.advice import advice

@@ -9,11 +9,15 @@ from recovery.reasons import DomainReason
 
 PUBLISH: Final = _("Publish the record below in the place of the one there is.")
 NEW_KEY: Final = _(
-    "Make a new key of 2048 bits at your provider or mail server, and publish the record that it shows for this selector."
+    "Make a new key of 2048 bits at your provider or mail server, and publish the record that it shows for "
+    "this selector."
 )
-ASK_AGAIN: Final = _("Nothing is wrong as far as anybody knows. Look the domains up again; if it stays so, ask with dig.")
+ASK_AGAIN: Final = _(
+    "Nothing is wrong as far as anybody knows. Look the domains up again; if it stays so, ask with dig."
+)
 WORKING_SERVER: Final = _(
-    "Name DNS servers that work in RECOVERY['DNS']['resolvers'], and look the domains up again. Nothing is known of the "
+    "Name DNS servers that work in RECOVERY['DNS']['resolvers'], and look the domains up again. Nothing is "
+    "known of the "
     "domain itself."
 )
 ADVICE: Final[Mapping[DomainReason, Any]] = {
@@ -21,10 +25,12 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     DomainReason.NO_SENDER: _("Set RECOVERY['FROM_EMAIL'] to an address of your own domain."),
     DomainReason.MX_IMPLICIT: _("Publish the record below, so that answers and bounces find their way for sure."),
     DomainReason.MX_MISSING: _(
-        "Publish an MX record that names your mail server, as below: many receivers refuse mail that cannot be answered."
+        "Publish an MX record that names your mail server, as below: many receivers refuse mail that cannot be "
+        "answered."
     ),
     DomainReason.MX_NULL: _(
-        "Publish an MX record that names your mail server, as below: receivers may refuse mail from a domain that takes "
+        "Publish an MX record that names your mail server, as below: receivers may refuse mail from a domain "
+        "that takes "
         "none (RFC 7505)."
     ),
     DomainReason.MX_DEAD: _("Give the named servers an address, or publish an MX record that names a living one."),
@@ -48,7 +54,9 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     ),
     DomainReason.DKIM_MISSING: _("Publish the record that your provider or mail server shows for this selector."),
     DomainReason.DKIM_SEVERAL: _("Leave one of the records, that of the key in use, and remove the others."),
-    DomainReason.DKIM_REVOKED: _("Sign with another selector, name it in RECOVERY['DKIM_SELECTORS'], or publish a key."),
+    DomainReason.DKIM_REVOKED: _(
+        "Sign with another selector, name it in RECOVERY['DKIM_SELECTORS'], or publish a key."
+    ),
     DomainReason.DKIM_BROKEN: _("Copy the record from your provider or mail server once more: part of it is lost."),
     DomainReason.DKIM_WEAK: NEW_KEY,
     DomainReason.DKIM_SHORT: NEW_KEY,
@@ -61,7 +69,8 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     DomainReason.DMARC_SEVERAL: _("Remove all of them, and publish the one record below."),
     DomainReason.DMARC_BROKEN: PUBLISH,
     DomainReason.DMARC_NONE: _(
-        "Read the reports; when all your own mail passes, publish the record below. Until then anybody can send mail in "
+        "Read the reports; when all your own mail passes, publish the record below. Until then anybody can "
+        "send mail in "
         "your name."
     ),
     DomainReason.DMARC_TESTING: _("When all your own mail passes, publish the record below."),

@@ -9,6 +9,7 @@ from recovery.domains.found import Finding
 from recovery.domains.tags import tags_of
 from recovery.reasons import DomainPart, DomainReason, Judgement
 
+VERSION: Final = "DKIM1"  # the first tag, where there is one
 TOO_SHORT: Final = 1024  # bits; receivers must not take shorter ones (RFC 8301 section 3.2)
 SHORT: Final = 2048  # bits; signers should use as many (the same)
 ED25519_OCTETS: Final = 32
@@ -21,43 +22,41 @@ def look(asker: Asker, selector: str, domain: str) -> Finding:
     name = f"{selector}._domainkey.{domain}"
     texts = asker.texts(name)
     if not texts:
-        return _finding(DomainReason.DKIM_MISSING, Judgement.PROBLEM, name, record=PLACEHOLDER)
+        return _problem(DomainReason.DKIM_MISSING, name)
     if len(texts) > 1:
-        return _finding(DomainReason.DKIM_SEVERAL, Judgement.PROBLEM, name, record=max(texts, key=len))
+        return _problem(DomainReason.DKIM_SEVERAL, name, record=max(texts, key=len))
     tags = tags_of(texts[0])
-    if tags is None or "p" not in tags or ("v" in tags and next(iter(tags)) != "v"):
-        return _finding(DomainReason.DKIM_BROKEN, Judgement.PROBLEM, name, record=PLACEHOLDER)
-    return _judged(tags, texts[0], name)
+    if tags is None or "p" not in tags or ("v" in tags and next(iter(tags.items())) != ("v", VERSION)):
+        return _problem(DomainReason.DKIM_BROKEN, name)
+    if not tags["p"]:
+        return _problem(DomainReason.DKIM_REVOKED, name)
+    if "sha256" not in _list(tags.get("h", "sha256")) or not {"*", "email"} & _list(tags.get("s", "*")):
+        return _problem(DomainReason.DKIM_OTHER_USE, name, record=_without(tags, "h", "s"))
+    return _of_key(tags, name)
 
 
-def _judged(tags: dict[str, str], text: str, name: str) -> Finding:
-    key = "".join(tags["p"].split())
-    if not key:
-        return _finding(DomainReason.DKIM_REVOKED, Judgement.PROBLEM, name, record=PLACEHOLDER)
-    if tags.get("v", "DKIM1") != "DKIM1":
-        return _finding(DomainReason.DKIM_BROKEN, Judgement.PROBLEM, name, record=PLACEHOLDER)
-    hashes, uses = _list(tags.get("h", "sha256")), _list(tags.get("s", "*"))
-    if "sha256" not in hashes or not {"*", "email"} & uses:
-        record = "; ".join(f"{tag}={value}" for tag, value in tags.items() if tag not in ("h", "s"))
-        return _finding(DomainReason.DKIM_OTHER_USE, Judgement.PROBLEM, name, record=record)
+def _of_key(tags: dict[str, str], name: str) -> Finding:
     kind = tags.get("k", "rsa").lower()
     try:
-        octets = base64.b64decode(key, validate=True)
+        octets = base64.b64decode("".join(tags["p"].split()), validate=True)
         bits = _rsa_bits(octets) if kind == "rsa" else 0
     except (binascii.Error, ValueError, IndexError):
-        return _finding(DomainReason.DKIM_BROKEN, Judgement.PROBLEM, name, record=PLACEHOLDER)
+        return _problem(DomainReason.DKIM_BROKEN, name)
     if kind == "ed25519" and len(octets) == ED25519_OCTETS:
         return _finding(DomainReason.DKIM_ED25519, Judgement.NOTICE, name)
     if kind != "rsa":
-        return _finding(DomainReason.DKIM_BROKEN, Judgement.PROBLEM, name, record=PLACEHOLDER)
+        return _problem(DomainReason.DKIM_BROKEN, name)
     if bits < TOO_SHORT:
-        return _finding(DomainReason.DKIM_WEAK, Judgement.PROBLEM, name, detail=str(bits), record=PLACEHOLDER)
+        return _problem(DomainReason.DKIM_WEAK, name, detail=str(bits))
     if bits < SHORT:
         return _finding(DomainReason.DKIM_SHORT, Judgement.NOTICE, name, detail=str(bits), record=PLACEHOLDER)
     if "y" in _list(tags.get("t", "")):
-        record = "; ".join(f"{tag}={value}" for tag, value in tags.items() if tag != "t")
-        return _finding(DomainReason.DKIM_TESTING, Judgement.NOTICE, name, record=record)
+        return _finding(DomainReason.DKIM_TESTING, Judgement.NOTICE, name, record=_without(tags, "t"))
     return _finding(DomainReason.DKIM_GOOD, Judgement.OK, name, detail=str(bits))
+
+
+def _without(tags: dict[str, str], *gone: str) -> str:
+    return "; ".join(f"{tag}={value}" for tag, value in tags.items() if tag not in gone)
 
 
 def _list(value: str) -> set[str]:
@@ -87,9 +86,11 @@ def _content(octets: bytes, kind: int) -> tuple[bytes, bytes]:
     return octets[start : start + length], octets[start + length :]
 
 
-def _finding(
-    reason: DomainReason, judgement: Judgement, name: str, *, detail: str = "", record: str = ""
-) -> Finding:
+def _problem(reason: DomainReason, name: str, *, detail: str = "", record: str = PLACEHOLDER) -> Finding:
+    return _finding(reason, Judgement.PROBLEM, name, detail=detail, record=record)
+
+
+def _finding(reason: DomainReason, judgement: Judgement, name: str, *, detail: str = "", record: str = "") -> Finding:
     return Finding(
         part=DomainPart.DKIM,
         judgement=judgement,

@@ -64,18 +64,17 @@ def look(asker: Asker, domain: str) -> tuple[Finding, Policy | None]:
     found = stand(asker, domain)
     if found.reason or found.policy is None:
         reason = found.reason or DomainReason.DMARC_MISSING
-        return _finding(reason, Judgement.PROBLEM, domain, domain, detail=found.text, record=_wanted(domain)), found.policy
-    policy = found.policy
-    word = policy.of(domain, exists=asker.exists(domain))
+        finding = _finding(reason, Judgement.PROBLEM, domain, at=domain, detail=found.text, record=_wanted(domain))
+        return finding, found.policy
+    policy, reason, changes = found.policy, DomainReason.DMARC_GOOD, dict[str, str]()
     weak = [tag for tag in ("p", "sp", "np") if policy.tags.get(tag, "").lower() == "none"]
-    text = "; ".join(f"{tag}={value}" for tag, value in policy.tags.items())
-    if word == "none" or weak:
-        record = _changed(policy, {tag: "quarantine" for tag in weak or ["p"]})
-        return _finding(DomainReason.DMARC_NONE, Judgement.NOTICE, domain, policy.domain, text, record), policy
-    if policy.tags.get("t", "n").lower() == "y":
-        record = _changed(policy, {"t": "n"})
-        return _finding(DomainReason.DMARC_TESTING, Judgement.NOTICE, domain, policy.domain, text, record), policy
-    return _finding(DomainReason.DMARC_GOOD, Judgement.OK, domain, policy.domain, text, ""), policy
+    if weak or policy.of(domain, exists=asker.exists(domain)) == "none":
+        reason, changes = DomainReason.DMARC_NONE, dict.fromkeys(weak or ["p"], "quarantine")
+    elif policy.tags.get("t", "n").lower() == "y":
+        reason, changes = DomainReason.DMARC_TESTING, {"t": "n"}
+    judgement = Judgement.NOTICE if changes else Judgement.OK
+    record = _text({**policy.tags, **changes}) if changes else ""
+    return _finding(reason, judgement, domain, at=policy.domain, detail=_text(policy.tags), record=record), policy
 
 
 def is_aligned(asker: Asker, domain: str, other: str, *, strict: bool) -> bool:
@@ -148,12 +147,12 @@ def _wanted(domain: str) -> str:
     return f"v={VERSION}; p=quarantine; rua=mailto:dmarc@{domain}"
 
 
-def _changed(policy: Policy, changes: dict[str, str]) -> str:
-    return "; ".join(f"{tag}={value}" for tag, value in {**policy.tags, **changes}.items())
+def _text(tags: dict[str, str]) -> str:
+    return "; ".join(f"{tag}={value}" for tag, value in tags.items())
 
 
 def _finding(
-    reason: DomainReason, judgement: Judgement, domain: str, at: str, detail: str = "", record: str = ""
+    reason: DomainReason, judgement: Judgement, domain: str, *, at: str, detail: str = "", record: str = ""
 ) -> Finding:
     return Finding(
         part=DomainPart.DMARC,

@@ -1,4 +1,4 @@
-"""One sender's domain, part by part. What the DNS does not tell is unknown, and keeps no other part from being judged."""
+"""One sender's domain, part by part. What the DNS does not tell is unknown, and keeps no other part from judgement."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Look:
         return _made(DomainPart.DOMAIN, Judgement.PROBLEM, DomainReason.DOMAIN_MISSING, domain)
 
     def _spf(self) -> Finding:
-        """Receivers check the return path; without one of its own, the sender's domain may be used as one by anybody."""
+        """Receivers check the return path; where that is the provider's, the sender's could be forged as one."""
         domain = self.sender.return_path or self.sender.domain
         finding, self.networks = spf.look(self.asker, domain, self.sender.wanted)
         return finding
@@ -108,11 +108,12 @@ class Look:
         ]
         if signed:
             return _made(DomainPart.ALIGNMENT, Judgement.OK, DomainReason.ALIGNED, domain, detail=signed[0])
-        are_known = bool(self.sender.selectors) and all(key.judgement != Judgement.UNKNOWN for key in keys)
+        if unanswered := [key for key in keys if key.reason.value.startswith("dns_")]:
+            raise NotKnown(unanswered[0].reason)
         if return_path and self._fits(return_path, "aspf"):
             reason, judgement = DomainReason.ALIGNED_BY_SPF_ALONE, Judgement.NOTICE
             return _made(DomainPart.ALIGNMENT, judgement, reason, domain, detail=return_path)
-        if not are_known or not return_path:
+        if not self.sender.selectors or not return_path:
             reason = DomainReason.ALIGNMENT_NOT_KNOWN
             return _made(DomainPart.ALIGNMENT, Judgement.UNKNOWN, reason, domain)
         others = ", ".join([return_path, *(signer for _, signer in self.sender.selectors)])
@@ -140,7 +141,5 @@ class Look:
         return _made(DomainPart.SHARING, Judgement.OK, DomainReason.NOT_SHARED, domain)
 
 
-def _made(
-    part: DomainPart, judgement: Judgement, reason: DomainReason, subject: str, *, detail: str = ""
-) -> Finding:
+def _made(part: DomainPart, judgement: Judgement, reason: DomainReason, subject: str, *, detail: str = "") -> Finding:
     return Finding(part=part, judgement=judgement, reason=reason, subject=subject, detail=detail)

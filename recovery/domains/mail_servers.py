@@ -21,9 +21,7 @@ def look(asker: Asker, domain: str) -> Finding:
     return _finding(DomainReason.MX_FOUND, Judgement.OK, domain, said)
 
 
-def _finding(
-    reason: DomainReason, judgement: Judgement, domain: str, detail: str = "", record: str = ""
-) -> Finding:
+def _finding(reason: DomainReason, judgement: Judgement, domain: str, detail: str = "", record: str = "") -> Finding:
     return Finding(
         part=DomainPart.MX,
         judgement=judgement,

@@ -31,9 +31,7 @@ class Sender:
 
 def all_senders() -> list[Sender]:
     """In the order of the settings. Raises Misconfigured where an audience has no BASE_URL."""
-    return [
-        _sender(audience, route) for audience in ("default", *conf.AUDIENCES) for route in _routes_of(audience)
-    ]
+    return [_sender(audience, route) for audience in ("default", *conf.AUDIENCES) for route in _routes_of(audience)]
 
 
 def _routes_of(audience: str) -> list[Route]:
@@ -62,7 +60,8 @@ def _sender(audience: str, route: Route) -> Sender:
 
 
 def domain_of(from_email: str) -> str:
-    return parseaddr(from_email)[1].rpartition("@")[2].lower().rstrip(".")
+    _, at, domain = parseaddr(from_email)[1].rpartition("@")
+    return domain.lower().rstrip(".") if at else ""
 
 
 def _selectors(given: Sequence[Any], domain: str) -> tuple[tuple[str, str], ...]:

@@ -256,7 +256,7 @@ def _is_end(word: str) -> bool:
 
 def _merged(records: Sequence[str]) -> str:
     """One record for several: all that they name, and the strictest end that lets nobody else in."""
-    words = list(dict.fromkeys(word for record in records for word in record.split()[1:]))
+    words = list(dict.fromkeys(word for record in sorted(records) for word in record.split()[1:]))
     ends = [word for word in words if _is_end(word)]
     return " ".join([VERSION, *(word for word in words if not _is_end(word)), "-all" if "-all" in ends else "~all"])
 

@@ -11,8 +11,8 @@ from recovery.doctor import Symptom
 from recovery.reasons import Examined, Judgement
 
 
-def found(examined: Examined, **options: Any) -> list[Symptom]:
-    return [each for each in doctor.examine(answer_within=0.3, **options) if each.examined == examined]
+def found(examined: Examined) -> list[Symptom]:
+    return [each for each in doctor.examine(only=[examined], answer_within=0.3) if each.examined == examined]
 
 
 def judged(examined: Examined) -> set[Judgement]:

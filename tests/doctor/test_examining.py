@@ -1,14 +1,16 @@
 """What the doctor looks at, and what it says where something is wrong."""
 
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
-from recovery import bell, heartbeats
+from recovery import bell, doctor, heartbeats
 from recovery.models import BackupAddress, Heartbeat
 from recovery.reasons import EmailKind, Examined, Judgement, Part
 from tests.doctor.examined import found, judged
@@ -22,8 +24,6 @@ OK, NOTICE, PROBLEM, UNKNOWN = Judgement.OK, Judgement.NOTICE, Judgement.PROBLEM
 
 
 def test_everything_is_looked_at_and_each_complaint_says_what_to_do_next() -> None:
-    from recovery import doctor
-
     said = list(doctor.examine(answer_within=0.1))
     assert {each.examined for each in said} >= set(Examined) - {Examined.TEST_MAIL, Examined.ALARMS, Examined.WEBHOOKS}
     assert [each for each in said if each.judgement != OK and not each.what_next] == []
@@ -75,9 +75,7 @@ def test_an_answer_that_nobody_waited_for_makes_nothing_red() -> None:
 
 @pytest.mark.parametrize(("ahead", "judgement"), [(0, OK), (60, PROBLEM)])
 def test_a_clock_that_is_not_the_databases_is_told(ahead: int, judgement: Judgement) -> None:
-    import datetime
-
-    with time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=ahead)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
         assert judged(Examined.CLOCK) == {judgement}
 
 
@@ -118,7 +116,8 @@ def test_twins_and_mistyped_domains_are_told_without_a_whole_address() -> None:
     UserFactory.create(username="Ada", email="ada.lovelace@EXAMPLE.com")
     UserFactory.create(email="one@gmial.com")
     backup = UserFactory.create(email="two@GMIAL.com")
-    BackupAddress.objects.create(user_key=str(backup.pk), address="b@hotmial.com", address_key="b@hotmial.com")
+    kept = {"address": "b@hotmial.com", "address_key": "b@hotmial.com", "code_until": timezone.now()}
+    BackupAddress.objects.create(user_key=str(backup.pk), **kept)
     twins = found(Examined.TWINS)
     assert [each.subject for each in twins] == ["email", "username"]
     assert "lovelace" not in " ".join(each.said for each in twins).lower()
@@ -128,7 +127,8 @@ def test_twins_and_mistyped_domains_are_told_without_a_whole_address() -> None:
 
 
 def test_a_dns_that_does_not_answer_is_unknown_and_no_problem() -> None:
-    assert judged(Examined.DOMAINS) == {UNKNOWN, OK}
+    assert UNKNOWN in judged(Examined.DOMAINS)
+    assert PROBLEM not in judged(Examined.DOMAINS)
 
 
 def test_a_webhook_is_knocked_at_from_outside_and_must_refuse(settings: Any, live_server: Any) -> None:

@@ -11,7 +11,6 @@ from tests.domains.dns_server import Server, Zone, serving
 from tests.domains.zones import FROM_EMAIL
 
 
-
 class Dns:
     """``dns(zone, mode)`` serves it and points the settings there; a second one stands behind the first."""
 

@@ -112,7 +112,9 @@ class Server:
 
     def _cut(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         """Cut over UDP, whole over TCP, as it should be."""
-        return self._honest(question, name, kind, over_tcp) if over_tcp else self._truncated(question, name, kind, False)
+        return (
+            self._honest(question, name, kind, over_tcp) if over_tcp else self._truncated(question, name, kind, False)
+        )
 
     def _truncated(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         reply = self._reply(question)

@@ -15,7 +15,7 @@ from recovery.reasons import EmailKind, EmailState, Judgement
 from tests.domains.conftest import Dns
 from tests.domains.zones import DOMAIN, GOOD, KEY, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

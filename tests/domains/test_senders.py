@@ -34,25 +34,25 @@ def of(part: DomainPart, subject: str = "") -> Finding:
     return next(each for each in looked().findings if each.part == part and subject in each.subject)
 
 
-@pytest.mark.parametrize(
-    ("selectors", "policy", "return_path", "reason"),
-    [
-        (["s1"], "p=reject", None, R.ALIGNED),
-        (["s1@example.org"], "p=reject", None, R.ALIGNED),
-        (["s1@example.org"], "p=reject; adkim=s", None, R.ALIGNED_BY_SPF_ALONE),
-        (["s1@esp.example.net"], "p=reject", None, R.ALIGNED_BY_SPF_ALONE),
-        (["s1@esp.example.net"], "p=reject", "bounces.example.org", R.ALIGNED_BY_SPF_ALONE),
-        (["s1@esp.example.net"], "p=reject; aspf=s", "bounces.example.org", R.NOT_ALIGNED),
-        (["s1@esp.example.net"], "p=reject", "esp.example.net", R.NOT_ALIGNED),
-        (["s1@example.org"], "p=reject; psd=y", "esp.example.net", R.NOT_ALIGNED),
-        ([], "p=reject", "esp.example.net", R.ALIGNMENT_NOT_KNOWN),
-    ],
-)
-def test_signature_or_return_path_must_belong_to_the_senders_domain(
-    dns: Dns, settings: Any, selectors: list[str], policy: str, return_path: str | None, reason: DomainReason
-) -> None:
-    signed = [f"v=DKIM1; p={rsa(2048)}"]
-    spf = ["v=spf1 mx a ~all"]
+SIGNED: dict[str, tuple[list[str], str, str | None, DomainReason]] = {
+    "by its own": (["s1"], "p=reject", None, R.ALIGNED),
+    "by the organisation": (["s1@example.org"], "p=reject", None, R.ALIGNED),
+    "by the organisation, strictly": (["s1@example.org"], "p=reject; adkim=s", None, R.ALIGNED_BY_SPF_ALONE),
+    "by the provider": (["s1@esp.example.net"], "p=reject", None, R.ALIGNED_BY_SPF_ALONE),
+    "and a return path of a sister": (
+        ["s1@esp.example.net"], "p=reject", "bounces.example.org", R.ALIGNED_BY_SPF_ALONE,
+    ),
+    "and a sister, strictly": (["s1@esp.example.net"], "p=reject; aspf=s", "bounces.example.org", R.NOT_ALIGNED),
+    "and the provider's return path": (["s1@esp.example.net"], "p=reject", "esp.example.net", R.NOT_ALIGNED),
+    "by a registry": (["s1@example.org"], "p=reject; psd=y", "esp.example.net", R.NOT_ALIGNED),
+    "by nobody known": ([], "p=reject", "esp.example.net", R.ALIGNMENT_NOT_KNOWN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_signature_or_return_path_must_belong_to_the_senders_domain(dns: Dns, settings: Any, name: str) -> None:
+    selectors, policy, return_path, reason = SIGNED[name]
+    signed, spf = [f"v=DKIM1; p={rsa(2048)}"], ["v=spf1 mx a ~all"]
     dns(
         changed(
             {
@@ -108,7 +108,9 @@ def test_each_audience_and_route_has_its_own_sender_keys_and_return_path(dns: Dn
     found = [(each.sender.audience, each.sender.route, each.sender.domain) for each in domains.look()]
     assert found == [("default", "main", DOMAIN), ("default", "spare", DOMAIN), ("portal", "spare", "portal.example")]
     portal = domains.look()[-1]
-    assert [each.subject for each in portal.findings if each.part == DomainPart.DKIM] == ["s2._domainkey.portal.example"]
+    assert [each.subject for each in portal.findings if each.part == DomainPart.DKIM] == [
+        "s2._domainkey.portal.example"
+    ]
     assert portal.sender.return_path == "pm.mail.example.org"
     assert portal.sender.ips == ("203.0.113.0/28",)
 
@@ -145,7 +147,8 @@ def test_the_return_path_is_looked_at_too(dns: Dns, settings: Any) -> None:
     ("changes", "part", "name", "record"),
     [
         ({SPF: None}, DomainPart.SPF, DOMAIN, "v=spf1 mx a ~all"),
-        ({SPF: ["v=spf1 mx -all", "v=spf1 ip4:192.0.2.1 ~all"]}, DomainPart.SPF, DOMAIN, "v=spf1 mx ip4:192.0.2.1 -all"),
+        ({SPF: ["v=spf1 mx -all", "v=spf1 ip4:192.0.2.1 ~all"]}, DomainPart.SPF, DOMAIN,
+         "v=spf1 ip4:192.0.2.1 mx -all"),
         ({SPF: ["v=spf1 mx +all"]}, DomainPart.SPF, DOMAIN, "v=spf1 mx ~all"),
         ({SPF: ["v=spf1 mx"]}, DomainPart.SPF, DOMAIN, "v=spf1 mx ~all"),
         ({SPF: ["v=spf1 ptr mx -all"]}, DomainPart.SPF, DOMAIN, "v=spf1 mx -all"),
@@ -169,7 +172,13 @@ def test_what_to_publish_is_the_record_that_mends_it(
 
 @pytest.mark.parametrize(
     "texts",
-    [["v=spf1 mx +all"], ["v=spf1 mx"], ["v=spf1 ptr mx -all"], ["v=spf1 mx wrong -all"], ["v=spf1 a -all", "v=spf1 mx ~all"]],
+    [
+        ["v=spf1 mx +all"],
+        ["v=spf1 mx"],
+        ["v=spf1 ptr mx -all"],
+        ["v=spf1 mx wrong -all"],
+        ["v=spf1 a -all", "v=spf1 mx ~all"],
+    ],
 )
 def test_whoever_publishes_the_record_is_fine(dns: Dns, texts: list[str]) -> None:
     address = {(DOMAIN, "A"): ["192.0.2.11"]}

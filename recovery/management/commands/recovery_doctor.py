@@ -12,17 +12,19 @@ from django.core.validators import validate_email
 from recovery import doctor
 from recovery.conf import conf
 from recovery.doctor import Symptom
-from recovery.reasons import Judgement
+from recovery.reasons import Examined, Judgement
 
 
 class Command(BaseCommand):
     help = (
-        "Looks at settings, beat, workers, broker, webhooks, clocks, tracking, templates, accounts and sending domains, "
-        "and sends a test mail if asked. Says what to do next. Exits with 1 if there is a problem."
+        "Looks at settings, beat, workers, broker, webhooks, clocks, tracking, templates, accounts and sending "
+        "domains, and sends a test mail if asked. Says what to do next. Exits with 1 if there is a problem."
     )
     requires_system_checks = ()  # it tells what they say among the rest
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        words = [word for word in Examined.values if word not in (Examined.ALARMS, Examined.TEST_MAIL)]
+        parser.add_argument("--only", action="append", default=[], choices=words, help="Look at this alone.")
         parser.add_argument("--send-to", metavar="ADDRESS", help="Send a test mail there, and follow it.")
         parser.add_argument("--audience", default="default", help="Whose sender and routes the test mail has.")
         parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="For its delivery; 60.")
@@ -34,7 +36,7 @@ class Command(BaseCommand):
             self._check(address, options["audience"])
         email = doctor.send(address, audience=options["audience"], reason="recovery_doctor") if address else None
         found: list[Symptom] = []
-        for symptom in doctor.examine():
+        for symptom in doctor.examine(only=options["only"]):
             found.append(symptom)
             self._tell(symptom, quiet=options["json"])
         if email is not None:
