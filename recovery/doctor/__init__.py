@@ -1,6 +1,6 @@
 """Is all well that recovery rests on? Reads, asks and tries, and says for each thing what to do next.
 
-``symptoms`` says what a finding is, ``of_*`` know one field each, ``test_mails`` sends one mail all the way. Writes
+``symptoms`` says what a finding is, ``of_*`` know one field each, ``mailing`` sends one mail all the way. Writes
 nothing but an answer that a worker gives, which it takes away again, and the test mail that somebody asks for.
 """
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from recovery.doctor import of_domains, of_installation, of_people, of_templates, of_webhooks
 from recovery.doctor.symptoms import Symptom, is_healthy
-from recovery.doctor.test_mails import follow, send
+from recovery.doctor.mailing import follow, send
 from recovery.reasons import Examined, Judgement
 
 __all__ = ["ANSWER_WITHIN", "Symptom", "examine", "follow", "is_healthy", "send"]
