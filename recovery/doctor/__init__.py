@@ -10,8 +10,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from recovery.doctor import of_domains, of_installation, of_people, of_templates, of_webhooks
-from recovery.doctor.symptoms import Symptom, is_healthy
 from recovery.doctor.mailing import follow, send
+from recovery.doctor.symptoms import Symptom, is_healthy
 from recovery.reasons import Examined, Judgement
 
 __all__ = ["ANSWER_WITHIN", "Symptom", "examine", "follow", "is_healthy", "send"]

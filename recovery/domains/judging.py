@@ -81,6 +81,9 @@ class Look:
         """Receivers check the return path; where that is the provider's, the sender's could be forged as one."""
         domain = self.sender.return_path or self.sender.domain
         finding, self.networks = spf.look(self.asker, domain, self.sender.wanted)
+        provider = spf.INCLUDES.get(self.sender.wanted.esp)
+        if provider and not self.sender.return_path:
+            self.networks = sorted({*self.networks, *spf.look(self.asker, provider, spf.Wanted())[1]})
         return finding
 
     def _keys(self) -> Iterator[Finding]:

@@ -99,6 +99,14 @@ def test_a_provider_whose_return_path_is_its_own_is_unknown_and_no_problem(dns: 
     assert looked().judgement == Judgement.UNKNOWN
 
 
+def test_the_servers_of_a_provider_are_those_of_its_own_record(dns: Dns, settings: Any) -> None:
+    dns(changed({("spf.mtasv.net", "TXT"): ["v=spf1 ip4:198.51.100.0/25 ~all"]}))
+    give(settings, ROUTES=[route()])
+    assert looked().networks == ("192.0.2.0/24", "198.51.100.0/25")
+    give(settings, ROUTES=[route(RETURN_PATH=DOMAIN)])
+    assert looked().networks == ("192.0.2.0/24",)
+
+
 def test_each_audience_and_route_has_its_own_sender_keys_and_return_path(dns: Dns, settings: Any) -> None:
     second = {("s2._domainkey.portal.example", "TXT"): GOOD[KEY], ("portal.example", "TXT"): ["v=spf1 mx -all"]}
     dns(changed(second))
