@@ -34,21 +34,21 @@ def fill(mails: int, *, ends_at: datetime, people: int = 0) -> None:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
-def write(mails: int, *, ends_at: datetime, people: int = 0) -> None:
-    """The rows alone, in the caller's transaction."""
+def write(mails: int, *, ends_at: datetime, people: int = 0, days: int = DAYS) -> None:
+    """The rows alone, in the caller's transaction; ``days``: how long this month is."""
     from django.db import connection
 
     with connection.cursor() as cursor:
-        for statement in _Month(connection, mails, ends_at, people).statements():
+        for statement in _Month(connection, mails, ends_at, people, days).statements():
             cursor.execute(statement)
 
 
 class _Month:
-    def __init__(self, connection: Any, mails: int, ends_at: datetime, people: int) -> None:
+    def __init__(self, connection: Any, mails: int, ends_at: datetime, people: int, days: int) -> None:
         self.mails, self.people = mails, people
         self.is_postgresql = connection.vendor == "postgresql"
-        self.start = int(ends_at.astimezone(UTC).timestamp()) - DAYS * 86400
-        self.spacing = DAYS * 86400 / mails
+        self.start = int(ends_at.astimezone(UTC).timestamp()) - days * 86400
+        self.spacing = days * 86400 / mails
 
     def statements(self) -> list[str]:
         return [

@@ -116,7 +116,7 @@ X_FRAME_OPTIONS = "DENY"
 # Language and static files
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français"), ("ar", "العربية")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

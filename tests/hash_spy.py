@@ -1,5 +1,6 @@
 """A hasher that notes each password that it hashed, in a store of its own that no rollback and no flush reaches."""
 
+import atexit
 import os
 import tempfile
 import time
@@ -14,7 +15,12 @@ SLOWNESS: Final = "TESTS_HASH_SPY_SECONDS"
 
 
 def store() -> Path:
-    return Path(os.environ.setdefault(STORE, tempfile.mkstemp(prefix="hash-spy-")[1]))
+    """Made by the first process that asks, and gone with it."""
+    if STORE not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="hash-spy-")
+        atexit.register(folder.cleanup)
+        os.environ[STORE] = str(Path(folder.name) / "hashes")
+    return Path(os.environ[STORE])
 
 
 def hashed() -> int:

@@ -142,7 +142,7 @@ def test_every_text_of_the_sources_is_translated(language: str) -> None:
     for message, plural in wanted.items():
         entry = known[message]
         assert entry.get("msgid_plural", "") == plural, entry
-        assert {*entry} - {"msgctxt", "msgid", "msgid_plural"} == ({"msgstr[0]", "msgstr[1]"} if plural else {"msgstr"})
+        assert {*entry} - {"msgctxt", "msgid", "msgid_plural"} == ({*forms_of(language)} if plural else {"msgstr"})
         assert all(entry.values()), entry
 
 
@@ -161,14 +161,21 @@ def entries(language: str) -> list[dict[str, str]]:
     return [{key: ast.literal_eval(text) for key, text in entry.items()} for entry in lines if entry]
 
 
+def forms_of(language: str) -> list[str]:
+    """The names of its plural forms: two in English, three in Spanish, six in Arabic."""
+    told = catalogue(language).info()["plural-forms"]
+    return [f"msgstr[{number}]" for number in range(int(re.findall(r"nplurals=(\d)", told)[0]))]
+
+
 @each_language
 def test_the_catalogue_is_whole_and_compiled(language: str) -> None:
     translations = catalogue(language)
     for entry in entries(language):
         assert all(entry.values()), entry
         if "msgid_plural" in entry:
-            assert translations.ngettext(entry["msgid"], entry["msgid_plural"], 1) == entry["msgstr[0]"]
-            assert translations.ngettext(entry["msgid"], entry["msgid_plural"], 2) == entry["msgstr[1]"]
+            for number in (0, 1, 2, 3, 11, 100, 1_000_000):
+                form = entry[f"msgstr[{translations.plural(number)}]"]  # type: ignore[attr-defined]
+                assert translations.ngettext(entry["msgid"], entry["msgid_plural"], number) == form
         elif "msgctxt" in entry:
             assert translations.pgettext(entry["msgctxt"], entry["msgid"]) == entry["msgstr"]
         else:
@@ -178,10 +185,11 @@ def test_the_catalogue_is_whole_and_compiled(language: str) -> None:
 @each_language
 def test_a_translation_fills_in_what_the_original_fills_in(language: str) -> None:
     """A name that the original does not have would fail when the mail is written, at night, in one language only."""
+    of_one = f"msgstr[{catalogue(language).plural(1)}]"  # type: ignore[attr-defined]
     for entry in entries(language):
-        assert placeholders(entry.get("msgstr", entry.get("msgstr[0]", ""))) == placeholders(entry["msgid"]), entry
-        if "msgid_plural" in entry:
-            assert placeholders(entry["msgstr[1]"]) == placeholders(entry["msgid_plural"]), entry
+        for form in forms_of(language) if "msgid_plural" in entry else ["msgstr"]:
+            original = entry["msgid"] if form in ("msgstr", of_one) else entry["msgid_plural"]
+            assert placeholders(entry[form]) == placeholders(original), entry
 
 
 @each_language

@@ -77,6 +77,9 @@ class RareFilter(admin.ChoicesFieldListFilter):
 
 class StateFilter(RareFilter):
     def narrowed(self, words: Collection[str]) -> Q:
+        """What is queued has the index of what is due: it always has a next try, and was never handed over."""
+        if set(words) == {EmailState.QUEUED}:
+            return Q(StateIn(WAITING), handed_over_at=None, next_try_at__isnull=False)
         return Q(StateIn(APART)) if set(words) <= set(APART) else Q()
 
 

@@ -13,6 +13,7 @@ from recovery.admin.viewers import Viewer
 from recovery.models import AuditEvent, Decision, Email
 
 SHORTEST_PREFIX: Final = 3
+MOST_BEGUN: Final = 200  # mails to addresses that begin so: who sees more of them than four pages types a letter more
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
@@ -29,8 +30,10 @@ def mailed_to(term: str, viewer: Viewer) -> "QuerySet[Email]":
     if not viewer.sees_addresses or len(key) < SHORTEST_PREFIX or exact.exists():
         return exact
     if connections[exact.db].vendor == "sqlite":  # its LIKE ignores the index, a range uses it
-        return Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff").order_by()
-    return Email.objects.filter(recipient_key__startswith=key).order_by()
+        begun = Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff")
+    else:
+        begun = Email.objects.filter(recipient_key__startswith=key)
+    return Email.objects.filter(pk__in=begun.order_by().values("pk")[:MOST_BEGUN]).order_by()
 
 
 def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":

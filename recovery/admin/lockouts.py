@@ -85,6 +85,15 @@ class LockoutColumns(Columns):
             return "–"
         return row.ip if self.viewer.sees_addresses else gettext("hidden")
 
+    @admin.display(description=_("client addresses"))
+    def sources(self, row: Lockout) -> str:
+        if not row.sources:
+            return "–"
+        if not self.viewer.sees_addresses:
+            return gettext("hidden")
+        most_first = sorted(row.sources.items(), key=lambda each: (-each[1], each[0]))
+        return ", ".join(f"{source} ({count})" for source, count in most_first)
+
     @admin.display(description=_("locked by"))
     def locker(self, row: Lockout) -> Any:
         return self.person(row.actor_key)
@@ -115,7 +124,7 @@ class LockoutAdmin(ExportMixin):
 
     columns = LockoutColumns
     listed = ("since", "state", "account", "until", "failures", "ip")
-    further = ("locker", "reason", "ended_at", "ended_by", "lifter", "lift_reason")
+    further = ("sources", "locker", "reason", "ended_at", "ended_by", "lifter", "lift_reason")
     list_filter = (StandingFilter, "kind", AccountFilter)
     ordering = ("-id",)
     actions = (ACTION,)
@@ -128,7 +137,7 @@ class LockoutAdmin(ExportMixin):
         keys = {account.key for account in accounts.of_identifier(term)} | {term[:200]}
         wanted = Q(user_key__in=keys)
         if viewer.sees_addresses and _is_address(term):
-            wanted |= Q(ip=term)
+            wanted |= Q(ip=term) | Q(sources__has_key=term)
         return Lockout.objects.filter(wanted).order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]
 
     def get_urls(self) -> list[URLPattern]:

@@ -13,7 +13,7 @@ from recovery.models import Email
 from recovery.reasons import LINK_KINDS, EmailKind, Examined, Judgement
 
 WITH_SECRET: Final = LINK_KINDS | {EmailKind.BACKUP_CODE}
-SHIPPED: Final = ("en", "de", "fr", "es")  # where a site never chose its languages
+SHIPPED: Final = ("en", "de", "es", "fr", "ar")  # where a site never chose its languages
 
 
 def templates() -> Iterator[Symptom]:

@@ -77,7 +77,7 @@ class Attempt:
         self.params |= {f"staff{number}": key for number, key in enumerate(counters.staff)}
         self.params |= {
             "letters": counters.letters,
-            "slot": counters.letters + secrets.token_hex(5),
+            "slot": counters.letters + secrets.token_hex(statements.RANDOM // 2) + ip,
         }
 
     def enter(self) -> bool:

@@ -101,6 +101,7 @@ def begin(shape: Shape, kind: str, key: int, *, user_key: str, ip: str) -> datet
     then wake whoever tells people. Returns until when, by ``of_page``; None if it is not full any more."""
     waits = tuple(min(wait, CAP).total_seconds() for wait in conf.LOCKOUT_WAITS)
     with apart() as connection, atomic(LoginCounter):
+        found = run(connection, statements.sources(shape), {"key": key})
         made = run(connection, statements.lock(shape, kind, waits, QUIET.total_seconds()), {"key": key})
         if not made:
             return None
@@ -114,6 +115,7 @@ def begin(shape: Shape, kind: str, key: int, *, user_key: str, ip: str) -> datet
             until=None if is_endless else moment(until),
             failure_count=streak if is_endless else dict(shape.limits)[kind],
             ip=ip or None,
+            sources={source: count for source, count in found if source},
         )
         insert(row, _locked(row))
         _ring(row)

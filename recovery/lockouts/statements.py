@@ -3,9 +3,10 @@
 A slot is an entry of a counter's JSON object: its name, and the second from which it counts as a failure. While its
 password is judged that is ten seconds ahead; a failure sets it to now; success takes the slot out. So a worker that
 died leaves a failure behind, and nobody has to notice. Names of slots begin with eight letters that stand for the name
-that was typed: at a source they say whose slots they are. ``taken`` is how many slots there are, ``failed`` how many
-were settled as failures: what decides nearly always, so that PostgreSQL need not plan how to read the slots. They only
-err by counting too many, and who is refused for it looks.
+that was typed: at a source they say whose slots they are. Ten that nobody can guess follow, then the client address:
+who is locked reads where the failures came from. ``taken`` is how many slots there are, ``failed`` how many were
+settled as failures: what decides nearly always, so that PostgreSQL need not plan how to read the slots. They only err
+by counting too many, and who is refused for it looks.
 
 Rows are written in the order in which they are named, account or device before source, so that tries that share some
 never wait for each other in a circle.
@@ -22,6 +23,8 @@ from recovery.reasons import LockKind
 HELD: Final = 10  # seconds in which a password must have been judged
 MOST_IN_A_ROW: Final = 100  # NIST SP 800-63B-4 section 3.2.2
 LETTERS: Final = 8
+RANDOM: Final = 10
+MOST_SOURCES: Final = 20
 LONG: Final = 90 * 86_400
 """Seconds for which a counter is kept that had five failures in a row. One that had fewer is kept for ``Shape.memory``:
 it costs nothing to make a million of them. Whether an account's goes then is asked in ``forgetting``."""
@@ -159,6 +162,17 @@ def forgive(shape: Shape) -> str:
     return (
         f"UPDATE {_COUNTERS} SET slots = {d.those('slots', others)}, taken = {d.count('slots', others)},"
         f" failed = {d.count('slots', f'{others} AND {d.failed}')} WHERE key = %(key)s RETURNING key{d.hastily}"
+    )
+
+
+@cache
+def sources(shape: Shape) -> str:
+    """The client addresses that most failures of the counter ``key`` came from, each with how many."""
+    d = DIALECTS[shape.vendor]
+    return (
+        f"SELECT substr(s.key, {LETTERS + RANDOM + 1}), count(*) FROM {_COUNTERS}, {d.each.format('slots')} AS s"
+        f" WHERE {_COUNTERS}.key = %(key)s AND {_recent(shape, d)} AND {d.failed}"
+        f" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_SOURCES}"
     )
 
 

@@ -38,6 +38,9 @@ class Lockout(models.Model):
     until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: until staff lift it."))
     failure_count = models.PositiveIntegerField(_("failures"), default=0, help_text=_("Of this episode."))
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True, help_text=_("Of the last failure."))
+    sources = models.JSONField(
+        _("client addresses"), default=dict, blank=True, help_text=_("Of the failures, with how many each.")
+    )
     actor_key = models.CharField(_("locked by"), max_length=200, blank=True, help_text=_("Key of staff; else blank."))
     reason = models.CharField(_("reason given"), max_length=500, blank=True)
     lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)

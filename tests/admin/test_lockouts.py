@@ -11,7 +11,7 @@ from recovery.reasons import Action, LockKind, LockLift
 from tests.admin.posting import REASON, USERS, page_of, posted, said
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser
 from tests.factories import UserFactory
-from tests.signing_in import PASSWORD, sign_in
+from tests.signing_in import PASSWORD, fail, sign_in
 from tests.signing_in import locked as lock_by_failures
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +50,18 @@ def test_the_list_says_who_is_locked_since_when_and_from_where(row: Lockout) -> 
     assert "nobody-of-that-name" not in text
     few = staff(*RIGHTS).get(PAGE).content.decode()
     assert "127.0.0.1" not in few
+
+
+def test_the_page_says_where_the_failures_came_from_and_each_of_them_finds_it(ada: Any) -> None:
+    for ip in ("203.0.113.5", "203.0.113.6", "203.0.113.6", "203.0.113.6", "203.0.113.7"):
+        fail("ada", REMOTE_ADDR=ip)
+    row = Lockout.objects.get()
+    page = f"{PAGE}{row.pk}/change/"
+    assert "203.0.113.6 (3), 203.0.113.5 (1), 203.0.113.7 (1)" in superuser().get(page).content.decode()
+    assert superuser().get(PAGE, {"q": "203.0.113.5"}).context["cl"].result_list == [row]
+    few = staff(*RIGHTS)
+    assert "203.0.113" not in few.get(page).content.decode()
+    assert few.get(PAGE, {"q": "203.0.113.5"}).context["cl"].result_list == []
 
 
 def test_those_that_stand_are_told_from_those_that_are_over_and_found_by_name(row: Lockout, ada: Any) -> None:

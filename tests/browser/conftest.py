@@ -77,7 +77,13 @@ class Window:
     def open(self, path: str) -> Response:
         response = self.page.goto(self.base + path if path.startswith("/") else path)
         assert response is not None
+        self._arrive()
         return response
+
+    def _arrive(self) -> None:
+        """Let the browser put the cursor where the page wants it: it complains of who types before that."""
+        if self.page.locator("[autofocus]").count():
+            self.page.locator("[autofocus]:focus").first.wait_for(state="attached")
 
     def wear(self, look: str) -> None:
         """Change scheme and size under the page as it stands, at once: axe would err half-way between two colours."""
@@ -90,6 +96,7 @@ class Window:
         """Press the button or follow the link with these words, and wait for the page it leads to."""
         with self.page.expect_navigation():
             self.page.locator(f"button:has-text('{name}'), a:has-text('{name}')").first.click()
+        self._arrive()
 
     @property
     def heading(self) -> str:

@@ -10,7 +10,7 @@ from recovery.models import AuditEvent, Lockout, LoginCounter
 from recovery.reasons import Action, LockKind
 from tests import hash_spy
 from tests.following import trail
-from tests.signing_in import LIMIT, WRONG, counter, fail, let_pass, locked, lockouts_of, sign_in
+from tests.signing_in import LIMIT, WRONG, counter, fail, let_pass, limits, locked, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +38,25 @@ def test_the_lock_is_on_record_with_whose_it_is_since_when_and_until_when(ada: A
     [event] = AuditEvent.objects.filter(action=Action.LOCKED)
     assert event.user_key == lockout.user_key
     assert event.detail["lockout"] == str(lockout.pk)
+
+
+def test_a_lockout_keeps_where_its_failures_came_from(ada: Any) -> None:
+    fail("ada", REMOTE_ADDR="198.51.100.7")
+    let_pass(timedelta(minutes=16))
+    for ip in ("203.0.113.5", "2001:db8::1", "203.0.113.5", "2001:db8:0:0:0:0:0:2", "203.0.113.5"):
+        fail("ada", REMOTE_ADDR=ip)
+    [lockout] = lockouts_of(ada)
+    assert lockout.sources == {"203.0.113.5": 3, "2001:db8::1": 1, "2001:db8::2": 1}
+    assert lockout.ip == "203.0.113.5"
+
+
+def test_the_most_frequent_twenty_sources_are_kept_of_a_flood(ada: Any, settings: Any) -> None:
+    limits(settings, account=60, source=None)
+    fail("ada", 2, REMOTE_ADDR="203.0.113.99")
+    for number in range(58):
+        fail("ada", REMOTE_ADDR=f"203.0.113.{number}")
+    [lockout] = lockouts_of(ada)
+    assert (len(lockout.sources), lockout.sources["203.0.113.99"]) == (20, 2)
 
 
 def test_after_the_wait_the_right_password_lets_in(ada: Any) -> None:
