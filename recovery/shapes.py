@@ -1,9 +1,7 @@
 """What each setting must look like: type by type, and which keys a dict inside may have. Told by ``checks``."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -11,12 +9,12 @@ from django.utils.functional import Promise
 from recovery import link_lives, lockouts, webhooks
 from recovery.conf import conf
 from recovery.conf.defaults import DEFAULTS, MERGED
+from recovery.domains import written
 from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
-SENDER_KEYS: Final = ("RETURN_PATH", "DKIM_SELECTORS", "IPS")
 ROUTE_KEYS: Final = (
     "NAME",
     "BACKEND",
@@ -26,15 +24,10 @@ ROUTE_KEYS: Final = (
     "KINDS",
     "CONNECTIONS",
     "KEY_HEADER",
-    *SENDER_KEYS,
+    *written.SENDER_KEYS,
 )
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
-DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
-
-SERVER: Final = re.compile(
-    r"\[(?P<six>[0-9a-f:.]+)\](?::\d+)?|(?P<four>[0-9.]+)(?::\d+)?|(?P<bare>[0-9a-f:.]+)", re.IGNORECASE
-)
 
 Is = Callable[[Any], bool]
 
@@ -103,30 +96,10 @@ def _is_way_out(value: Any) -> bool:
     return texts and isinstance(value.get("OPTIONS", {}), Mapping)
 
 
-def _is_network(value: Any) -> bool:
-    try:
-        return _is(str)(value) and bool(ip_network(value, strict=False))
-    except ValueError:
-        return False
-
-
-def _is_server(value: Any) -> bool:
-    """An address, with a port or without."""
-    found = SERVER.fullmatch(value) if isinstance(value, str) else None
-    return found is not None and _is_network(found["six"] or found["four"] or found["bare"])
-
-
-def _is_sender(value: Mapping[str, Any]) -> bool:
-    """What a route may say of the domain that it sends from."""
-    selectors, ips = value.get("DKIM_SELECTORS", ()), value.get("IPS", ())
-    is_domain = "RETURN_PATH" not in value or bool(DOMAIN.fullmatch(str(value["RETURN_PATH"])))
-    return is_domain and _is_list_of(_is(str))(selectors) and _is_list_of(_is_network)(ips)
-
-
 def _is_route(value: Any) -> bool:
     if (
         not _is_way_out(value)
-        or not _is_sender(value)
+        or not written.is_sender(value)
         or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER"))
     ):
         return False
@@ -190,7 +163,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "COOLDOWN": _DURATION,
     "DKIM_SELECTORS": (_is_list_of(_is(str)), "a list of texts"),
     "DNS": (
-        _is_dict_with(resolvers=_is_list_of(_is_server), answer_within=_is_span, deadline=_is_span),
+        _is_dict_with(resolvers=_is_list_of(written.is_server), answer_within=_is_span, deadline=_is_span),
         "a dict; resolvers is a list of IP addresses, with a port or without, the others are timedeltas",
     ),
     "FORCED_LIFETIME": (
@@ -226,7 +199,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "REQUEST_LIMITS": (_dict_of(_is_limit), "a dict; each limit is a number and a timedelta"),
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
     "RETURN_PATH_DOMAIN": (
-        lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
+        lambda value: value is None or (isinstance(value, str) and bool(written.DOMAIN.fullmatch(value))),
         "the name of a domain, without @, or None",
     ),
     "REVOKERS": (_is_list_of(_is(str)), "a list of dotted paths"),
@@ -236,7 +209,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",
     ),
     "SEND_BY": _DURATION,
-    "SENDING_IPS": (_is_list_of(_is_network), "a list of IP addresses and networks"),
+    "SENDING_IPS": (_is_list_of(written.is_network), "a list of IP addresses and networks"),
     "SITE_MAIL": (
         lambda value: value is None or (_is_way_out(value) and bool({"BACKEND", "MAILER"} & set(value))),
         "None, or a dict with BACKEND, a text, and OPTIONS, a dict; or with MAILER, a text",

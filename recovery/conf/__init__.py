@@ -12,6 +12,12 @@ from typing import Any, Final, cast
 from django.conf import settings
 
 from recovery.conf.defaults import DEFAULTS, MERGED
+from recovery.conf.others import authentication_backends, login_redirect_url, login_url, of_django, secret_keys
+
+__all__ = [
+    "DEFAULTS", "MERGED", "Conf", "authentication_backends", "conf", "login_redirect_url", "login_url", "of_django",
+    "secret_keys", "unknown_settings",
+]  # fmt: skip
 
 
 class Conf:
@@ -287,28 +293,3 @@ def unknown_settings() -> list[tuple[str, str | None]]:
     """Keys of RECOVERY that mean nothing here, each with the setting that was probably meant."""
     strange = [str(key) for key in conf.given() if key not in DEFAULTS]
     return [(key, next(iter(get_close_matches(key.upper(), DEFAULTS)), None)) for key in strange]
-
-
-def secret_keys() -> list[str]:
-    """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
-    return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-
-
-def login_redirect_url() -> str:
-    """Where a sign-in leads (LOGIN_REDIRECT_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_REDIRECT_URL)
-
-
-def authentication_backends() -> list[str]:
-    """AUTHENTICATION_BACKENDS, in order."""
-    return list(settings.AUTHENTICATION_BACKENDS)
-
-
-def login_url() -> str:
-    """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_URL)
-
-
-def of_django(name: str, default: Any = None) -> Any:
-    """A setting of Django's or of another app's."""
-    return getattr(settings, name, default)
