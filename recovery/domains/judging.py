@@ -1,7 +1,9 @@
 """One sender's domain, part by part. What the DNS does not tell is unknown, and keeps no other part from judgement."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from recovery.conf import conf
@@ -57,12 +59,12 @@ class Look:
         if there.judgement == Judgement.PROBLEM:
             return
         for each in dict.fromkeys(filter(None, (domain, return_path))):
-            yield self._told(DomainPart.MX, each, lambda each=each: mail_servers.look(self.asker, each))  # type: ignore[misc]
-        yield self._told(DomainPart.SPF, return_path or domain, self._spf)
+            yield self._told(DomainPart.MX, each, partial(mail_servers.look, self.asker, each))
+        yield (servers := self._told(DomainPart.SPF, return_path or domain, self._spf))
         keys = list(self._keys())
         yield from keys
         yield self._told(DomainPart.DMARC, domain, self._dmarc)
-        yield self._told(DomainPart.ALIGNMENT, domain, lambda: self._alignment(keys))
+        yield self._told(DomainPart.ALIGNMENT, domain, partial(self._alignment, keys, servers))
         yield self._sharing()
 
     def _told(self, part: DomainPart, subject: str, look: Callable[[], Finding]) -> Finding:
@@ -83,7 +85,8 @@ class Look:
         finding, self.networks = spf.look(self.asker, domain, self.sender.wanted)
         provider = spf.INCLUDES.get(self.sender.wanted.esp)
         if provider and not self.sender.return_path:
-            self.networks = sorted({*self.networks, *spf.look(self.asker, provider, spf.Wanted())[1]})
+            with suppress(NotKnown):
+                self.networks = sorted({*self.networks, *spf.look(self.asker, provider, spf.Wanted())[1]})
         return finding
 
     def _keys(self) -> Iterator[Finding]:
@@ -91,18 +94,14 @@ class Look:
             yield _made(DomainPart.DKIM, Judgement.UNKNOWN, DomainReason.DKIM_NOT_NAMED, self.sender.domain)
         for selector, domain in self.sender.selectors:
             subject = f"{selector}._domainkey.{domain}"
-            yield self._told(
-                DomainPart.DKIM,
-                subject,
-                lambda selector=selector, domain=domain: dkim.look(self.asker, selector, domain),  # type: ignore[misc]
-            )
+            yield self._told(DomainPart.DKIM, subject, partial(dkim.look, self.asker, selector, domain))
 
     def _dmarc(self) -> Finding:
         finding, self.policy = dmarc.look(self.asker, self.sender.domain)
         return finding
 
-    def _alignment(self, keys: list[Finding]) -> Finding:
-        """DMARC wants the signature's domain or the return path's to be the sender's (RFC 9989 section 4.4)."""
+    def _alignment(self, keys: list[Finding], servers: Finding) -> Finding:
+        """DMARC wants a signature or a return path that passes, of the sender's domain (RFC 9989 section 4.4)."""
         domain, return_path = self.sender.domain, self.sender.return_path
         signed = [
             signer
@@ -113,7 +112,9 @@ class Look:
             return _made(DomainPart.ALIGNMENT, Judgement.OK, DomainReason.ALIGNED, domain, detail=signed[0])
         if unanswered := [key for key in keys if key.reason.value.startswith("dns_")]:
             raise NotKnown(unanswered[0].reason)
-        if return_path and self._fits(return_path, "aspf"):
+        if servers.reason.value.startswith("dns_"):
+            raise NotKnown(servers.reason)
+        if return_path and servers.judgement != Judgement.PROBLEM and self._fits(return_path, "aspf"):
             reason, judgement = DomainReason.ALIGNED_BY_SPF_ALONE, Judgement.NOTICE
             return _made(DomainPart.ALIGNMENT, judgement, reason, domain, detail=return_path)
         if not self.sender.selectors or not return_path:

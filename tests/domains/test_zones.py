@@ -158,6 +158,7 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
     "a registry's policy": ({DMARC: None, ("_dmarc.org", "TXT"): policy("p=reject; psd=y")}, P.DMARC, OK, R.DMARC_GOOD),
     # Alignment.
     "signed by the sender's own": ({}, P.ALIGNMENT, OK, R.ALIGNED),
+    "no key, and nobody may send": ({KEY: None, SPF: ["x"]}, P.ALIGNMENT, PROBLEM, R.NOT_ALIGNED),
     "no key, and the return path fits": ({KEY: None}, P.ALIGNMENT, NOTICE, R.ALIGNED_BY_SPF_ALONE),
 }  # fmt: skip
 
