@@ -73,9 +73,8 @@ class Asker:
         if reply.records:
             self._doubt_made_up(kind)
             self._was_told = True
-        elif not self._was_told and not self._of_any(".", "NS").records:
-            self._give_up(DomainReason.DNS_LIES)  # the root is there for everybody
         else:
+            self._doubt_deniers()
             self._doubt_denied(name, kind)
         self._doubt_order(name, exists=reply.exists)
         return reply
@@ -92,6 +91,12 @@ class Asker:
             return  # it does not want to be asked that, which is no lie
         if made_up:
             self._give_up(DomainReason.DNS_LIES)
+
+    def _doubt_deniers(self) -> None:
+        """Whoever never told of anything that is there must know the root, which is there for everybody."""
+        if not self._was_told and not self._of_any(".", "NS").records:
+            self._give_up(DomainReason.DNS_LIES)
+        self._was_told = True
 
     def _doubt_denied(self, name: str, kind: str) -> None:
         """That there is nothing is believed where the second server, if there is one, says so too."""
