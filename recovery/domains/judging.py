@@ -77,6 +77,8 @@ class Look:
         domain = self.sender.domain
         if self.asker.exists(domain):
             return _made(DomainPart.DOMAIN, Judgement.OK, DomainReason.DOMAIN_FOUND, domain)
+        for name in ("_dmarc", *(f"{selector}._domainkey" for selector, _ in self.sender.selectors)):
+            self.asker.exists(f"{name}.{domain}")  # a server that knows one of them lies about the domain
         return _made(DomainPart.DOMAIN, Judgement.PROBLEM, DomainReason.DOMAIN_MISSING, domain)
 
     def _spf(self) -> Finding:

@@ -140,14 +140,18 @@ class Server:
     def _denies_and_answers(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         reply = self._reply(question)
         self._fill(reply, name or ".", kind)
-        reply.set_rcode(dns.rcode.NXDOMAIN)
+        if name not in ("", "."):
+            reply.set_rcode(dns.rcode.NXDOMAIN)
         made: bytes = reply.to_wire()
         return made
 
     def _denies_the_domain(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         """What stands below the domain is told all the same."""
-        is_below = name.count(".") > 2 or name == ""
+        is_below = name.count(".") > 2 or name in ("", ".")
         return (self._honest if is_below else self._denies_all)(question, name, kind, over_tcp)
+
+    def _hides_keys(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        return (self._servfail if "_domainkey" in name else self._honest)(question, name, kind, over_tcp)
 
     def _sends_on(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         reply = dns.message.make_response(question)

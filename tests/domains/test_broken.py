@@ -59,8 +59,15 @@ def test_a_server_that_denies_the_domain_and_knows_what_is_below_it_is_not_belie
     dns(GOOD, "denies_the_domain")
     judged = looked()
     assert judged.judgement != Judgement.OK
-    told = [finding for finding in judged.findings if finding.judgement == Judgement.PROBLEM]
-    assert told == []
+    assert of_dns(judged)[DomainPart.DOMAIN] == (Judgement.UNKNOWN, R.DNS_LIES)
+    assert Judgement.PROBLEM not in {finding.judgement for finding in judged.findings}
+
+
+def test_a_key_that_nobody_could_look_up_leaves_open_whether_mail_is_aligned(dns: Dns) -> None:
+    dns(GOOD, "hides_keys")
+    told = of_dns(looked())
+    assert told[DomainPart.DKIM] == told[DomainPart.ALIGNMENT] == (Judgement.UNKNOWN, R.DNS_FAILED)
+    assert told[DomainPart.SPF][0] == Judgement.OK
 
 
 def test_a_server_that_nobody_runs_makes_everything_unknown(settings: Any) -> None:

@@ -75,6 +75,9 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
     "include of anybody is the includer's end": (
         {SPF: includes(1), **include(1, "v=spf1 ip4:198.51.100.7 ?all")}, P.SPF, OK, R.SPF_GOOD,
     ),
+    "the end of an include is none of the includer": (
+        {SPF: ["v=spf1 include:i0.example.net"], **include(1)}, P.SPF, NOTICE, R.SPF_NEUTRAL,
+    ),
     "ten look-ups": ({SPF: includes(10), **include(10)}, P.SPF, OK, R.SPF_GOOD),
     "eleven look-ups": ({SPF: includes(11), **include(11)}, P.SPF, PROBLEM, R.SPF_LOOKUPS),
     "eleven look-ups, one of them inside": (
