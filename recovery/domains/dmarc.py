@@ -119,8 +119,6 @@ def _psd(policy: Policy) -> str:
 def _walk(asker: Asker, domain: str, own: Policy | None) -> list[Policy]:
     """The records on the way up, the longest name first."""
     found = [own] if own else []
-    if own and _psd(own) == "n":
-        return found
     labels = domain.split(".")[1:][-MOST_LABELS:]
     while labels:
         above = ".".join(labels)
