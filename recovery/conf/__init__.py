@@ -26,19 +26,6 @@ __all__ = [
     "unknown_settings",
 ]
 
-__all__ = [
-    "DEFAULTS",
-    "MERGED",
-    "Conf",
-    "authentication_backends",
-    "conf",
-    "login_redirect_url",
-    "login_url",
-    "of_django",
-    "secret_keys",
-    "unknown_settings",
-]
-
 
 class Conf(MailConf):
     """Attributes are the settings' names; see the docstring of each."""

@@ -23,6 +23,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "CHOOSE_AUDIENCE": None,
     "CLIENT_DATA": {"ip": "full", "user_agent": "full"},
     "COOLDOWN": timedelta(seconds=60),
+    "DKIM_SELECTORS": [],
+    "DNS": {"resolvers": [], "answer_within": timedelta(seconds=2), "deadline": timedelta(seconds=20)},
     "ERASE_WITH_ACCOUNT": True,
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
@@ -31,6 +33,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
+    "MARKETING_DOMAINS": [],
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -59,6 +62,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ROTATION_PACE": 600,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
+    "SENDING_IPS": [],
     "SITE_MAIL": None,
     "SITE_NAME": None,
     "STAFF_AUDIENCES": None,
@@ -72,6 +76,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
 MERGED: Final = frozenset(
-    {"ALARM_LIMITS", "CLIENT_DATA", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+    {"ALARM_LIMITS", "CLIENT_DATA", "DNS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
 )
 """A site may give some keys of these."""

@@ -45,6 +45,18 @@ class MailConf(Given):
         return cast("str | None", self._read("CHOOSE_AUDIENCE"))
 
     @property
+    def DKIM_SELECTORS(self) -> Sequence[str]:
+        """Selectors of the keys that mail is signed with, which the DNS cannot list: "s1", or "s1@other.example" where
+        another domain than the sender's signs."""
+        return cast(Sequence[str], self._read("DKIM_SELECTORS"))
+
+    @property
+    def DNS(self) -> Mapping[str, Any]:
+        """How sending domains are looked up: resolvers, addresses of DNS servers ("192.0.2.1:5353"), none for those of
+        the machine; how long one answer may take (answer_within), and all together (deadline)."""
+        return cast(Mapping[str, Any], self._read("DNS"))
+
+    @property
     def FROM_EMAIL(self) -> str:
         """Sender of the mails; without it, DEFAULT_FROM_EMAIL."""
         return cast(str, self._read("FROM_EMAIL") or of_django("DEFAULT_FROM_EMAIL"))
@@ -53,6 +65,11 @@ class MailConf(Given):
     def HEALTH_TOKEN(self) -> str | None:
         """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
         return cast("str | None", self._read("HEALTH_TOKEN"))
+
+    @property
+    def MARKETING_DOMAINS(self) -> Sequence[str]:
+        """Domains that marketing is sent from: recovery mail from one of them is flagged."""
+        return cast(Sequence[str], self._read("MARKETING_DOMAINS"))
 
     @property
     def RETURN_PATH_DOMAIN(self) -> str | None:
@@ -65,6 +82,12 @@ class MailConf(Given):
         """Ways out for mail, in order: NAME, BACKEND and OPTIONS, or from Django 6.1 on MAILER, a name of MAILERS;
         empty: one route "default", the site's own mail settings."""
         return cast(Sequence[Mapping[str, Any]], self._read("ROUTES"))
+
+    @property
+    def SENDING_IPS(self) -> Sequence[str]:
+        """Addresses and networks that mail leaves from, for the list that a recipient's IT allows; empty: those of the
+        SPF record."""
+        return cast(Sequence[str], self._read("SENDING_IPS"))
 
     @property
     def SEND_BY(self) -> timedelta:

@@ -8,6 +8,7 @@ from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.corrections import AddressCorrection
 from recovery.models.diagnoses import Diagnosis
+from recovery.models.domains import SendingDomain
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.erasures import Erasure
 from recovery.models.heartbeats import Heartbeat
@@ -61,6 +62,7 @@ __all__ = [
     "Rotation",
     "RotationMember",
     "RouteState",
+    "SendingDomain",
     "StandingAlarm",
     "SupportCase",
     "Suppression",

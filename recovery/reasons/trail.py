@@ -30,6 +30,8 @@ class Action(TextChoices):
     ROUTE_SWITCHED_ON = "route.switched_on", _("route was switched on by staff")
     CIRCUIT_OPENED = "circuit.opened", _("route failed and is out of use")
     CIRCUIT_CLOSED = "circuit.closed", _("route works again")
+    DOMAINS_CHECKED = "domains.checked", _("sending domains were looked up again by staff")
+    TEST_MAIL_SENT = "test_mail.sent", _("test mail was sent")
     LEVEL_CHANGED = "level.changed", _("mail level was changed by staff")
     SUPPRESSED = "address.suppressed", _("address must not be mailed any more")
     SUPPRESSION_LIFTED = "address.released", _("address may be mailed again")

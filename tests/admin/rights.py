@@ -18,6 +18,7 @@ READ: Final = {
     "recovery_auditevent": "SOU",
     "recovery_routestate": "VASOU",
     "recovery_levelswitch": "OU",
+    "recovery_sendingdomain": "VASOU",
     "recovery_lockout": "VASOU",
     "recovery_rotation": "OU",
     "recovery_rotationmember": "OU",
@@ -119,6 +120,11 @@ ACTS: Final = (
     Act(
         url="recovery_routestate_switch", row="routestate", who="OU", done=Action.ROUTE_SWITCHED_OFF,
         data={**WHY, "to": "off"},
+    ),
+    Act(url="recovery_sendingdomain_check", who="SOU", done=Action.DOMAINS_CHECKED, needs_reason=False),
+    Act(
+        url="recovery_sendingdomain_test_mail", who="SOU", done=Action.TEST_MAIL_SENT,
+        data={**WHY, "to": "ops@example.com", "audience": "default"},
     ),
     Act(url="recovery_levelswitch_change_level", who="OU", done=Action.LEVEL_CHANGED, data={**WHY, "level": "none"}),
     Act(url="recovery_lockout_lift", row="lockout", who="ASOU", done=Action.UNLOCKED),
