@@ -16,12 +16,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from recovery import accounts, audit, devices, notices, proxies
+from recovery import accounts, audit, devices, doors, notices, proxies
 from recovery.models import AuditEvent
 from recovery.models.primary import key_at
 from recovery.origin import Origin, answering
 from recovery.reasons import Action
-from recovery.sign_in import door_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ def _follow(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     try:
         if devices.is_news(request, user):
-            notices.new_device(user, origin=Origin.of(request), audience=door_of(request).name)
+            notices.new_device(user, origin=Origin.of(request), audience=doors.of(request).name)
         devices.remember(response, request, user)
     except Exception:  # beside the database it asks the site's ACCOUNTS
         logger.exception("middleware: a sign-in was not remembered")

@@ -29,9 +29,11 @@ from recovery import (
     bell,
     cases,
     delivery,
+    domains,
     heartbeats,
     incidents,
     notices,
+    privacy,
     resets,
     retention,
     rollup,
@@ -145,6 +147,13 @@ def notify(*lockout_ids: str) -> None:
     _each(notices.tell_lockout, lockout_ids)
 
 
+@shared_task(name="recovery.erase", ignore_result=True)
+@_connected
+def erase(*erasure_ids: str) -> None:
+    """Erase what is held about these people."""
+    _each(privacy.erase_asked, erasure_ids)
+
+
 @shared_task(name="recovery.sweep", ignore_result=True)
 @_connected
 def sweep(by: str = "") -> None:
@@ -175,6 +184,20 @@ def seal_audit() -> None:
 def purge() -> None:
     """End what is past its time."""
     retention.purge()
+
+
+@shared_task(name="recovery.check_domains", ignore_result=True)
+@_connected
+def check_domains() -> None:
+    """Look the sending domains up, where nobody has for an hour or staff asked since."""
+    domains.refresh_if_due()
+
+
+@shared_task(name="recovery.answer_doctor", ignore_result=True)
+@_connected
+def answer_doctor(visit_id: str) -> None:
+    """Say that a worker heard: the broker took the message there."""
+    heartbeats.beat(Part.ECHO, visit_id)
 
 
 def _each(verb: Callable[[UUID], object], ids: Sequence[str]) -> None:
