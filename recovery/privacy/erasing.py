@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from recovery import cases, limits, lockouts, suppressions, tokens
+from recovery import audit, cases, limits, lockouts, suppressions, tokens
 from recovery.models import (
     AccountState,
+    AuditOrigin,
     BackupAddress,
     Bounce,
     CaseTelling,
@@ -142,7 +143,10 @@ def _sign_ins(person: Person) -> None:
 
 
 def _places(person: Person) -> None:
-    """Client addresses of nobody else, in asks that meant nobody."""
+    """Where the person acted from, beside the trail; and client addresses of nobody else, in what meant nobody."""
+    with atomic(AuditOrigin):
+        audit.destroy_person(person.key)
+        remove(AuditOrigin.objects.filter(ip__in=person.ips, person_key=""))
     for batch in _batches(ResetRequest.objects.filter(ip__in=person.ips, user_key="").order_by()):
         with atomic(ResetRequest):
             ResetRequest.objects.filter(pk__in=batch).update(ip=None, user_agent="")
