@@ -15,6 +15,7 @@ from recovery.addresses import normalise
 from recovery.models import EmailEvent
 
 OF_NOBODY: Final = {
+    "ApiCall": "keyed hashes, and the reference that a call was answered with",
     "AuditEvent": "the trail stays, and whoever writes to it puts no personal data in",
     "Heartbeat": "processes",
     "LevelSwitch": "what staff did to all mail",
@@ -25,6 +26,7 @@ OF_NOBODY: Final = {
     "RollUpDay": "figures",
     "RollUpProgress": "figures",
     "RouteState": "ways out for mail",
+    "SendingDomain": "the site's own senders",
     "StandingAlarm": "what operators look at",
 }
 """Tables in which no person stands, and why. A new table is not among them, so that its columns are planted."""
