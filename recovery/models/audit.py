@@ -118,7 +118,9 @@ class AuditOrigin(models.Model):
     """Where the person of one row of the trail acted from. Personal data, so it may be destroyed: the row's digest of
     it means nothing without the salt, and no seal covers more."""
 
-    id = models.UUIDField(primary_key=True, editable=False, help_text=_("Key of the row of the trail."))
+    id = models.UUIDField(
+        primary_key=True, default=new_key, editable=False, help_text=_("Key of the row of the trail.")
+    )
     person_key = models.CharField(_("who"), max_length=200, blank=True, help_text=_("Blank: nobody who is known."))
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=256, blank=True)
