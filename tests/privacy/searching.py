@@ -16,7 +16,9 @@ from recovery.models import EmailEvent
 
 OF_NOBODY: Final = {
     "ApiCall": "keyed hashes, and the reference that a call was answered with",
+    "AuditAnchor": "hashes of the trail",
     "AuditEvent": "the trail stays, and whoever writes to it puts no personal data in",
+    "AuditSeal": "keys and hashes of the trail",
     "Heartbeat": "processes",
     "LevelSwitch": "what staff did to all mail",
     "LimitCounter": "keyed hashes",
