@@ -28,6 +28,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
+    "METRICS": {"TOKEN": None, "DOMAINS": []},
     "NO_PASSWORD_SIGN_IN": None,
     "POST_RESET_LOGIN": False,
     "REQUEST_LIMITS": {
@@ -64,5 +65,5 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "METRICS", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
 """A site may give some keys of these."""
