@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from recovery.sweep import sweep
-from tests.asking import browser, ask
+from tests.asking import ask, browser
 from tests.living import dies_with_time, everything_lives
+from tests.past import Mail, case
+from tests.rolled import whole
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.monitoring.urls")]
 
@@ -33,11 +36,20 @@ def test_it_names_what_is_red_and_nobody() -> None:
     assert "amelie" not in answer.content.decode()
 
 
-def test_it_agrees_with_the_health_view() -> None:
-    for prepare in (sweep, everything_lives, dies_with_time):
-        prepare()
-        ours = browser().get("/recovery/health/").status_code
-        assert ours in (200, 404, 503)
+def test_it_agrees_with_the_health_view_on_what_turns_it_red(settings: Any) -> None:
+    """A flood of strangers is told and turns nothing red, here as there."""
+    token = "a long and random word"
+    settings.RECOVERY = {**settings.RECOVERY, "HEALTH_TOKEN": token, "ALARM_LIMITS": {"open_cases": 1}}
+    monitor = browser(HTTP_AUTHORIZATION=f"Bearer {token}")
+    everything_lives()
+    for _ in range(2):
+        case(Mail(at=timezone.now()).write())
+    whole()
+    told = monitor.get("/recovery/health/")
+    assert [alarm["alarm"] for alarm in told.json()["alarms"]] == ["cases_piled"]
+    assert (told.status_code, monitor.get(STATUS).status_code) == (200, 200)
+    dies_with_time()
+    assert (monitor.get("/recovery/health/").status_code, monitor.get(STATUS).status_code) == (503, 500)
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
