@@ -13,7 +13,9 @@ from recovery.conf.defaults import DEFAULTS, MERGED
 from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
-DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
+DOOR_KEYS: Final = (
+    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES", "TOKEN_LIFETIME", "MEMBERS",
+)  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
 MOST_CONNECTIONS: Final = 64
@@ -147,6 +149,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a list of dicts, each with TARGET, a dotted path",
     ),
     "CHANGE_PASSWORD_URL": _TEXT,
+    "CHOOSE_AUDIENCE": _TEXT_OR_NONE,
     "COOLDOWN": _DURATION,
     "FORCED_LIFETIME": (
         lambda value: isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING,
@@ -196,6 +199,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "None, or a dict with BACKEND, a text, and OPTIONS, a dict; or with MAILER, a text",
     ),
     "SITE_NAME": _TEXT_OR_NONE,
+    "STAFF_AUDIENCES": _TEXT_OR_NONE,
     "STAFF_MAY_SET_PASSWORDS": _SWITCH,
     "SUPPORT_CONTACT": _TEXT_OR_NONE,
     "TARGETS": (

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import routes, silence, timelines
+from recovery import audiences, routes, silence, timelines
 from recovery.admin import moments, ways
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
@@ -26,7 +26,6 @@ from recovery.admin.revealing import RevealMixin
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.models import Bounce, Email
 from recovery.models.emails import APART, WAITING, StateIn
 from recovery.models.requests import parse_reference
@@ -114,7 +113,7 @@ class AudienceFilter(admin.SimpleListFilter):
     parameter_name = "audience"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = ["default", *conf.AUDIENCES]
+        names = audiences.names()
         return [(name, name) for name in names] if len(names) > 1 else []
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -5,18 +5,20 @@ Masking happens here and nowhere else in the admin. Whether an act is allowed is
 
 import re
 from collections.abc import Iterable
+from email.utils import parseaddr
+from functools import cached_property
 from typing import Any, Final, cast
 
 from django.contrib.admin.utils import quote
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from recovery import accounts, resets
+from recovery import accounts, agents
 from recovery.addresses import mask
-from recovery.conf import conf
 
 _ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
 
@@ -42,8 +44,16 @@ class Viewer:
         return address if self.sees_addresses or not address else mask(address)
 
     def text(self, text: str) -> str:
-        """Free text, such as a mail server's answer, with every address in it masked."""
-        return text if self.sees_addresses else _ADDRESS.sub(lambda found: mask(found[0]), text)
+        """Free text, such as a mail server's answer, with every address in it masked but those that the site itself
+        sends from: they stand on every mail, and whoever is to let it through must know them."""
+        if self.sees_addresses:
+            return text
+        return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._senders else mask(found[0]), text)
+
+    @cached_property
+    def _senders(self) -> set[str]:
+        named = [conf.FROM_EMAIL, *(door.get("FROM_EMAIL", "") for door in conf.AUDIENCES.values())]
+        return {parseaddr(str(sender))[1].lower() for sender in named} - {""}
 
     def name(self, user: AbstractBaseUser) -> str:
         """User name; on sites where that is an address, masked like one."""
@@ -59,13 +69,20 @@ class Viewer:
         self.look_up([key])
         return self._people.get(key)
 
-    def reaches(self, keys: Iterable[str]) -> bool:
-        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``); those that are gone count as
-        in it, and so does an ask that meant no account at all."""
-        if not conf.MAY_ACT_ON:
+    @cached_property
+    def doors(self) -> frozenset[str] | None:
+        """The audiences to which this viewer is limited (``STAFF_AUDIENCES``); None: all."""
+        return agents.audiences_of(self.user)
+
+    def reaches(self, keys: Iterable[str], *, audience: str = "") -> bool:
+        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``); those that are
+        gone count as in it. What means no account that there is, is of its ``audience``, if it has one."""
+        if not agents.is_limited():
             return True
-        people = [self.person(key) for key in keys if key]
-        return all(resets.may_act_on(self.user, user) for user in people if user)
+        people = [user for key in keys if key and (user := self.person(key))]
+        if not people and audience and self.doors is not None:
+            return audience in self.doors
+        return all(agents.may_act_on(self.user, user) for user in people)
 
     def links_to(self, keys: Iterable[str], site_name: str) -> str | SafeString:
         """The names of several people, a dash for nobody."""

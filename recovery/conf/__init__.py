@@ -11,7 +11,21 @@ from typing import Any, Final, cast
 
 from django.conf import settings
 
+from recovery.conf.beside import authentication_backends, login_redirect_url, login_url, of_django, secret_keys
 from recovery.conf.defaults import DEFAULTS, MERGED
+
+__all__ = [
+    "DEFAULTS",
+    "MERGED",
+    "Conf",
+    "authentication_backends",
+    "conf",
+    "login_redirect_url",
+    "login_url",
+    "of_django",
+    "secret_keys",
+    "unknown_settings",
+]
 
 
 class Conf:
@@ -74,8 +88,8 @@ class Conf:
 
     @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TOKEN_LIFETIME, and the
-        names of its ROUTES in order, if they are not all."""
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TEMPLATES, LANGUAGE,
+        LOGIN_URL, TOKEN_LIFETIME, ROUTES and MEMBERS."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
@@ -97,6 +111,12 @@ class Conf:
     def CHANGE_PASSWORD_URL(self) -> str:
         """URL or URL name of the site's form for changing a known password."""
         return cast(str, self._read("CHANGE_PASSWORD_URL"))
+
+    @property
+    def CHOOSE_AUDIENCE(self) -> str | None:
+        """Dotted path of (user, asked_at, kind) -> name of the door that mail for an account leads to, or None: then
+        MEMBERS decide."""
+        return cast("str | None", self._read("CHOOSE_AUDIENCE"))
 
     @property
     def COOLDOWN(self) -> timedelta:
@@ -220,6 +240,11 @@ class Conf:
         return cast("str | None", self._read("SITE_NAME"))
 
     @property
+    def STAFF_AUDIENCES(self) -> str | None:
+        """Dotted path of (actor) -> names of the doors whose people a member of staff reaches, or None: all."""
+        return cast("str | None", self._read("STAFF_AUDIENCES"))
+
+    @property
     def STAFF_MAY_SET_PASSWORDS(self) -> bool:
         """Whether the admin's own page lets staff, superusers too, set the password of another's account; whoever sets
         it knows it. Without it they send a link or force a new password."""
@@ -270,28 +295,3 @@ def unknown_settings() -> list[tuple[str, str | None]]:
     """Keys of RECOVERY that mean nothing here, each with the setting that was probably meant."""
     strange = [str(key) for key in conf.given() if key not in DEFAULTS]
     return [(key, next(iter(get_close_matches(key.upper(), DEFAULTS)), None)) for key in strange]
-
-
-def secret_keys() -> list[str]:
-    """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
-    return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-
-
-def login_redirect_url() -> str:
-    """Where a sign-in leads (LOGIN_REDIRECT_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_REDIRECT_URL)
-
-
-def authentication_backends() -> list[str]:
-    """AUTHENTICATION_BACKENDS, in order."""
-    return list(settings.AUTHENTICATION_BACKENDS)
-
-
-def login_url() -> str:
-    """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_URL)
-
-
-def of_django(name: str, default: Any = None) -> Any:
-    """A setting of Django's or of another app's."""
-    return getattr(settings, name, default)

@@ -43,7 +43,7 @@ def text_for_it(email: Email) -> str:
         "sender": sender,
         "recipient": email.recipient,
         "at": f"{email.handed_over_at or email.queued_at:%Y-%m-%d %H:%M:%S} UTC",
-        "message": ", ".join([f"<{email.pk}@…>", *named]),
+        "message": ", ".join([str(email.pk), *named]),
     }
     return (
         _(

@@ -8,7 +8,7 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, cases, lockouts, notices, outbox, revoking, tokens
+from recovery import accounts, audiences, audit, cases, lockouts, notices, outbox, revoking, tokens
 from recovery.conf import conf
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
@@ -127,7 +127,9 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
             revoked = revoking.revoke(user)
             backups, has_case, is_locked = _besides(user)
             is_first = token.purpose == tokens.ACTIVATION
-            emails = notices.password_changed(user, request=request, origin=origin, backups=backups, is_first=is_first)
+            emails = notices.password_changed(
+                user, request=request, origin=origin, backups=backups, is_first=is_first, audience=_door_of(token)
+            )
             if has_case:
                 cases.close_answered([token.user_key])
             if is_locked:
@@ -147,6 +149,12 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
         raise
     outbox.ring(emails)
     reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
+
+
+def _door_of(token: ResetToken) -> str:
+    """The door that the link was mailed for; where the site has one only, no row is read for it."""
+    email = token.email if conf.AUDIENCES else None
+    return audiences.of_mail(email, token.user_key) if email else audiences.DEFAULT
 
 
 def _completion(request: ResetRequest) -> tuple[str, list[Any]]:
