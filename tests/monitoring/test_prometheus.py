@@ -68,6 +68,16 @@ def test_it_is_there_for_the_token_and_for_staff_with_the_right_to_open_the_dash
         assert client.post(PAGE).status_code in (403, 405)
 
 
+def test_staff_who_are_limited_to_some_audiences_do_not_see_the_numbers_of_all(settings: Any) -> None:
+    limited, free = (staff("recovery.view_rollup", username=name) for name in ("desk", "head"))
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_AUDIENCES": f"{__name__}.doors_of"}
+    assert [client.get(PAGE).status_code for client in (limited, free)] == [404, 200]
+
+
+def doors_of(actor: Any) -> list[str] | None:
+    return ["portal"] if actor.username == "desk" else None
+
+
 @pytest.mark.parametrize("given", [{}, {"TOKEN": None}, {"TOKEN": ""}])
 def test_without_a_token_in_the_settings_no_header_opens_it(settings: Any, given: dict[str, Any]) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "METRICS": given, "HEALTH_TOKEN": TOKEN}
