@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
     """All metrics as of now, in the format that was asked for. Not there without ``METRICS["TOKEN"]`` or the right to
-    open the dashboard of all audiences. Reads only; the number of statements does not follow the number of rows. Raises Misconfigured
-    where the extra is not installed."""
+    open the dashboard of all audiences. Reads only; the number of statements does not follow the number of rows. Raises
+    Misconfigured where the extra is not installed."""
     if not (monitor_views.holds_token(request, conf.METRICS["TOKEN"]) or _may_see_all_numbers(request)):
         raise Http404
     try:
