@@ -6,7 +6,6 @@ Masking happens here and nowhere else in the admin. Whether an act is allowed is
 import re
 from collections.abc import Iterable
 from email.utils import parseaddr
-from functools import cached_property
 from typing import Any, Final, cast
 
 from django.contrib.admin.utils import quote
@@ -19,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from recovery import accounts, agents
 from recovery.addresses import mask
+from recovery.conf import conf
 
 _ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
 
