@@ -28,7 +28,9 @@ def scene(settings: Any) -> Iterator[Scene]:
 def test_every_page_of_the_admin_renders_in_every_language(scene: Scene, language: str) -> None:
     client = superuser()
     way = "rtl" if translation.get_language_info(language)["bidi"] else "ltr"
-    for name, path in addresses(scene).items():
+    shown = {name: path for name, path in addresses(scene).items() if not name.endswith("_export")}  # no page
+    assert len(shown) > 50
+    for name, path in shown.items():
         answer = client.get(path, HTTP_ACCEPT_LANGUAGE=language, follow=True)
         assert answer.status_code == 200, (name, path)
         if answer.headers["Content-Type"].startswith("text/html") and not name.endswith("preview_html"):

@@ -8,7 +8,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from prometheus_client import openmetrics, parser
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as strict_parser
 
 from recovery import agents, level
 from recovery.contrib.prometheus.readings import METRICS
@@ -105,7 +106,7 @@ def test_it_parses_in_both_formats_and_tells_all_its_metrics_with_their_labels_a
     accept = "application/openmetrics-text; version=1.0.0"
     answer = scraper.get(PAGE, HTTP_ACCEPT=accept)
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-    strict = list(openmetrics.parser.text_string_to_metric_families(answer.content.decode()))
+    strict = list(strict_parser.text_string_to_metric_families(answer.content.decode()))
     for families in (plain, strict):
         assert {family.name for family in families} == set(METRICS)
         for family in families:
