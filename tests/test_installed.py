@@ -112,7 +112,7 @@ def site(python: Path) -> Path:
     return folder
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 
 def test_what_is_installed_is_the_wheel_and_not_this_checkout(python: Path, tmp_path: Path) -> None:

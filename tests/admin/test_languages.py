@@ -10,7 +10,7 @@ from django.utils import translation
 import recovery
 from tests.admin.scene import Scene, set_up
 from tests.admin.staff import superuser
-from tests.admin.test_matrix import addresses
+from tests.admin.test_matrix import addresses, who_opens
 from tests.provider_lists.standins import Postmark, listening
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,9 @@ def scene(settings: Any) -> Iterator[Scene]:
 def test_every_page_of_the_admin_renders_in_every_language(scene: Scene, language: str) -> None:
     client = superuser()
     way = "rtl" if translation.get_language_info(language)["bidi"] else "ltr"
-    shown = {name: path for name, path in addresses(scene).items() if not name.endswith("_export")}  # no page
+    shown = {
+        name: path for name, path in addresses(scene).items() if "U" in who_opens(name) and not name.endswith("_export")
+    }
     assert len(shown) > 50
     for name, path in shown.items():
         answer = client.get(path, HTTP_ACCEPT_LANGUAGE=language, follow=True)

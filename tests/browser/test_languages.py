@@ -72,6 +72,7 @@ def anew(window: Window, reader: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_fits_a_narrow_telephone_in_every_language(
     window: OpenWindow, reader: Any, rendered: set[str], language: str, album: Path
