@@ -35,17 +35,33 @@ class Asked:
 
 def keep_asked(response: HttpResponse, asked: ResetRequest, hint: str | None, *, path: str, secure: bool) -> None:
     """Let the asking browser, and only it, resend from the page of this reference, which is at ``path``."""
-    value = signing.dumps([asked.reference, int(time.time()), hint or "", asked.audience], salt=SALT)
-    _set(response, ASKED, value, path, ASKED_SECONDS, secure=secure)
+    _set(
+        response,
+        ASKED,
+        proof_of_asking(asked.reference, hint=hint, audience=asked.audience),
+        path,
+        ASKED_SECONDS,
+        secure=secure,
+    )
+
+
+def proof_of_asking(reference: str, *, hint: str | None = None, audience: str = "", at: int | None = None) -> str:
+    """What lets whoever holds it resend for an hour: that they asked, under which reference and when (seconds; now)."""
+    return signing.dumps([reference, int(time.time()) if at is None else at, hint or "", audience], salt=SALT)
 
 
 def read_asked(request: HttpRequest, reference: str) -> Asked | None:
     """What the cookie of this reference says; None for another browser, another reference, or a forged one."""
+    return read_proof(request.COOKIES.get(ASKED, ""), reference)
+
+
+def read_proof(proof: str, reference: str) -> Asked | None:
+    """The same of a proof, which a program holds instead of a browser."""
     try:
-        own, at, hint, audience = signing.loads(request.COOKIES.get(ASKED, ""), salt=SALT, max_age=ASKED_SECONDS)
+        own, at, hint, audience = signing.loads(proof, salt=SALT, max_age=ASKED_SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    if own != reference:
+    if own != reference or at + ASKED_SECONDS < time.time():
         return None
     left = at + conf.COOLDOWN.total_seconds() - time.time()
     return Asked(wait_seconds=max(0, int(left + 0.999)), hint=hint or None, audience=str(audience))

@@ -54,11 +54,6 @@ def state_of(email: Email) -> SafeString:
     return worded(mood, email.state.replace("_", " "), "; ".join(text for text in meaning if text))
 
 
-def accounts_of(email: Email) -> set[str]:
-    """A mail for several accounts of one address names none of them in its column."""
-    return {email.user_key, *email.context.get("usernames", {})} - {""}
-
-
 FOLLOWED: Final = (AccountFilter, CountedFilter, IncidentFilter)
 """Filters that offer nothing by themselves: other pages lead to what they find."""
 
@@ -148,7 +143,7 @@ class EmailColumns(Columns):
 
     @admin.display(description=_("account"))
     def account(self, email: Email) -> Any:
-        return self.viewer.links_to(accounts_of(email), self.site_name)
+        return self.viewer.links_to(email.account_keys, self.site_name)
 
     @admin.display(description=_("request"))
     def request_link(self, email: Email) -> Any:
@@ -212,7 +207,7 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
         return fields
 
     def accounts_of(self, row: Email) -> Iterable[str]:
-        return accounts_of(row)
+        return row.account_keys
 
     def hidden_in(self, row: Email) -> list[tuple[str, str]]:
         return [(gettext("Recipient"), row.recipient)]

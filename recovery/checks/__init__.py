@@ -25,7 +25,7 @@ from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
-PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "CHOOSE_AUDIENCE", "MAY_ACT_ON", "STAFF_AUDIENCES")
+PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "CHOOSE_AUDIENCE", "MAY_ACT_ON", "STAFF_AUDIENCES")
 
 Apps = Sequence[AppConfig] | None
 
@@ -144,6 +144,9 @@ def _paths() -> Iterator[CheckMessage]:
     named += [("['REVOKERS']", path) for path in shapes.sound("REVOKERS")]
     doors = shapes.sound("AUDIENCES").items()
     named += [(f"['AUDIENCES'][{name!r}]['MEMBERS']", door.get("MEMBERS")) for name, door in doors]
+    lives = [("", shapes.sound("TOKEN_LIFETIME"))]
+    lives += [(f"['AUDIENCES'][{name!r}]", door.get("TOKEN_LIFETIME")) for name, door in doors]
+    named += [(f"{of}['TOKEN_LIFETIME']", life) for of, life in lives if isinstance(life, str) and life != "auto"]
     for where, path in named:
         try:
             path is None or import_string(str(path))

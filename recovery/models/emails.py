@@ -205,6 +205,11 @@ class Email(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_state_display()})"
 
+    @property
+    def account_keys(self) -> set[str]:
+        """Whose mail it is. One for several accounts of an address names none of them in its column."""
+        return {self.user_key, *self.context.get("usernames", {})} - {""}
+
 
 class EmailEventManager(PrimaryManager["EmailEvent"]):
     """What happened. What could not be read is in the same table, and ``RawEvent`` shows it."""

@@ -66,7 +66,7 @@ def _tell(
 
 
 def _is_news(kind: EmailKind, user_key: str, origin: Origin, detail: str) -> bool:
-    same = "\n".join([user_key, origin.browser, shortened(origin.ip), detail])
+    same = "\n".join([user_key, origin.browser or origin.user_agent, shortened(origin.ip) or origin.ip, detail])
     return (
         limits.tally(f"notice.{kind}", same, within=DAY) == 1
         and limits.tally(f"notices.{kind}", user_key, within=DAY) <= MOST_A_DAY

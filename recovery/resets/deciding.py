@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import router
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -24,6 +25,7 @@ from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
 from recovery.resets import activating, placing
+from recovery.signals import announce, reset_decided
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
 
@@ -168,6 +170,8 @@ def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
     ResetRequest.objects.filter(pk=request.pk).update(outcome=outcome)
     request.outcome = outcome
     audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
+    alias = router.db_for_write(ResetRequest)
+    announce(reset_decided, ResetRequest, using=alias, request_id=request.pk, outcome=str(outcome))
 
 
 def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:

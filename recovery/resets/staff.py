@@ -90,6 +90,7 @@ def written(request: ResetRequest, *, at: datetime, **detail: Any) -> ResetReque
         insert(request)
     facts: dict[str, Any] = {"actor_key": request.actor_key, "user_key": request.user_key, "reason": request.reason}
     audit.record(Action.REQUESTED, request=request, at=at, **facts, **detail)
+    request.announce()
     return request
 
 
