@@ -90,3 +90,17 @@ def test_every_page_fits_a_narrow_telephone_in_every_language(
             faults[arrive.__name__] = found
     assert faults == {}
     assert TEMPLATES - rendered == set()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_what_to_look_for_stands_in_one_column_and_the_sender_in_its_own_order(
+    window: OpenWindow, reader: Any, language: str
+) -> None:
+    seen = window(language=language)
+    places.at_sent(seen)
+    told = seen.page.locator(".facts dd")
+    columns = told.evaluate_all("all => all.map(each => Math.round(each.getBoundingClientRect().left))")
+    assert len(columns) == 5
+    assert len(set(columns)) == 1
+    assert told.first.evaluate("each => getComputedStyle(each).unicodeBidi") == "plaintext"
