@@ -1,5 +1,6 @@
 """What monitors read: the health of all that mail needs. People's pages are ``views``."""
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -18,17 +19,19 @@ from recovery.conf import conf
 def health(request: HttpRequest) -> HttpResponse:
     """For monitors: 200 while everything that mail needs is alive and no alarm about mail stands, else 503. Not there
     for anybody else."""
-    if not (_holds_health_token(request) or _may_see_health(request)):
+    if not (holds_token(request, conf.HEALTH_TOKEN) or staff_with(request, "recovery.view_heartbeat")):
         raise Http404
     found = metrics.health()
     return JsonResponse(found.as_dict(), status=200 if found.healthy else 503)
 
 
-def _holds_health_token(request: HttpRequest) -> bool:
+def holds_token(request: HttpRequest, token: str | None) -> bool:
+    """Whether it bears this token; no token opens to no header."""
     given = request.headers.get("Authorization", "")
-    return bool(conf.HEALTH_TOKEN) and constant_time_compare(given, f"Bearer {conf.HEALTH_TOKEN}")
+    return bool(token) and constant_time_compare(given, f"Bearer {token}")
 
 
-def _may_see_health(request: HttpRequest) -> bool:
+def staff_with(request: HttpRequest, right: str) -> AbstractBaseUser | None:
+    """Whoever is signed in there, if they are a member of staff with this right."""
     user = getattr(request, "user", None)
-    return bool(user and user.is_active and user.is_staff and user.has_perm("recovery.view_heartbeat"))
+    return user if user and user.is_active and user.is_staff and user.has_perm(right) else None

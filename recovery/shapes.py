@@ -98,6 +98,10 @@ def _is_list_of(each: Is) -> Is:
     return lambda value: isinstance(value, list | tuple) and all(map(each, value))
 
 
+def _is_token(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN)
+
+
 def _is_way_out(value: Any) -> bool:
     texts = isinstance(value, Mapping) and all(_is(str)(value.get(key, "")) for key in ("BACKEND", "MAILER"))
     return texts and isinstance(value.get("OPTIONS", {}), Mapping)
@@ -193,10 +197,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a timedelta of at most 24 hours",
     ),
     "FROM_EMAIL": _TEXT_OR_NONE,
-    "HEALTH_TOKEN": (
-        lambda value: value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN),
-        f"a text of at least {SHORTEST_TOKEN} characters, or None",
-    ),
+    "HEALTH_TOKEN": (_is_token, f"a text of at least {SHORTEST_TOKEN} characters, or None"),
     "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
@@ -213,6 +214,10 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "MARKETING_DOMAINS": (_is_list_of(_is(str)), "a list of texts"),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
+    "METRICS": (
+        _is_dict_with(TOKEN=_is_token, DOMAINS=_is_list_of(_is(str))),
+        f"a dict; TOKEN is a text of at least {SHORTEST_TOKEN} characters, or None, DOMAINS a list of texts",
+    ),
     "NO_PASSWORD_SIGN_IN": (
         lambda value: value is None or (_dict_of(_is(str, Promise))(value) and {"NAME", "URL"} <= set(value)),
         "None, or a dict with NAME and URL",

@@ -68,6 +68,9 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "ACCOUNTS": "library.accounts.find"}, "recovery.E007"),
         ({**SOUND, "MAY_ACT_ON": "library.rules.may"}, "recovery.E007"),
         ({**SOUND, "HEALTH_TOKEN": "short"}, "recovery.E006"),
+        ({**SOUND, "METRICS": {"TOKEN": "short"}}, "recovery.E006"),
+        ({**SOUND, "METRICS": {"DOMAINS": "example.org"}}, "recovery.E006"),
+        ({**SOUND, "METRICS": {"DOMAIN": ["example.org"]}}, "recovery.E006"),
         ({**SOUND, "ROUTES": [{"BACKEND": RESEND}]}, "recovery.W014"),
         ({**SOUND, "ROUTES": [{"NAME": "a"}, {"NAME": "b", "BACKEND": RESEND}]}, "recovery.W014"),
         ({**SOUND, "ROUTES": [{"NAME": "a"}, {"NAME": "a"}]}, "recovery.E009"),
@@ -176,6 +179,7 @@ def test_what_is_wrong_inside_a_setting_is_named(settings: Settings, name: str, 
             "AUDIENCES": {"portal": {"ROUTES": ["spare"]}},
         },
         {"SITE_MAIL": {"BACKEND": SMTP, "OPTIONS": {"timeout": 5}}, "HEALTH_TOKEN": "0123456789abcdef"},
+        {"METRICS": {"TOKEN": "0123456789abcdef", "DOMAINS": ["example.org"]}},
     ],
 )
 def test_what_is_right_inside_a_setting_is_not(settings: Settings, sound: dict[str, Any]) -> None:

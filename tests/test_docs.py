@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
+import yaml
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.db.models import TextChoices
@@ -16,6 +17,9 @@ from example_project.demo.callers import CALLERS
 from example_project.demo.plan import SITE_PORT, Plan
 from example_project.management.commands.demo import Command as Demo
 from recovery import reasons, signals
+from recovery.contrib import prometheus
+from recovery.contrib.prometheus.readings import METRICS
+from tests.monitoring.test_prometheus import BOUND
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -112,3 +116,16 @@ def test_what_happens_without_a_broker_is_said_plainly() -> None:
     assert "recovery_sweep --loop" in section
     for word in ("broker is down", "`SEND_BY`", "`expired`"):
         assert word in section, word
+
+
+def test_every_metric_and_every_example_rule_is_documented_and_no_other() -> None:
+    text = (DOCS / "monitoring.md").read_text()
+    metrics = re.findall(r"^\| `(recovery_\w+)` \| (.*?) ?\| (.*) \|$", text, re.MULTILINE)
+    assert {name: (said, tuple(re.findall(r"`(\w+)`", labels))) for name, labels, said in metrics} == METRICS
+    [group] = yaml.safe_load((Path(prometheus.__file__).parent / "alerts.yml").read_text())["groups"]
+    rules = re.findall(r"^\| `(Recovery\w+)` \| (\w+), after (\w+) \| (.*) \|$", text, re.MULTILINE)
+    assert rules == [
+        (rule["alert"], rule["labels"]["severity"], rule["for"], rule["annotations"]["description"])
+        for rule in group["rules"]
+    ]
+    assert f"at most {BOUND} statements" in text

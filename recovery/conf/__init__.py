@@ -149,6 +149,12 @@ class Conf(MailConf):
         return cast("str | None", self._read("MAY_ACT_ON"))
 
     @property
+    def METRICS(self) -> Mapping[str, Any]:
+        """What recovery.contrib.prometheus tells, and to whom: TOKEN, the bearer token that opens it; DOMAINS, the
+        recipient domains that it names."""
+        return cast(Mapping[str, Any], self._read("METRICS"))
+
+    @property
     def NO_PASSWORD_SIGN_IN(self) -> Mapping[str, str] | None:
         """NAME and URL of the sign-in for accounts without a password here; None: they get no mail."""
         return cast("Mapping[str, str] | None", self._read("NO_PASSWORD_SIGN_IN"))

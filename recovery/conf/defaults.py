@@ -37,6 +37,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "MARKETING_DOMAINS": [],
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
+    "METRICS": {"TOKEN": None, "DOMAINS": []},
     "NO_PASSWORD_SIGN_IN": None,
     "POST_RESET_LOGIN": False,
     "REQUEST_LIMITS": {
@@ -77,6 +78,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
 MERGED: Final = frozenset(
-    {"ALARM_LIMITS", "CLIENT_DATA", "DNS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+    {"ALARM_LIMITS", "CLIENT_DATA", "DNS", "LOGIN_FAILURE_LIMIT", "METRICS", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
 )
 """A site may give some keys of these."""

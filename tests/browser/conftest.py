@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
+from django.utils import translation
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, sync_playwright
 
 from example_project import servers
 from recovery import resets
@@ -63,6 +64,7 @@ class Window:
     base: str
     judge: Page | None = None
     """Where axe, which is a script, judges a page of a window without script."""
+    language: str = "en"
     requests: list[Request] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
@@ -95,8 +97,19 @@ class Window:
     def press(self, name: str) -> None:
         """Press the button or follow the link with these words, and wait for the page it leads to."""
         with self.page.expect_navigation():
-            self.page.locator(f"button:has-text('{name}'), a:has-text('{name}')").first.click()
+            self.page.locator("button, a").filter(has_text=self.worded(name)).first.click()
         self._arrive()
+
+    def worded(self, text: str) -> str:
+        """A text of the app in the language of this window."""
+        with translation.override(self.language):
+            return translation.gettext(text)
+
+    def field(self, label: str, *, exact: bool = False) -> Locator:
+        return self.page.get_by_label(self.worded(label), exact=exact)
+
+    def says(self, text: str) -> bool:
+        return self.worded(text) in self.page.locator("main").inner_text()
 
     @property
     def heading(self) -> str:
@@ -149,13 +162,14 @@ def window(chromium: Browser, site: str) -> Iterator[OpenWindow]:
     contexts: list[BrowserContext] = []
 
     def fresh(**options: Any) -> BrowserContext:
-        contexts.append(chromium.new_context(locale="en-GB", **options))
+        contexts.append(chromium.new_context(**{"locale": "en-GB", **options}))
         contexts[-1].set_default_timeout(120_000)  # for a machine that stands still meanwhile; nobody waits for it else
         return contexts[-1]
 
-    def opened(*, script: bool = True, **options: Any) -> Window:
-        context = fresh(java_script_enabled=script, **{**LOOKS["light"], **options})
-        return Window(context.new_page(), context, site, None if script else fresh().new_page())
+    def opened(*, script: bool = True, language: str = "en", **options: Any) -> Window:
+        locale = "en-GB" if language == "en" else language
+        context = fresh(java_script_enabled=script, **{**LOOKS["light"], "locale": locale, **options})
+        return Window(context.new_page(), context, site, None if script else fresh().new_page(), language)
 
     yield opened
     for context in contexts:
@@ -190,6 +204,6 @@ def newest_link() -> str:
 def ask(window: Window, identifier: str = "amelie") -> None:
     """From the forgot page to "check your mail"."""
     window.open("/recovery/forgot/")
-    window.page.get_by_label("Email address or user name").fill(identifier)
+    window.field("Email address or user name").fill(identifier)
     window.press("Send me a link")
-    assert window.heading == "Check your mail"
+    assert window.heading == window.worded("Check your mail")

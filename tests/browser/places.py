@@ -42,7 +42,7 @@ def at_set_password(window: Window) -> None:
 
 def at_set_password_with_errors(window: Window) -> None:
     at_set_password(window)
-    window.page.get_by_label("New password", exact=True).fill("12345")
+    window.field("New password", exact=True).fill("12345")
     window.press("Save new password")
 
 
@@ -116,7 +116,7 @@ def at_first_password(window: Window) -> None:
 
 def at_first_password_with_errors(window: Window) -> None:
     at_first_password(window)
-    window.page.get_by_label("Password", exact=True).fill("12345")
+    window.field("Password", exact=True).fill("12345")
     window.press("Save password")
 
 
@@ -124,7 +124,7 @@ def choose_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
     window.press("Save password")
-    assert window.heading == "Your password is saved"
+    assert window.heading == window.worded("Your password is saved")
 
 
 def at_joined(window: Window) -> None:
@@ -181,7 +181,7 @@ def at_a_code(window: Window) -> None:
 
 def at_a_wrong_code(window: Window) -> None:
     at_a_code(window)
-    window.page.get_by_label("Code").fill("00000000")
+    window.field("Code").fill("00000000")
     window.press("Confirm")
 
 
@@ -202,21 +202,21 @@ def at_sign_in_with_errors(window: Window) -> None:
 def at_sign_in_with_a_wrong_password(window: Window) -> None:
     at_sign_in(window)
     guess(window)
-    assert "Name or password is wrong" in window.page.locator("main").inner_text()
+    assert window.says("Name or password is wrong. Check both, capital letters too, and try again.")
 
 
 def at_sign_in_with_a_wait(window: Window) -> None:
     fail("amelie", 4)
     at_sign_in(window)
     guess(window)
-    assert "There were too many tries" in window.page.locator("[role=alert]").inner_text()
+    assert window.page.locator("[role=alert] h2").inner_text() == window.worded("Too many tries")
     [complaint] = window.complaints  # the browser writes down what is answered with 429
     assert "429" in complaint
     window.complaints.clear()
 
 
 def guess(window: Window) -> None:
-    window.page.get_by_label("Username").fill("amelie")
+    window.page.locator("#id_username").fill("amelie")
     window.page.locator("input[type=password]").fill("a guess")
     window.press("Sign in")
 
@@ -225,4 +225,4 @@ def set_password(window: Window) -> None:
     for field in window.page.locator("input[type=password]").all():
         field.fill(NEW_PASSWORD)
     window.press("Save new password")
-    assert window.heading == "Your new password is saved"
+    assert window.heading == window.worded("Your new password is saved")

@@ -1,0 +1,1 @@
+"""Tests of what monitors outside read: Prometheus' page, its example rules and board, django-health-check's check."""
