@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from recovery import audiences, cookies, intake, link_lives, lockouts, rendering, resets
 from recovery.addresses import likely_domain
 from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
+from recovery.dressing import render
 from recovery.exceptions import LinkRefused
 from recovery.forms import ForgotForm, NewPasswordForm
 from recovery.masked import Secret
