@@ -33,18 +33,18 @@ class Noted(unittest.TestResult):
         super().__init__()
         self.ends: dict[str, str] = {}
 
-    def stopTest(self, test: unittest.TestCase) -> None:
+    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
         self.ends.setdefault(_name(test), "passed")
 
-    def addError(self, test: unittest.TestCase, err: Any) -> None:
+    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
         self.ends.setdefault(_name(test), f"{err[0].__name__}: {err[1]}")
 
-    addFailure = addError
+    addFailure = addError  # noqa: N815
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
         self.ends[_name(test)] = f"skipped: {reason}"
 
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:  # noqa: N802
         if err is not None:
             self.addError(test, err)
 

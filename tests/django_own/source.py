@@ -25,7 +25,18 @@ def tests_of_django(cache: Path) -> Path:
 
 
 def _archive(version: str, cache: Path) -> Path:
-    asked = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", "django", "-d", str(cache), f"django=={version}"]
+    asked = [
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        "django",
+        "-d",
+        str(cache),
+        f"django=={version}",
+    ]
     said = []
     # An environment may have no pip of its own; the Python that it was made of has one.
     for python in dict.fromkeys((sys.executable, sys._base_executable)):  # type: ignore[attr-defined]
