@@ -3,7 +3,7 @@
 The pages are shown by this ``render`` in place of Django's; which options a site has, ``auth_views`` says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from django import shortcuts
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
-DEAD_LINK: Final = "recovery/dead_link.html"
+DEAD_LINK: Final = "dead_link.html"
 DEAD_TITLE: Final = "Password reset unsuccessful"
 """In Django's own catalogues."""
 
@@ -30,12 +30,13 @@ def wear(request: HttpRequest, dress: Dress) -> None:
     request.recovery_dress = dress  # type: ignore[attr-defined]
 
 
-def render(request: HttpRequest, template_name: str, context: Mapping[str, Any]) -> HttpResponse:
+def render(request: HttpRequest, template_name: str | Sequence[str], context: Mapping[str, Any]) -> HttpResponse:
     """As Django's. A template of the site's finds ``title`` and ``validlink`` too, and ``form`` also where there is
     none, as it would behind a view of Django's."""
     dress: Dress | None = getattr(request, "recovery_dress", None)
     if dress is None:
         return shortcuts.render(request, template_name, context)
-    is_dead = template_name == DEAD_LINK
+    last = template_name if isinstance(template_name, str) else template_name[-1]
+    is_dead = last.endswith(DEAD_LINK)
     own = {"title": gettext(DEAD_TITLE) if is_dead else dress.title, "validlink": not is_dead, "form": None}
     return shortcuts.render(request, dress.template_name or template_name, {**own, **context, **dress.extra_context})
