@@ -52,7 +52,7 @@ def _site(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "own_forgot.html").write_text(FORGOT)
     (tmp_path / "own_confirm.html").write_text(CONFIRM)
     [engine] = settings.TEMPLATES
-    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine.get("DIRS", [])]}]
 
 
 def test_the_forgot_page_wears_the_sites_template_and_takes_djangos_field() -> None:

@@ -15,7 +15,7 @@ class NotFetched(Exception):
     """Neither here nor to be had; the text says why."""
 
 
-def tests_of_django(cache: Path) -> Path:
+def fetched_tests(cache: Path) -> Path:
     """The folder with Django's test packages; fetched into ``cache`` once for each version."""
     version = django.get_version()
     tests = cache / f"django-{version}" / "tests"

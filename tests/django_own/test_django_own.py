@@ -10,7 +10,7 @@ import django
 import pytest
 
 from tests.django_own.losses import LOSSES
-from tests.django_own.source import NotFetched, tests_of_django
+from tests.django_own.source import NotFetched, fetched_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 TOLD = (ROOT / "docs" / "django_views.md").read_text()
@@ -24,7 +24,7 @@ COUNTED = (5, 2)
 def ends(pytestconfig: pytest.Config) -> dict[str, str]:
     """Each of Django's tests, and what became of it."""
     try:
-        tests = tests_of_django(Path(pytestconfig.cache.mkdir("django_own")))  # type: ignore[union-attr]
+        tests = fetched_tests(Path(pytestconfig.cache.mkdir("django_own")))  # type: ignore[union-attr]
     except NotFetched as error:
         pytest.skip(str(error))
     command = [sys.executable, "-m", "tests.django_own.running", str(tests)]
