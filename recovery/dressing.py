@@ -9,11 +9,9 @@ from typing import Any, Final
 
 from django import shortcuts
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 DEAD_LINK: Final = "dead_link.html"
-DEAD_TITLE: Final = "Password reset unsuccessful"
-"""In Django's own catalogues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +36,5 @@ def render(request: HttpRequest, template_name: str | Sequence[str], context: Ma
         return shortcuts.render(request, template_name, context)
     last = template_name if isinstance(template_name, str) else template_name[-1]
     is_dead = last.endswith(DEAD_LINK)
-    own = {"title": gettext(DEAD_TITLE) if is_dead else dress.title, "validlink": not is_dead, "form": None}
+    own = {"title": _("Password reset unsuccessful") if is_dead else dress.title, "validlink": not is_dead, "form": None}
     return shortcuts.render(request, dress.template_name or template_name, {**own, **context, **dress.extra_context})
