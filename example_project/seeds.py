@@ -53,6 +53,7 @@ PEOPLE = (
         backup="edgar.at.home@example.org",
     ),
     Person("lewis", "full@example.org", "has a full mailbox and no backup address", "Lewis", "Carroll"),
+    Person("emmy", "full+emmy@example.org", "has a full mailbox, too", "Emmy", "Noether"),
     Person("joan", "defer@example.org", "has a mail server that asks to come back later", "Joan", "Clarke"),
     Person("greta", "optout@example.org", "has opted out of marketing, here and at the provider", "Greta", "Garbo"),
     Person("groucho", "complaint@example.org", "reports mail as spam", "Groucho", "Marx"),
@@ -64,14 +65,18 @@ PEOPLE = (
     Person(
         "agent",
         "agent@example.org",
-        "staff with few rights: reads people, requests, lockouts and the email log, sends reset links, unlocks",
+        "staff with few rights: diagnoses; reads people, requests, cases, lockouts and the email log; sends links,"
+        " activates, unlocks",
         is_staff=True,
         rights=(
             "auth.view_user",
             "recovery.view_resetrequest",
             "recovery.view_email",
             "recovery.view_lockout",
+            "recovery.view_supportcase",
+            "recovery.diagnose",
             "recovery.send_reset",
+            "recovery.activate",
             "recovery.unlock",
         ),
     ),
@@ -101,6 +106,8 @@ def plant() -> None:
                 "is_staff": person.is_staff,
                 "is_superuser": person.is_superuser,
                 "password": password if person.has_password else make_password(None),
+                # Who signs in elsewhere has done so before; who never did would wait for an activation.
+                **({} if person.has_password else {"last_login": timezone.now()}),
             },
         )
         user.user_permissions.set(_permissions(person.rights))

@@ -1,4 +1,4 @@
-"""URLs of the example project: recovery, its sign-in page, Django's admin and a home page."""
+"""URLs of the example project: recovery and its JSON API, its sign-in page, Django's admin and a home page."""
 
 from django.contrib import admin
 from django.templatetags.static import static
@@ -10,6 +10,7 @@ from recovery.sign_in import SignInView
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="example_project/home.html"), name="home"),
+    path("recovery/api/", include("recovery.api.urls")),
     path("recovery/", include("recovery.urls")),
     path("accounts/login/", SignInView.as_view(), name="login"),
     # In the place of django.contrib.auth.urls: the same names, and the way of a reset is ours.

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from recovery import accounts, audiences, devices
+from recovery import accounts, devices, doors
 from recovery import backup_addresses as backups
 from recovery.conf import conf
 from recovery.exceptions import BackupRefused
@@ -47,7 +47,7 @@ def backup_addresses(request: HttpRequest) -> HttpResponse:
         except BackupRefused as refused:
             _tell(form, refused)
         else:
-            return redirect("recovery:confirm_backup_address", key=backup.pk)
+            return redirect(doors.of(request).path("confirm_backup_address", key=str(backup.pk)))
     own = backups.of_user(user)
     context = {
         "form": form,
@@ -57,7 +57,7 @@ def backup_addresses(request: HttpRequest) -> HttpResponse:
         "wait": conf.BACKUP_WAIT,
         "has_password": accounts.has_password(user),
     }
-    return render(request, "recovery/backup_addresses.html", {**context, **_site(request)})
+    return doors.shown(request, doors.of(request), "backup_addresses.html", context)
 
 
 @account_page
@@ -65,7 +65,7 @@ def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
     """Type the code, or ask for another one."""
     backup = _own(request, key)
     if backup.confirmed_at is not None:
-        return redirect("recovery:backup_addresses")
+        return redirect(doors.of(request).path("backup_addresses"))
     asks_again = request.method == "POST" and "again" in request.POST
     form = CodeForm(request.POST if request.method == "POST" and not asks_again else None)
     was_sent, trouble = False, ""
@@ -75,12 +75,12 @@ def confirm_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
             was_sent = True
         elif form.is_valid():
             if backups.confirm(backup, form.cleaned_data["code"]):
-                return redirect("recovery:backup_addresses")
+                return redirect(doors.of(request).path("backup_addresses"))
             form.add_error("code", _("That code is wrong, or too old. Check the newest mail, or ask for a new code."))
     except BackupRefused as refused:
         trouble = str(SAID[BackupRefusal(refused.why)])
     context = {"form": form, "backup": backup, "was_sent": was_sent, "trouble": trouble}
-    return render(request, "recovery/confirm_backup_address.html", {**context, **_site(request)})
+    return doors.shown(request, doors.of(request), "confirm_backup_address.html", context)
 
 
 @sensitive_post_parameters("password")
@@ -96,12 +96,9 @@ def remove_backup_address(request: HttpRequest, key: UUID) -> HttpResponse:
         except BackupRefused as refused:
             _tell(form, refused)
         else:
-            return redirect("recovery:backup_addresses")
-    return render(
-        request,
-        "recovery/remove_backup_address.html",
-        {"form": form, "backup": backup, "user": request.user, **_site(request)},
-    )
+            return redirect(doors.of(request).path("backup_addresses"))
+    context = {"form": form, "backup": backup, "user": request.user}
+    return doors.shown(request, doors.of(request), "remove_backup_address.html", context)
 
 
 def _where(request: HttpRequest) -> dict[str, Any]:
@@ -126,8 +123,3 @@ def _tell(form: Form, refused: BackupRefused) -> None:
     form.add_error(field if field in form.fields else None, said)
     for widget in (each.widget for each in form.fields.values()):
         widget.attrs.pop("autofocus", None)
-
-
-def _site(request: HttpRequest) -> dict[str, Any]:
-    door = audiences.get(audiences.chosen(host=request.get_host()))
-    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}

@@ -1,4 +1,4 @@
-"""Members of staff: whom they reach (``MAY_ACT_ON``), and who acts on unusually many people.
+"""Members of staff: whom they reach (``MAY_ACT_ON``, ``STAFF_AUDIENCES``), and who acts on unusually many people.
 
 Acting on many is an alarm (``metrics``), and no limit beside that of links (``REQUEST_LIMITS``). A stolen account of an
 agent sends links, unlocks and corrects addresses as fast as it can; a help desk's busy morning does not. ``MANY``
@@ -16,6 +16,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from recovery import audiences
 from recovery.conf import conf
 from recovery.models import AuditEvent
 from recovery.models.primary import SKEW, key_at
@@ -41,9 +42,34 @@ _SUBJECT: Final = Case(When(user_key="", then=Cast("pk", CharField())), default=
 """Whom an act was about. Names that nobody has, and places, have no key: each act on one counts by itself."""
 
 
+def is_limited() -> bool:
+    """Whether there may be people whom a member of staff does not reach."""
+    return bool(conf.MAY_ACT_ON or conf.STAFF_AUDIENCES)
+
+
 def may_act_on(actor: AbstractBaseUser, user: AbstractBaseUser) -> bool:
-    """Whether the site lets this member of staff reach this account (``MAY_ACT_ON``); yes if it says nothing."""
-    return bool(import_string(conf.MAY_ACT_ON)(actor, user)) if conf.MAY_ACT_ON else True
+    """Whether the site lets this member of staff reach this account; yes if it says nothing."""
+    return not barred_by(actor, user)
+
+
+def barred_by(actor: AbstractBaseUser, user: AbstractBaseUser) -> str:
+    """The setting by which this member of staff does not reach this account, or ""."""
+    if conf.MAY_ACT_ON and not import_string(conf.MAY_ACT_ON)(actor, user):
+        return "MAY_ACT_ON"
+    doors = audiences_of(actor)
+    return "" if doors is None or not doors.isdisjoint(audiences.of_user(user)) else "STAFF_AUDIENCES"
+
+
+def audiences_of(actor: AbstractBaseUser) -> frozenset[str] | None:
+    """The doors whose people and mail this member of staff reaches; None: all."""
+    given = import_string(conf.STAFF_AUDIENCES)(actor) if conf.STAFF_AUDIENCES else None
+    return None if given is None else frozenset(given)
+
+
+def may_see(actor: AbstractBaseUser, audience: str) -> bool:
+    """Whether what concerns no account, an ask that meant nobody, is of a door that this member of staff reaches."""
+    doors = audiences_of(actor)
+    return doors is None or audience in doors
 
 
 def busy(many: int = MANY) -> dict[str, int]:

@@ -16,12 +16,13 @@ class RecoveryConfig(AppConfig):
         from django.core.signals import request_finished, request_started
         from django.db.models.signals import post_delete, post_save
 
-        from recovery import backup_addresses, checks, devices, lockouts, middleware, resets, tasks, webhooks  # noqa: F401
+        from recovery import backup_addresses, checks, devices, lockouts, middleware, privacy, resets, tasks, webhooks  # noqa: F401
 
         tracking.connect(webhooks.tracked, dispatch_uid="recovery")
         user_logged_in.connect(middleware.signed_in, dispatch_uid="recovery")
         post_save.connect(resets.user_saved, dispatch_uid="recovery")
         post_save.connect(resets.user_created, sender=get_user_model(), dispatch_uid="recovery.passwords")
+        post_delete.connect(privacy.account_deleted, sender=get_user_model(), dispatch_uid="recovery.privacy")
         post_delete.connect(backup_addresses.account_deleted, sender=get_user_model(), dispatch_uid="recovery")
         post_delete.connect(devices.account_deleted, sender=get_user_model(), dispatch_uid="recovery.devices")
         for moment in (request_started, request_finished):

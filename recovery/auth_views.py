@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import cookies, views
+from recovery import cookies, doors, views
 from recovery.dressing import Dress, wear
 from recovery.masked import Secret
 
@@ -131,10 +131,10 @@ class PasswordResetConfirmView(_Page):
             form = f"{request.path.removesuffix('/').removesuffix(token)}{self.reset_url_token}/"
             if token != self.reset_url_token:
                 response = views.reset(request, selector=uidb64, verifier=Secret(token))
-                response.headers["Location"] = form
+                response.headers["Location"] = doors.onwards(request, form)
                 return _at(form, response)
             response = views.reset_form(request, selector=uidb64)
-            return _at(form, self.onwards(response, self.success_url if _is_done(response) else None))
+            return _at(form, self.onwards(response, self.success_url if _is_done(request, response) else None))
 
         return _like(views.reset, confirm)
 
@@ -145,10 +145,11 @@ def _like(view: Callable[..., HttpResponse], own: Callable[..., HttpResponse]) -
     return own
 
 
-def _is_done(response: HttpResponse) -> bool:
-    """Whether the link was used up: then the browser gives its secret back."""
+def _is_done(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether the link was used up: then the browser gives its secret back, and is not led to another door."""
     secret = response.cookies.get(cookies.VERIFIER)
-    return secret is not None and secret["max-age"] == 0
+    is_given_back = secret is not None and secret["max-age"] == 0
+    return request.method == "POST" and is_given_back and not response.headers.get("Location", "").endswith(doors.MOVED)
 
 
 def _at(path: str, response: HttpResponse) -> HttpResponse:

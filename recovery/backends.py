@@ -186,8 +186,8 @@ class ModelBackend(LockoutMixin, OneHashBackend):
 def _counters(request: Any, name: str, fields: tuple[str, ...]) -> tuple[Counters, str]:
     """Under what a sign-in with this name is counted, and the client's address."""
     users: Any = get_user_model()
-    ip = client_address(request) if request is not None else ""
-    source = Origin(ip=ip).source if request is not None else ""
+    origin = Origin(ip=client_address(request)) if request is not None else Origin()
+    ip, source = origin.ip, origin.source
     if fields != (users.USERNAME_FIELD,) and (called := accounts.called(name, fields)):
         known = devices.known_of(request, called)
         meant = [Meant(user.get_username(), device) for user, device in zip(called, known, strict=True)]

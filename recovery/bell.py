@@ -70,6 +70,11 @@ def settle(seconds: float = PATIENCE) -> bool:
     return _ringer().settle(seconds)
 
 
+def is_heard() -> bool:
+    """Whether the broker took the last ring of this process; settle first."""
+    return time.monotonic() >= _silent_until
+
+
 class Ringer(threading.Thread):
     """Rings for its process. A forked process has its own."""
 

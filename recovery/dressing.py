@@ -36,5 +36,9 @@ def render(request: HttpRequest, template_name: str | Sequence[str], context: Ma
         return shortcuts.render(request, template_name, context)
     last = template_name if isinstance(template_name, str) else template_name[-1]
     is_dead = last.endswith(DEAD_LINK)
-    own = {"title": _("Password reset unsuccessful") if is_dead else dress.title, "validlink": not is_dead, "form": None}
+    own = {
+        "title": _("Password reset unsuccessful") if is_dead else dress.title,
+        "validlink": not is_dead,
+        "form": None,
+    }
     return shortcuts.render(request, dress.template_name or template_name, {**own, **context, **dress.extra_context})

@@ -44,5 +44,13 @@ class SecretLost(RecoveryError):
     """No key in SECRET_KEY or SECRET_KEY_FALLBACKS derives this link's secret any more."""
 
 
+class KeyReused(RecoveryError):
+    """This Idempotency-Key was sent before with another body."""
+
+
+class KeyInUse(RecoveryError):
+    """The first call with this Idempotency-Key is not done yet."""
+
+
 class NotAllowed(RecoveryError):
     """This member of staff may not act on this account."""

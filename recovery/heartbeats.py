@@ -104,9 +104,10 @@ def health() -> Health:
 
 
 def purgeable() -> "models.QuerySet[Heartbeat]":
-    """Parts that have been silent for a day while another of their kind lives; the last of a kind stays, and red."""
+    """Parts that have been silent for a day while another of their kind lives; the last of a kind stays, and red. So do
+    answers to a doctor that did not wait for them."""
     living = Heartbeat.objects.filter(part=OuterRef("part"), beat_at__gte=Now() - KEPT)
-    return Heartbeat.objects.filter(Exists(living), beat_at__lt=Now() - KEPT)
+    return Heartbeat.objects.filter(Exists(living) | Q(part=Part.ECHO), beat_at__lt=Now() - KEPT)
 
 
 def purge() -> int:
@@ -124,7 +125,7 @@ def _since(moment: str) -> "ExpressionWrapper[CombinedExpression]":
 
 def _signs() -> list[PartHealth]:
     """Beat and each worker as far as they were ever seen; the sweep in any case, since nothing moves without one."""
-    rows = Heartbeat.objects.annotate(age=_since("beat_at")).order_by("part", "name")
+    rows = Heartbeat.objects.exclude(part=Part.ECHO).annotate(age=_since("beat_at")).order_by("part", "name")
     seen = [(part, name, age) for part, name, age in rows.values_list("part", "name", "age")]
     living = {part for part, _, age in seen if age <= SILENT}
     parts = [

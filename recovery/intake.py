@@ -28,6 +28,7 @@ def ask(
 ) -> ResetRequest:
     """Record one ask and wake a worker; a refused limit is recorded too and answers alike.
 
+    What may be told is ``place_free_again_at``, which depends on the place alone: the API says it, pages do not.
     Commits once, on its own: the caller must not be in a transaction (``non_atomic_requests``). Raises
     DatabaseError when it could not be written down; never because of the broker.
     """
@@ -48,6 +49,7 @@ def ask(
                 raise
         else:
             break
+    request.announce()
     bell.ring("recovery.fulfil_reset", request.pk)
     return request
 
@@ -60,6 +62,8 @@ def _write(request: ResetRequest, origin: Origin) -> None:
         return
     with atomic(ResetRequest, durable=True):
         taken, now = limits.take(subjects, within="source")
+        if taken["source"].refused:
+            request.place_free_again_at = taken["source"].free_again_at
         if any(limit.refused for limit in taken.values()):
             request.outcome, request.decided_at = Outcome.THROTTLED, now
         request.requested_at = now
@@ -76,13 +80,14 @@ def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: 
         raise RuntimeError("An ask commits on its own and cannot be part of a transaction.")
     step = limits.count(subjects, within="source", vendor=connection.vendor)
     event = audit.event(Action.REQUESTED, request=request, outcome=Outcome.RECEIVED, audience=request.audience)
-    is_refused, now = insert_ask(
+    is_refused, now, request.place_free_again_at = insert_ask(
         request,
         event,
         refused={**event.detail, "outcome": Outcome.THROTTLED},
         counting=step.sql,
         params=step.params,
         limits=step.limits,
+        place=limits.counter_key("source", subjects["source"]),
     )
     if is_refused:
         request.outcome, request.decided_at = Outcome.THROTTLED, now

@@ -24,6 +24,8 @@ from recovery.models.primary import atomic
 SAVED_UP: Final = timedelta(seconds=20)
 """Of a steady pace, what was not used for so long may go at once: a sweep comes every fifteen seconds."""
 
+BATCH: Final = 1000
+
 _NOW: Final = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
 _LATER: Final = {
     "postgresql": "statement_timestamp() + make_interval(secs => %s)",
@@ -164,8 +166,17 @@ def purgeable() -> "models.QuerySet[LimitCounter]":
 
 
 def purge() -> int:
-    """Remove them; returns how many went."""
-    return purgeable()._raw_delete(router.db_for_write(LimitCounter))
+    """Remove them, a thousand in a commit; returns how many went."""
+    gone = 0
+    while keys := list(purgeable().values_list("pk", flat=True)[:BATCH]):
+        gone += purgeable().filter(pk__in=keys)._raw_delete(router.db_for_write(LimitCounter))
+    return gone
+
+
+def forget(subjects: Iterable[tuple[str, str]]) -> int:
+    """Remove what was counted of these, ``("address", "ada@example.org")``; returns how many counters went."""
+    keys = [counter_key(*subject) for subject in subjects]
+    return LimitCounter.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(LimitCounter))
 
 
 def counter_key(name: str, subject: str) -> int:

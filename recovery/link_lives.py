@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
+from django.utils.module_loading import import_string
+
 from recovery.conf import conf
 from recovery.models import LinkLife
 
@@ -31,8 +33,11 @@ def lifetimes(audiences: Iterable[str]) -> dict[str, timedelta]:
 
 
 def fixed_lifetime(audience: str = "default") -> timedelta | None:
-    """What the site says, at most 24 hours; None where the life follows what is measured. Reads no row."""
+    """What the site says, or a function of its own, at most 24 hours; None where the life follows what is measured.
+    Reads no row."""
     given = conf.AUDIENCES.get(audience, {}).get("TOKEN_LIFETIME", conf.TOKEN_LIFETIME)
+    if isinstance(given, str) and given != "auto":
+        given = import_string(given)(audience)
     return min(given, CEILING) if isinstance(given, timedelta) else None
 
 

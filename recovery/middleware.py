@@ -12,9 +12,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from recovery import devices, notices, proxies
+from recovery import devices, doors, notices, proxies
 from recovery.origin import Origin
-from recovery.sign_in import door_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def _follow(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     try:
         if devices.is_news(request, user):
-            notices.new_device(user, origin=Origin.of(request), audience=door_of(request).name)
+            notices.new_device(user, origin=Origin.of(request), audience=doors.of(request).name)
         devices.remember(response, request, user)
     except Exception:  # beside the database it asks the site's ACCOUNTS
         logger.exception("middleware: a sign-in was not remembered")

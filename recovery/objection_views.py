@@ -5,16 +5,14 @@ the code that stands in the mail beside it.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from recovery import audiences, cookies, resets
+from recovery import cookies, doors, resets
 from recovery.conf import conf
 from recovery.forms import NoticeCodeForm
 from recovery.masked import Secret
@@ -33,8 +31,9 @@ def link(request: HttpRequest, key: UUID, verifier: str) -> HttpResponse:
     hardly a person's browser seldom goes on, so its opening is recorded here."""
     if not is_navigation(request):
         resets.see_objection(key, verifier, origin=Origin.of(request))
-    response = HttpResponseRedirect(reverse("recovery:not_me_form", kwargs={"key": key}))
-    cookies.keep_objection(response, key, verifier, secure=_door(request).is_https)
+    door, path = doors.of(request), _form_path(request, key)
+    response = HttpResponseRedirect(doors.onwards(request, path))
+    cookies.keep_objection(response, verifier, path=path, secure=door.is_https)
     return response
 
 
@@ -58,6 +57,8 @@ def form(request: HttpRequest, key: UUID) -> HttpResponse:
     verifier = cookies.read_objection(request)
     if not verifier:
         return _dead(request, is_forgotten=True)
+    if (led_home := _led_home(request, key, verifier)) is not None:
+        return led_home
     typed = NoticeCodeForm(request.POST if request.method == "POST" else None)
     if typed.is_valid():
         return _raise(request, key, verifier, typed)
@@ -74,13 +75,29 @@ def form(request: HttpRequest, key: UUID) -> HttpResponse:
 def done(request: HttpRequest) -> HttpResponse:
     """What followed. Reads no row: the same page for everybody who has its address."""
     end = request.GET.get("end", "")
-    door = _door(request)
+    door = doors.of(request)
     context = {
         "end": end if end in ObjectionEnd.values else ObjectionEnd.ROTATED.value,
-        "forgot_url": reverse("recovery:forgot") + door.mark(host=request.get_host()),
-        **_site(door),
+        "forgot_url": door.path("forgot"),
     }
-    return render(request, "recovery/not_me_done.html", context)
+    return doors.shown(request, door, "not_me_done.html", context)
+
+
+@sensitive_variables("verifier", "home")
+def _led_home(request: HttpRequest, key: UUID, verifier: str) -> HttpResponse | None:
+    """A notice's link that was opened at another door than the mail's is opened at its own; nothing is noted here."""
+    email = resets.stand_objection(key, verifier).email if conf.AUDIENCES else None
+    door = doors.named(request, email.audience) if email else None
+    home = doors.way_home(request, door, "not_me", key=str(key), verifier=verifier) if door else ""
+    if not home:
+        return None
+    response = HttpResponseRedirect(home)
+    cookies.drop_objection(response, path=_form_path(request, key))
+    return response
+
+
+def _form_path(request: HttpRequest, key: UUID) -> str:
+    return doors.of(request).path("not_me_form", key=str(key))
 
 
 @sensitive_variables("verifier")
@@ -91,8 +108,8 @@ def _raise(request: HttpRequest, key: UUID, verifier: str, typed: NoticeCodeForm
         return _form_page(request, typed, found.email)
     if found.refusal or found.end is None:
         return _dead(request)
-    response = HttpResponseRedirect(f"{reverse('recovery:not_me_done')}?end={found.end.value}")
-    cookies.drop_objection(response, key)
+    response = HttpResponseRedirect(f"{doors.of(request).path('not_me_done')}?end={found.end.value}")
+    cookies.drop_objection(response, path=_form_path(request, key))
     return response
 
 
@@ -103,23 +120,13 @@ def _form_page(request: HttpRequest, typed: NoticeCodeForm, email: Email) -> Htt
         "kind": email.kind,
         "stops_a_change": resets.stops_a_change(email),
         "told_at": email.queued_at,
-        **_site(_door(request, email.audience)),
     }
-    return render(request, "recovery/not_me.html", context)
+    return doors.shown(request, doors.named(request, email.audience), "not_me.html", context)
 
 
 def _dead(request: HttpRequest, *, is_forgotten: bool = False) -> HttpResponse:
     """One page and one status for every link from which nothing follows, whatever the reason; another where only the
     browser has forgotten it."""
-    door = _door(request)
-    forgot_url = reverse("recovery:forgot") + door.mark(host=request.get_host())
-    context = {"is_forgotten": is_forgotten, "forgot_url": forgot_url, **_site(door)}
-    return render(request, "recovery/not_me_dead.html", context)
-
-
-def _door(request: HttpRequest, name: str = "") -> audiences.Audience:
-    return audiences.get(audiences.chosen(host=request.get_host(), name=name))
-
-
-def _site(door: audiences.Audience) -> dict[str, Any]:
-    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}
+    door = doors.of(request)
+    context = {"is_forgotten": is_forgotten, "forgot_url": door.path("forgot")}
+    return doors.shown(request, door, "not_me_dead.html", context)

@@ -1,14 +1,17 @@
 """Where an ask came from: the small thing that goes below the form instead of an ``HttpRequest``."""
 
+import hashlib
+import hmac
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.http import HttpRequest
+from django.utils.encoding import force_bytes
 from django.utils.translation import get_language
 
-from recovery.conf import conf
+from recovery.conf import conf, of_django
 from recovery.reasons import Verdict
 
 _BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
@@ -18,13 +21,30 @@ _SYSTEMS: Final = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"
                    ("CrOS", "ChromeOS"), ("Mac OS X", "macOS"), ("Linux", "Linux"))  # fmt: skip
 
 
+_HASHES: Final = ipaddress.IPv6Network("fd5c:9e1b:7a43::/48")
+"""Where hashed addresses lie: a network of our own (RFC 4193), from which no packet ever comes. So a hash fits wherever
+an address stands, in columns of the database too, and cannot be taken for one."""
+_HASH: Final = "hash "
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Client address ("" if it is none), user agent, and the language the page was shown in."""
+    """Client address ("" if it is none), user agent, and the language the page was shown in.
+
+    Address and agent are at once what may be written down of them (``CLIENT_DATA``), so that nothing below holds more.
+    ``source`` is never written down: the key under which limits count this place, the address or of IPv6 its /64
+    network.
+    """
 
     ip: str = ""
     user_agent: str = ""
     language: str = ""
+    source: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", self.source or _source_of(self.ip))
+        object.__setattr__(self, "ip", _kept_address(self.ip))
+        object.__setattr__(self, "user_agent", _kept_agent(self.user_agent))
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Origin":
@@ -35,15 +55,45 @@ class Origin:
         )
 
     @property
-    def source(self) -> str:
-        """The key under which limits count this place: the address, and for IPv6 its /64 network."""
-        if ":" not in self.ip:
-            return self.ip
-        return str(ipaddress.ip_network(f"{self.ip}/64", strict=False))
-
-    @property
     def browser(self) -> str:
         return describe_browser(self.user_agent)
+
+    @property
+    def place(self) -> str:
+        """The client address as a mail to its owner tells it."""
+        return self.ip if conf.CLIENT_DATA["ip"] == "full" and not is_hash(self.ip) else shortened(self.ip)
+
+
+def _source_of(ip: str) -> str:
+    return str(ipaddress.ip_network(f"{ip}/64", strict=False)) if ":" in ip else ip
+
+
+def _kept_address(ip: str) -> str:
+    """One that was cut or hashed already stays as it is."""
+    how = conf.CLIENT_DATA["ip"]
+    if not ip or how == "full" or is_hash(ip):
+        return ip
+    if how == "cut":
+        return str(ipaddress.ip_network(f"{ip}/{48 if ':' in ip else 24}", strict=False).network_address)
+    return str(_HASHES.network_address + int.from_bytes(_hash("ip", ip)[:10]))
+
+
+def is_hash(ip: str) -> bool:
+    """Whether this stands for an address, and is none."""
+    return ":" in ip and ipaddress.ip_address(ip) in _HASHES
+
+
+def _kept_agent(user_agent: str) -> str:
+    how = conf.CLIENT_DATA["user_agent"]
+    if not user_agent or how == "full" or user_agent.startswith(_HASH):
+        return user_agent
+    return describe_browser(user_agent) if how == "cut" else _HASH + _hash("user_agent", user_agent).hex()[:20]
+
+
+def _hash(what: str, text: str) -> bytes:
+    """Keyed: whoever has the rows and not ``SECRET_KEY`` cannot try all addresses there are."""
+    key = hashlib.sha256(f"recovery.origin.{what}".encode() + force_bytes(of_django("SECRET_KEY"))).digest()
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def client_address(request: HttpRequest) -> str:
@@ -72,8 +122,9 @@ def _address(text: str) -> str:
 
 
 def shortened(ip: str) -> str:
-    """A client address without what tells one household from another: ``192.0.2.•``, of IPv6 the first 48 bits."""
-    if not ip:
+    """A client address without what tells one household from another: ``192.0.2.•``, of IPv6 the first 48 bits; ""
+    for a hash, which tells nobody anything."""
+    if not ip or is_hash(ip):
         return ""
     if ":" not in ip:
         return f"{ip.rpartition('.')[0]}.•"
@@ -81,9 +132,9 @@ def shortened(ip: str) -> str:
 
 
 def describe_browser(user_agent: str) -> str:
-    """Browser and system in two words for a mail, "" when it does not look like a browser."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    """Browser and system in two words for a mail, "" when it does not look like a browser. Its own words stay."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent or user_agent.startswith(name)), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent or f"({name})" in user_agent), "")
     return f"{browser} ({system})" if browser and system else browser
 
 

@@ -28,6 +28,7 @@ PRIORITY: Final[Mapping[str, int]] = {
     EmailKind.BACKUP_CODE: 0,
     EmailKind.SUPPORT_CASE: 0,
     EmailKind.ALARM: 0,
+    EmailKind.TEST: 0,
     EmailKind.UNKNOWN_ACCOUNT: 2,
 }
 NOTICE_PRIORITY: Final = 1

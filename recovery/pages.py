@@ -15,6 +15,7 @@ from django.urls import converters, register_converter, reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
+from recovery import doors
 from recovery.conf import of_django
 from recovery.masked import Secret
 
@@ -57,7 +58,8 @@ def page(view: View) -> View:
 
     @wraps(guarded)
     def with_headers(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = guarded(request, *args, **kwargs)
+        with doors.speaking_at(request):
+            response = guarded(request, *args, **kwargs)
         for name, value in HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("Content-Security-Policy", policy(str(of_django("STATIC_URL") or "")))
@@ -108,8 +110,10 @@ def link_page(view: View) -> View:
 
 def _forget_path(request: HttpRequest, named: dict[str, Any], purpose: str) -> None:
     """Take the secret out of the request, so that no error report or log line made from here on has it."""
+    place = request.resolver_match.namespace if request.resolver_match else None  # of the door, where it has its own
     forms = ((f"recovery:{FORMS[name].format(purpose)}", {name: value}) for name, value in named.items())
-    plain = next((reverse(form, kwargs=own) for form, own in forms), "/")
+    pages = [*forms, ("recovery:forgot", None)]
+    plain = reverse(pages[0][0], kwargs=pages[0][1], current_app=place)
     request.path = request.path_info = plain
     for name in ("PATH_INFO", "REQUEST_URI", "RAW_URI", "RAW_PATH"):
         if name in request.META:

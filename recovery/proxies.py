@@ -15,7 +15,7 @@ from recovery import alarms
 from recovery.conf import conf
 from recovery.models import Lockout
 from recovery.models.primary import SKEW, key_at
-from recovery.origin import client_address, shortened
+from recovery.origin import client_address, is_hash, shortened
 from recovery.reasons import Alarm
 
 NAMING: Final = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP")
@@ -66,7 +66,7 @@ def look() -> bool:
     recent = Lockout.objects.filter(pk__gte=key_at(since - SKEW), since__gte=since, ip__isnull=False).order_by()
     by_address = recent.values("ip").annotate(failed=Sum("failure_count"), times=Count("pk"))
     most: Any = by_address.order_by("-failed").first()
-    if most is None or most["times"] < FEWEST or not is_inside(most["ip"]):
+    if most is None or most["times"] < FEWEST or is_hash(most["ip"]) or not is_inside(most["ip"]):
         return False
     if most["failed"] * 2 <= recent.aggregate(failed=Sum("failure_count"))["failed"]:
         return False

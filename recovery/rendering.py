@@ -1,6 +1,6 @@
 """An Email row to a message, at send time. Stores nothing; the link's secret lives as long as the message.
 
-Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, those of the audience first.
+Templates are ``recovery/mail/<kind>.subject.txt``, ``.txt`` and ``.html``, those of the audience's folder first.
 """
 
 from collections.abc import Collection, Sequence
@@ -77,11 +77,11 @@ def message_for(
     when a link's secret can no longer be derived, and whatever a template raises.
     """
     audience = audiences.get(email.audience)
-    with translation.override(language or email.language or None):
+    with translation.override(language or language_of(email, audience) or None):
         context = _context(email, audience, links, life)
-        subject = " ".join(_rendered(email, "subject.txt", context).split())
-        text = _rendered(email, "txt", context)
-        html = _rendered(email, "html", context)
+        subject = " ".join(_rendered(audience, email.kind, "subject.txt", context).split())
+        text = _rendered(audience, email.kind, "txt", context)
+        html = _rendered(audience, email.kind, "html", context)
     message = Message(
         subject,
         text,
@@ -111,10 +111,16 @@ def preview_of(email: Email, *, without: Collection[str] = ()) -> Preview:
     are blanked. Raises whatever a template raises, and Misconfigured where its audience is gone.
     """
     audience = audiences.get(email.audience)
-    with translation.override(email.language or None):
+    with translation.override(language_of(email, audience) or None):
         context = _context(email, audience, (), None, is_hidden=True) | dict.fromkeys(without, "")
-        subject = " ".join(_rendered(email, "subject.txt", context).split())
-        return Preview(subject, _rendered(email, "txt", context), _rendered(email, "html", context))
+        subject = " ".join(_rendered(audience, email.kind, "subject.txt", context).split())
+        text, html = (_rendered(audience, email.kind, part, context) for part in ("txt", "html"))
+        return Preview(subject, text, html)
+
+
+def language_of(email: Email, audience: audiences.Audience | None = None) -> str:
+    """What the person read when they asked, else the door's own; "" where the site's is left."""
+    return email.language or (audience or audiences.get(email.audience)).language
 
 
 @lru_cache(maxsize=64)
@@ -125,8 +131,8 @@ def _domain(sender: str) -> str:
 def subject_of(kind: str, audience_name: str) -> str:
     """The subject to look for in the inbox, in the running language."""
     audience = audiences.get(audience_name)
-    names = _template_names(kind, audience_name, "subject.txt")
-    return " ".join(select_template(names).render({"site_name": audience.site_name}).split())
+    template = select_template(audience.templates(f"mail/{kind}.subject.txt"))
+    return " ".join(template.render({"site_name": audience.site_name}).split())
 
 
 def life_in_words(life: Any) -> str:
@@ -135,13 +141,11 @@ def life_in_words(life: Any) -> str:
     return timeuntil(now + life, now, depth=1).replace("\xa0", " ")
 
 
-def _rendered(email: Email, part: str, context: dict[str, Any]) -> str:
-    template = select_template(_template_names(email.kind, email.audience, part))
+def _rendered(audience: audiences.Audience, kind: str, part: str, context: dict[str, Any]) -> str:
+    template = select_template(audience.templates(f"mail/{kind}.{part}"))
+    if part != "subject.txt":
+        context = {**context, "base_template": audience.frame(f"mail/base.{part}")}
     return str(template.render(context))
-
-
-def _template_names(kind: str, audience: str, part: str) -> list[str]:
-    return [f"recovery/{audience}/mail/{kind}.{part}", f"recovery/mail/{kind}.{part}"]
 
 
 @sensitive_variables()
@@ -180,17 +184,32 @@ def _context(
         asked_by_person = bool(request and request.kind == Kind.FORGOT)
         facts["by_person"] = _said_by_person(email) if email.kind == EmailKind.FORCED_RESET else asked_by_person
         facts["to_backup"] = bool(email.context.get("to_backup"))
-        facts["links"] = [{"url": HIDDEN, "username": name} for name in names.values() or [""]] if is_hidden else []
+        facts["links"] = (
+            [_hidden_link(email, key, name) for key, name in (names or {"": ""}).items()] if is_hidden else []
+        )
         for link in links:
-            verifier = tokens.verifier_of(link)
-            url = audience.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
-            facts["links"].append({"url": Secret(url), "username": names.get(link.user_key, "")})
+            verifier, door = tokens.verifier_of(link), audiences.get(audiences.of_mail(email, link.user_key))
+            url = door.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
+            username = names.get(link.user_key, "")
+            facts["links"].append({"url": Secret(url), "username": username, **_doors(email, link.user_key)})
     if email.kind == EmailKind.BACKUP_CHANGED:
         facts["backup_addresses_url"] = audience.link("backup_addresses")
     if email.kind == EmailKind.BACKUP_CODE:
         facts["code"] = HIDDEN if is_hidden else Secret(code_of(email))
         facts["life"] = life_in_words(codes.LIFE)
     return facts
+
+
+def _hidden_link(email: Email, user_key: str, username: str) -> dict[str, Any]:
+    return {"url": HIDDEN, "username": username, **_doors(email, user_key)}
+
+
+def _doors(email: Email, user_key: str) -> dict[str, Any]:
+    """The name of the door to which a link leads, where the mail is another door's, and where else its password counts;
+    a door that is gone by now is not named."""
+    own, *others = audiences.doors_in(email, user_key) or [email.audience]
+    also_at = [audiences.get(name).site_name for name in others if name in audiences.names()]
+    return {"door": audiences.get(own).site_name if own != email.audience else "", "also_at": also_at}
 
 
 @sensitive_variables()

@@ -18,6 +18,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "schedule": timedelta(minutes=1),
             "options": {"expires": 60},
         },
+        "recovery.check_domains": {
+            "task": "recovery.check_domains",
+            "schedule": timedelta(minutes=5),  # a look at a row, and once an hour at the DNS
+            "options": {"expires": 300},
+        },
         "recovery.purge": {
             "task": "recovery.purge",
             "schedule": timedelta(minutes=10),

@@ -10,15 +10,28 @@ from django.utils.functional import Promise
 from recovery import link_lives, lockouts, webhooks
 from recovery.conf import conf
 from recovery.conf.defaults import DEFAULTS, MERGED
+from recovery.domains import written
 from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
-DOOR_KEYS: Final = ("BASE_URL", "FROM_EMAIL", "SITE_NAME", "ROUTES", "TOKEN_LIFETIME")
+DOOR_KEYS: Final = (
+    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES", "TOKEN_LIFETIME", "MEMBERS",
+)  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
-ROUTE_KEYS: Final = ("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER")
+ROUTE_KEYS: Final = (
+    "NAME",
+    "BACKEND",
+    "OPTIONS",
+    "MAILER",
+    "STREAM",
+    "KINDS",
+    "CONNECTIONS",
+    "KEY_HEADER",
+    *written.SENDER_KEYS,
+)
 MOST_CONNECTIONS: Final = 64
 SHORTEST_TOKEN: Final = 16
-DOMAIN: Final = re.compile(r"(?=.{1,190}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.IGNORECASE)  # a path has 256 octets
+ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|https?://\[[0-9a-f:]+\](?::\d{1,5})?")  # RFC 6454
 
 Is = Callable[[Any], bool]
 
@@ -47,7 +60,10 @@ def _is_wait(value: Any) -> bool:
 
 
 def _is_life(value: Any) -> bool:
-    return value == "auto" or (isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING)
+    """A text that is no word for it is a dotted path."""
+    if isinstance(value, str):
+        return value == "auto" or "." in value
+    return isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING
 
 
 def _is_share(value: Any) -> bool:
@@ -70,6 +86,10 @@ def _is_dict_with(**shapes: Is) -> Is:
     )
 
 
+def _is_span(value: Any) -> bool:
+    return isinstance(value, timedelta) and value > timedelta(0)
+
+
 def _is_first_life(value: Any) -> bool:
     return isinstance(value, timedelta) and timedelta(0) < value <= link_lives.ACTIVATION_CEILING
 
@@ -84,7 +104,11 @@ def _is_way_out(value: Any) -> bool:
 
 
 def _is_route(value: Any) -> bool:
-    if not _is_way_out(value) or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER")):
+    if (
+        not _is_way_out(value)
+        or not written.is_sender(value)
+        or not all(_is(str)(value.get(key, "")) for key in ("NAME", "STREAM", "KEY_HEADER"))
+    ):
         return False
     kinds = _is_list_of(lambda kind: isinstance(kind, str) and kind in EmailKind.values)
     connections = value.get("CONNECTIONS", 1)
@@ -110,7 +134,7 @@ _TEXT: Final = (_is(str, Promise), "a text")
 _TEXT_OR_NONE: Final = (_is(str, Promise, type(None)), "a text, or None")
 _SWITCH: Final = (_is(bool), "True or False")
 _DURATION: Final = (_is(timedelta), "a timedelta")
-_LIFE: Final = '"auto" or a timedelta of at most 24 hours'
+_LIFE: Final = '"auto", a timedelta of at most 24 hours, or a dotted path'
 _ROUTE: Final = (
     "OPTIONS is a dict, KINDS a list of words of EmailKind, "
     f"CONNECTIONS a number from 1 to {MOST_CONNECTIONS}, the others are texts"
@@ -132,6 +156,11 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a dict; samples and open_cases are numbers from 1 on, bounces and complaints shares from 0 to 1",
     ),
     "ALARM_MAIL_TO": (_is_list_of(_is(str)), "a list of texts"),
+    "API_AUTHENTICATOR": _TEXT_OR_NONE,
+    "API_ORIGINS": (
+        _is_list_of(lambda value: isinstance(value, str) and bool(ORIGIN.fullmatch(value))),
+        'a list of origins, such as "https://app.example.org": no path, no * and no slash at the end',
+    ),
     "AUDIENCES": (
         _dict_of(_is_door),
         f"a dict of dicts with keys of {DOOR_KEYS}; ROUTES is a list of texts, TOKEN_LIFETIME {_LIFE}, others texts",
@@ -143,7 +172,18 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         "a list of dicts, each with TARGET, a dotted path",
     ),
     "CHANGE_PASSWORD_URL": _TEXT,
+    "CHOOSE_AUDIENCE": _TEXT_OR_NONE,
+    "CLIENT_DATA": (
+        lambda value: isinstance(value, Mapping) and all(each in ("full", "cut", "hashed") for each in value.values()),
+        'a dict with "full", "cut" or "hashed" for ip and user_agent',
+    ),
     "COOLDOWN": _DURATION,
+    "DKIM_SELECTORS": (_is_list_of(_is(str)), "a list of texts"),
+    "DNS": (
+        _is_dict_with(resolvers=_is_list_of(written.is_server), answer_within=_is_span, deadline=_is_span),
+        "a dict; resolvers is a list of IP addresses, with a port or without, the others are timedeltas",
+    ),
+    "ERASE_WITH_ACCOUNT": _SWITCH,
     "FORCED_LIFETIME": (
         lambda value: isinstance(value, timedelta) and timedelta(0) < value <= link_lives.CEILING,
         "a timedelta of at most 24 hours",
@@ -166,6 +206,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: isinstance(value, timedelta) and value > timedelta(0),
         "a timedelta of more than nothing",
     ),
+    "MARKETING_DOMAINS": (_is_list_of(_is(str)), "a list of texts"),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
     "NO_PASSWORD_SIGN_IN": (
@@ -176,7 +217,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "REQUEST_LIMITS": (_dict_of(_is_limit), "a dict; each limit is a number and a timedelta"),
     "RETENTION": (_dict_of(_is(timedelta, type(None))), "a dict with a timedelta or None for each key"),
     "RETURN_PATH_DOMAIN": (
-        lambda value: value is None or (isinstance(value, str) and bool(DOMAIN.fullmatch(value))),
+        lambda value: value is None or (isinstance(value, str) and bool(written.DOMAIN.fullmatch(value))),
         "the name of a domain, without @, or None",
     ),
     "REVOKERS": (_is_list_of(_is(str)), "a list of dotted paths"),
@@ -186,11 +227,13 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         f"a list of dicts with keys of {ROUTE_KEYS}; {_ROUTE}",
     ),
     "SEND_BY": _DURATION,
+    "SENDING_IPS": (_is_list_of(written.is_network), "a list of IP addresses and networks"),
     "SITE_MAIL": (
         lambda value: value is None or (_is_way_out(value) and bool({"BACKEND", "MAILER"} & set(value))),
         "None, or a dict with BACKEND, a text, and OPTIONS, a dict; or with MAILER, a text",
     ),
     "SITE_NAME": _TEXT_OR_NONE,
+    "STAFF_AUDIENCES": _TEXT_OR_NONE,
     "STAFF_MAY_SET_PASSWORDS": _SWITCH,
     "SUPPORT_CONTACT": _TEXT_OR_NONE,
     "TARGETS": (

@@ -17,7 +17,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
-from django.urls import reverse
+from django.template.response import TemplateResponse
 from django.utils import formats, timezone
 from django.utils.decorators import classonlymethod
 from django.utils.http import urlencode
@@ -25,8 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import audiences
-from recovery.conf import conf, login_redirect_url, of_django
+from recovery import doors
+from recovery.conf import login_redirect_url, of_django
 from recovery.forms import LONGEST_PASSWORD, OneFocusForm, PasswordInput, TextInput, TypedField
 from recovery.pages import page, policy
 
@@ -146,18 +146,25 @@ class SignInMixin:
 
     def _forgot_url(self) -> str:
         """Of the door at which the person stands; it leads back to where the person wanted to go."""
-        door = door_of(self.request)
-        url = reverse("recovery:forgot") + door.mark(host=self.request.get_host())
+        path = doors.of(self.request).path("forgot")
         wanted = str(cast(Any, self).get_redirect_url())
-        if not wanted.startswith("/"):
-            return url
-        return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': wanted})}"
+        return f"{path}?{urlencode({'next': wanted})}" if wanted.startswith("/") else path
+
+
+class InItsLanguage(TemplateResponse):
+    """Made into text after the view has returned, in the language of the door at which the page was asked."""
+
+    @property
+    def rendered_content(self) -> str:
+        with doors.speaking_at(self._request):
+            return super().rendered_content
 
 
 class SignInView(SignInMixin, LoginView):
     """The page of this app, with the headers of its other pages. All options of Django's ``LoginView`` hold."""
 
     form_class = SignInForm
+    response_class = InItsLanguage
     template_name = "recovery/sign_in.html"
 
     @classonlymethod
@@ -171,17 +178,17 @@ class SignInView(SignInMixin, LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        door = door_of(self.request)
-        own = {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}
+        own = doors.facts(doors.of(self.request))
         own |= {"next_name": self.redirect_field_name, "next_url": self.get_redirect_url()}
         return {**super().get_context_data(**kwargs), **own, **(self.extra_context or {})}
+
+    def get_template_names(self) -> list[str]:
+        """Those of the door before the shipped one."""
+        names = super().get_template_names()
+        own = doors.of(self.request).templates("sign_in.html")
+        return own if names == own[-1:] else names
 
     def _hosts(self) -> list[str]:
         """Other hosts that a sign-in may lead to: browsers hold the policy for forms against what answers them, too."""
         home = urlsplit(resolve_url(self.next_page or login_redirect_url())).netloc
         return sorted({*self.get_success_url_allowed_hosts(), home} - {"", self.request.get_host()})
-
-
-def door_of(request: HttpRequest) -> audiences.Audience:
-    """The door that this HTTP request means."""
-    return audiences.get(audiences.chosen(host=request.get_host(), name=request.GET.get("audience", "")))

@@ -10,13 +10,16 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import router
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from recovery import audit
 from recovery.accounts import key_of
 from recovery.addresses import normalise
+from recovery.conf import secret_keys
 from recovery.models import AuditEvent, Bounce, NewBounce, Suppression
 from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
@@ -39,6 +42,8 @@ _REASONS: Final[Mapping[str, SuppressionReason]] = {
     BounceClass.COMPLAINT: SuppressionReason.COMPLAINED,
 }
 STOPPING: Final = frozenset(_REASONS)
+HASHED: Final = "erased:"
+"""With this begins what stands for the address of somebody who was erased: a keyed hash."""
 
 
 def of(address_keys: Iterable[str], *, kind: str = EmailKind.RESET) -> dict[str, str]:
@@ -54,14 +59,32 @@ def held(address_keys: Iterable[str]) -> dict[str, dict[str, str]]:
     keys = sorted(set(address_keys))
     if not keys:
         return {}
-    among, params = sql.among("address_key", keys)
+    whose = {stored: key for key in keys for stored in kept_as([key])}
+    among, params = sql.among("address_key", list(whose))
     live = (
         f"SELECT {columns(Suppression)} FROM {Suppression._meta.db_table} WHERE {among} AND lifted_at IS NULL"
         f" AND (until IS NULL OR until > {sql.now()}) ORDER BY since, id"
     )
     found: dict[str, dict[str, str]] = {}
     for row in read(Suppression, live, params):
-        found.setdefault(row.address_key, {}).update(dict.fromkeys(_stopped(row.kind), row.reason))
+        found.setdefault(whose[row.address_key], {}).update(dict.fromkeys(_stopped(row.kind), row.reason))
+    return found
+
+
+def kept_as(address_keys: Iterable[str]) -> list[str]:
+    """What may stand for these addresses in the list: themselves, and what is left of them after an erasure."""
+    return [form for key in address_keys for form in (key, *(_hashed(key, secret) for secret in secret_keys()))]
+
+
+def forget(address_keys: Iterable[str]) -> int:
+    """Keep of these addresses only what stops mail to them now, under a keyed hash, in the caller's transaction.
+    Returns how many rows went or lost their address."""
+    found, live = 0, Q(lifted_at=None) & (Q(until=None) | Q(until__gt=Now()))
+    for key in set(address_keys):
+        rows = Suppression.objects.filter(address_key=key)
+        hashed = _hashed(key, secret_keys()[0])
+        found += rows.filter(live).update(address_key=hashed, bounce_key=None)
+        found += rows._raw_delete(router.db_for_write(Suppression))
     return found
 
 
@@ -94,7 +117,8 @@ def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> b
 
 def address_changed(address: str, *, actor_key: str = "") -> int:
     """Somebody made it the address of an account anew: what is known of it is old. Returns how many were lifted."""
-    live = Suppression.objects.filter(Q(until=None) | Q(until__gt=Now()), address_key=normalise(address)[:254])
+    forms = kept_as([normalise(address)[:254]])
+    live = Suppression.objects.filter(Q(until=None) | Q(until__gt=Now()), address_key__in=forms)
     lifted = 0
     with atomic(Suppression):
         for pk in list(
@@ -175,6 +199,11 @@ def _imposed(
     count = sum(1 for ban in same if at - MEMORY < ban.since < at)
     until = at + terms[min(count, len(terms) - 1)]
     return _Row(new_key(), email.recipient_key, kind, reason, bounce.esp or "mail", bounce.id, at, until)
+
+
+def _hashed(address_key: str, secret: str) -> str:
+    mac = salted_hmac("recovery.suppressions", address_key, secret=secret, algorithm="sha256")
+    return HASHED + mac.hexdigest()[:32]
 
 
 def _stopped(kind: str) -> Collection[str]:

@@ -5,6 +5,7 @@ other.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from threading import Event
@@ -23,6 +24,7 @@ from recovery import (
     incidents,
     news,
     notices,
+    privacy,
     proxies,
     resets,
     revoking,
@@ -36,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
 FEW: Final = 20  # requests that are decided between two looks at what providers answered
+ERASING: Final = 5.0  # seconds of one sweep
 SECONDS: Final = 10.0  # of sending in one sweep; whoever has more to send sweeps again
 
 
@@ -45,8 +48,8 @@ class Swept:
     late, tried; how many reports were matched; how many lost mails led on to a backup address or a case, how many tries
     there were at telling a case, how many accounts of forced rotations were worked on, on how many lockouts it was
     decided who is told, for how many people of incidents a fresh link was asked, how many corrections of addresses were
-    settled, how often it was tried to end tokens that had not ended. ``left``: mail that is due waits for the next
-    sweep."""
+    settled, how often it was tried to end tokens that had not ended, how many people were to be erased. ``left``: mail
+    that is due waits for the next sweep."""
 
     decided: int
     expired: int
@@ -61,6 +64,7 @@ class Swept:
     repaired: int = 0
     corrected: int = 0
     revoked: int = 0
+    erased: int = 0
     left: bool = field(default=False, compare=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -88,6 +92,7 @@ def sweep(stop: Event | None = None) -> Swept:
     proxies.look()
     cases.close_late()
     resets.close_rotated()
+    erased = 0 if stop and stop.is_set() else _erase_due()
     told = cases.tell_due()
     heartbeats.beat(Part.SWEEP)
     return Swept(
@@ -104,6 +109,7 @@ def sweep(stop: Event | None = None) -> Swept:
         repaired=repaired,
         corrected=corrected,
         revoked=revoked,
+        erased=erased,
         left=drained.left,
     )
 
@@ -117,6 +123,12 @@ def _decide_due(most: int) -> int:
     """Their mail is queued, and leaves before all that is less urgent."""
     requests = ResetRequest.objects.undecided().order_by("next_try_at").values_list("pk", flat=True)[:most]
     return sum(_one(resets.decide, pk) for pk in list(requests))
+
+
+def _erase_due() -> int:
+    """Beginning with nobody after some seconds; one that began goes on to its end."""
+    until = time.monotonic() + ERASING
+    return sum(_one(privacy.erase_asked, pk) for pk in privacy.due() if time.monotonic() < until)
 
 
 def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
@@ -150,6 +162,7 @@ def outlook() -> Swept:
         repaired=incidents.repairs_due(),
         corrected=resets.corrections_due(),
         revoked=Revocation.objects.due().count(),
+        erased=privacy.waiting(),
     )
 
 

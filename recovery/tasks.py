@@ -23,7 +23,20 @@ from celery import current_task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 from django.db import close_old_connections, connections
 
-from recovery import bell, cases, delivery, heartbeats, incidents, notices, resets, retention, rollup, watch
+from recovery import (
+    bell,
+    cases,
+    delivery,
+    domains,
+    heartbeats,
+    incidents,
+    notices,
+    privacy,
+    resets,
+    retention,
+    rollup,
+    watch,
+)
 from recovery import sweep as sweeping
 from recovery.reasons import Part
 
@@ -132,6 +145,13 @@ def notify(*lockout_ids: str) -> None:
     _each(notices.tell_lockout, lockout_ids)
 
 
+@shared_task(name="recovery.erase", ignore_result=True)
+@_connected
+def erase(*erasure_ids: str) -> None:
+    """Erase what is held about these people."""
+    _each(privacy.erase_asked, erasure_ids)
+
+
 @shared_task(name="recovery.sweep", ignore_result=True)
 @_connected
 def sweep(by: str = "") -> None:
@@ -154,6 +174,20 @@ def roll_up() -> None:
 def purge() -> None:
     """End what is past its time."""
     retention.purge()
+
+
+@shared_task(name="recovery.check_domains", ignore_result=True)
+@_connected
+def check_domains() -> None:
+    """Look the sending domains up, where nobody has for an hour or staff asked since."""
+    domains.refresh_if_due()
+
+
+@shared_task(name="recovery.answer_doctor", ignore_result=True)
+@_connected
+def answer_doctor(visit_id: str) -> None:
+    """Say that a worker heard: the broker took the message there."""
+    heartbeats.beat(Part.ECHO, visit_id)
 
 
 def _each(verb: Callable[[UUID], object], ids: Sequence[str]) -> None:

@@ -263,11 +263,12 @@ def last_issued(user_key: str) -> ResetToken | None:
 
 
 def purgeable() -> "models.QuerySet[ResetToken]":
-    """Links whose life ended more than an hour ago, in whichever state, and that are no tombstones yet."""
-    return ResetToken.objects.exclude(fingerprint="").filter(expires_at__lt=Now() - timedelta(hours=1))
+    """Links that ended longer ago than ``RETENTION["links"]``, in whichever state, and that are no tombstones yet."""
+    kept, whole = conf.RETENTION["links"], ResetToken.objects.exclude(fingerprint="")
+    return whole.none() if kept is None else whole.filter(expires_at__lt=Now() - kept)
 
 
-def purge(most: int = 5000) -> int:
+def purge(most: int = 1000) -> int:
     """Make tombstones of them: address and fingerprint go, a live one becomes expired. Returns how many.
 
     Links that still live are never touched, and what is ended is never revived.

@@ -12,15 +12,13 @@ from django.contrib.auth import login, password_validation
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
-from recovery import audiences, cookies, intake, link_lives, lockouts, rendering, resets
+from recovery import cookies, doors, intake, link_lives, lockouts, rendering, resets
 from recovery.addresses import likely_domain
-from recovery.conf import authentication_backends, conf, login_redirect_url, login_url
-from recovery.dressing import render
+from recovery.conf import authentication_backends, conf, login_redirect_url
 from recovery.exceptions import LinkRefused
 from recovery.forms import ForgotForm, NewPasswordForm
 from recovery.masked import Secret
@@ -36,9 +34,9 @@ FORGOTTEN = "forgotten"  # the cookie is gone: no word for a link, which nobody 
 
 
 @page
-def forgot(request: HttpRequest, audience: str = "") -> HttpResponse:
+def forgot(request: HttpRequest) -> HttpResponse:
     """One field; whatever is typed, the answer is the "check your mail" page of a new reference."""
-    door = audiences.get(audience) if audience else _door(request)
+    door = doors.of(request)
     if request.method == "POST":
         form = ForgotForm(request.POST)
         if form.is_valid():
@@ -49,23 +47,24 @@ def forgot(request: HttpRequest, audience: str = "") -> HttpResponse:
                 audience=door.name,
                 next_url=_safe_next(request, form.cleaned_data["next"]),
             )
-            return _sent_page_of(request, asked, door, hint=likely_domain(typed))
+            return _sent_page_of(request, asked, hint=likely_domain(typed))
     else:
         form = ForgotForm(initial={"next": _safe_next(request, request.GET.get("next", ""))})
-    return render(request, "recovery/forgot.html", {"form": form, **_site(door)})
+    return doors.shown(request, door, "forgot.html", {"form": form})
 
 
 @page
-def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpResponse:
+def sent(request: HttpRequest, reference: str = "") -> HttpResponse:
     """Check your mail. Reads no row: the same page for every reference, known or made up.
 
-    The browser that asked may ask once more after the wait; its cookie says so, and names the hint.
+    The browser that asked may ask once more after the wait; its cookie says so, and names the hint, and the door
+    whose mail to look for.
     """
     code = parse_reference(reference)
     asked = cookies.read_asked(request, code)
     if request.method == "POST":
         return _resend(request, code, asked)
-    door = audiences.get(audience) if audience else _door(request)
+    door = doors.named(request, asked.audience if asked else "")
     life = link_lives.fixed_lifetime(door.name)
     context = {
         "reference": shown_reference(code),
@@ -77,10 +76,9 @@ def sent(request: HttpRequest, reference: str = "", audience: str = "") -> HttpR
         "hint": asked.hint if asked else None,
         "minutes": USUAL_MINUTES,
         "link_life": rendering.life_in_words(life) if life else None,
-        "forgot_url": _path(request, door, "forgot"),
-        **_site(door),
+        "forgot_url": doors.of(request).path("forgot"),
     }
-    return render(request, "recovery/sent.html", context)
+    return doors.shown(request, door, "sent.html", context)
 
 
 @link_page
@@ -93,9 +91,10 @@ def reset(request: HttpRequest, selector: str, verifier: str, purpose: str = PUR
     """
     if not is_navigation(request):
         resets.see_link(selector, verifier, purpose=purpose, origin=Origin.of(request))
-    form = reverse(f"recovery:{purpose}_form", kwargs={"selector": selector})
-    response = HttpResponseRedirect(form)
-    cookies.keep_verifier(response, verifier, path=form, secure=_door(request).is_https)
+    door = doors.of(request)
+    form = door.path(f"{purpose}_form", selector=selector)
+    response = HttpResponseRedirect(doors.onwards(request, form))
+    cookies.keep_verifier(response, verifier, path=form, secure=door.is_https)
     return response
 
 
@@ -121,6 +120,8 @@ def reset_form(request: HttpRequest, selector: str, purpose: str = PURPOSE) -> H
         return _ask_again(request, selector, verifier, purpose)
     if not verifier:
         return _dead(request, FORGOTTEN, purpose)
+    if (led_home := _led_home(request, selector, verifier, purpose)) is not None:
+        return led_home
     if request.method == "POST":
         return _take_password(request, selector, verifier, purpose)
     opening = resets.open_link(
@@ -134,13 +135,13 @@ def reset_form(request: HttpRequest, selector: str, purpose: str = PURPOSE) -> H
 @page
 def complete(request: HttpRequest, purpose: str = PURPOSE) -> HttpResponse:
     """Done; on to the site's own sign-in."""
+    door = doors.of(request)
     context = {
-        "sign_in_url": _sign_in_url(_safe_next(request, request.GET.get("next", ""))),
+        "sign_in_url": doors.sign_in_url(door, _safe_next(request, request.GET.get("next", ""))),
         "main_address_failed": cookies.read_unreached(request),
         "is_first": purpose == ACTIVATION,
-        **_site(_door(request)),
     }
-    return render(request, "recovery/complete.html", context)
+    return doors.shown(request, door, "complete.html", context)
 
 
 @login_not_required
@@ -152,21 +153,21 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 def _resend(request: HttpRequest, code: str, asked: cookies.Asked | None) -> HttpResponse:
     before = ResetRequest.objects.filter(reference=code).first() if asked else None
+    here = doors.of(request)
     if asked is None or before is None:
-        return redirect(_path(request, _door(request), "forgot"))
+        return redirect(here.path("forgot"))
     if asked.wait_seconds:
-        return redirect(_path(request, _door(request, before.audience), "sent", reference=shown_reference(code)))
-    origin, door = Origin.of(request), _door(request, before.audience)
+        return redirect(here.path("sent", reference=shown_reference(code)))
+    origin, door = Origin.of(request), doors.named(request, before.audience)
     again = intake.ask(before.identifier, origin=origin, audience=door.name, next_url=before.next_url)
-    return _sent_page_of(request, again, door, hint=asked.hint)
+    return _sent_page_of(request, again, hint=asked.hint)
 
 
-def _sent_page_of(
-    request: HttpRequest, asked: ResetRequest, door: audiences.Audience, *, hint: str | None = None
-) -> HttpResponse:
-    url = _path(request, door, "sent", reference=asked.shown_reference)
-    response = HttpResponseRedirect(url)
-    cookies.keep_asked(response, asked, hint, path=url.partition("?")[0], secure=door.is_https)
+def _sent_page_of(request: HttpRequest, asked: ResetRequest, *, hint: str | None = None) -> HttpResponse:
+    here = doors.of(request)
+    path = here.path("sent", reference=asked.shown_reference)
+    response = HttpResponseRedirect(path)
+    cookies.keep_asked(response, asked, hint, path=path, secure=here.is_https)
     return response
 
 
@@ -175,10 +176,27 @@ def _ask_again(request: HttpRequest, selector: str, verifier: str, purpose: str)
     """One click on a dead link's page: the same person asks anew, without typing or seeing the address."""
     token = resets.stand(selector, verifier, purpose=purpose).token
     if token is None:
-        return redirect(_path(request, _door(request), "forgot"))
-    before = token.request
-    origin, door = Origin.of(request), _door(request, before.audience)
-    return _sent_page_of(request, intake.ask(before.identifier, origin=origin, audience=door.name), door)
+        return redirect(doors.of(request).path("forgot"))
+    door = doors.of_link(request, token)
+    again = intake.ask(token.request.identifier, origin=Origin.of(request), audience=door.name)
+    return _sent_page_of(request, again)
+
+
+@sensitive_variables("verifier", "home")
+def _led_home(request: HttpRequest, selector: str, verifier: str, purpose: str) -> HttpResponse | None:
+    """A link that was opened at another door than it was mailed for is opened at its own; nothing is noted here."""
+    token = resets.stand(selector, verifier, purpose=purpose).token if conf.AUDIENCES else None
+    door = doors.of_link(request, token) if token else None
+    home = doors.way_home(request, door, purpose, selector=selector, verifier=verifier) if door else ""
+    if not home:
+        return None
+    response = HttpResponseRedirect(home)
+    _drop_verifier(request, response, selector, purpose)
+    return response
+
+
+def _drop_verifier(request: HttpRequest, response: HttpResponse, selector: str, purpose: str) -> None:
+    cookies.drop_verifier(response, path=doors.of(request).path(f"{purpose}_form", selector=selector))
 
 
 @sensitive_variables()  # validators and hashers are the site's and name their variables as they like
@@ -202,17 +220,15 @@ def _take_password(request: HttpRequest, selector: str, verifier: str, purpose: 
         response = HttpResponseRedirect(_complete_url(request, token))
         if resets.came_by_backup(token, user):
             path = urlsplit(response.headers["Location"]).path
-            cookies.keep_unreached(response, path=path, secure=_door(request).is_https)
-    cookies.drop_verifier(response, path=reverse(f"recovery:{purpose}_form", kwargs={"selector": selector}))
+            cookies.keep_unreached(response, path=path, secure=doors.of(request).is_https)
+    _drop_verifier(request, response, selector, purpose)
     return response
 
 
 def _complete_url(request: HttpRequest, token: ResetToken) -> str:
     name = "activation_complete" if token.purpose == ACTIVATION else "complete"
-    url = _path(request, _door_of(request, token), name)
-    if not token.request.next_url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': token.request.next_url})}"
+    path = doors.of(request).path(name)
+    return f"{path}?{urlencode({'next': token.request.next_url})}" if token.request.next_url else path
 
 
 def _dead_post(request: HttpRequest, token: ResetToken | None, refusal: str | None, purpose: str) -> HttpResponse:
@@ -227,43 +243,21 @@ def _password_page(request: HttpRequest, form: NewPasswordForm, token: ResetToke
         "username": form.user.get_username(),
         "password_rules": password_validation.password_validators_help_texts(),
         "is_first": token is not None and token.purpose == ACTIVATION,
-        **_site(_door_of(request, token)),
     }
-    return render(request, "recovery/set_password.html", context)
+    return doors.shown(request, doors.of_link(request, token), "set_password.html", context)
 
 
 def _dead(request: HttpRequest, refusal: str | None, purpose: str, *, token: ResetToken | None = None) -> HttpResponse:
     """The same status for every dead link; only the right secret earns a reason, and only three of them."""
     is_shown = refusal in SHOWN_REFUSALS
-    door = _door_of(request, token if is_shown else None)
+    door = doors.of_link(request, token if is_shown else None)
     context = {
         "reason": refusal if is_shown or refusal == FORGOTTEN else "invalid",
         "can_ask_again": token is not None and is_shown,
         "is_first": purpose == ACTIVATION,
-        "forgot_url": _path(request, door, "forgot"),
-        **_site(door),
+        "forgot_url": doors.of(request).path("forgot"),
     }
-    return render(request, "recovery/dead_link.html", context)
-
-
-def _site(door: audiences.Audience) -> dict[str, Any]:
-    return {"site_name": door.site_name, "support_contact": conf.SUPPORT_CONTACT}
-
-
-def _door_of(request: HttpRequest, token: ResetToken | None) -> audiences.Audience:
-    """The door that the link was asked for at; where the site has one only, no row is read for it."""
-    return _door(request, token.request.audience if token and conf.AUDIENCES else "")
-
-
-def _door(request: HttpRequest, audience: str = "") -> audiences.Audience:
-    """The named door if there is such a one, else the one that this HTTP request means."""
-    named = audience or request.GET.get("audience", "")
-    return audiences.get(audiences.chosen(host=request.get_host(), name=named))
-
-
-def _path(request: HttpRequest, door: audiences.Audience, name: str, **kwargs: str) -> str:
-    """Path of one of our pages, as it is reached through this door from where the person is."""
-    return reverse(f"recovery:{name}", kwargs=kwargs or None) + door.mark(host=request.get_host())
+    return doors.shown(request, door, "dead_link.html", context)
 
 
 def _safe_next(request: HttpRequest, wanted: str) -> str:
@@ -272,8 +266,3 @@ def _safe_next(request: HttpRequest, wanted: str) -> str:
         return ""
     is_safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
     return wanted if is_safe and wanted.isprintable() and wanted.startswith("/") and len(wanted) <= 200 else ""
-
-
-def _sign_in_url(next_url: str) -> str:
-    url = resolve_url(login_url())
-    return f"{url}?{urlencode({'next': next_url})}" if next_url else url

@@ -88,6 +88,7 @@ CASES = {
     ),
     "alarm": Case(EmailKind.ALARM, ALARM | {"is_over": False}, request=None),
     "alarm_over": Case(EmailKind.ALARM, ALARM | {"is_over": True, "detail": ""}, request=None),
+    "test": Case(EmailKind.TEST, request=None),
     "support_case_compromised": Case(
         EmailKind.SUPPORT_CASE,
         {

@@ -1,5 +1,6 @@
 """The site's RECOVERY dict: every setting has a sentence and a default, and is read when it is used."""
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ def test_every_setting_has_a_sentence_a_default_and_a_value_that_is_read_when_us
 
 
 def test_settings_are_the_properties_and_the_properties_the_settings() -> None:
-    properties = {name for name, value in vars(Conf).items() if isinstance(value, property)}
+    properties = {name for name, value in inspect.getmembers(Conf) if isinstance(value, property)}
     assert properties == set(DEFAULTS)
 
 

@@ -1,4 +1,7 @@
-"""``manage.py demo`` from outside, as its user runs it: what it prints, how it exits, what it leaves behind."""
+"""``manage.py demo`` from outside, as its user runs it: what it prints, how it exits, what it leaves behind.
+
+Its parts, each alone, are in ``test_demo_parts``.
+"""
 
 import contextlib
 import os
@@ -13,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
-from django.db import connection, transaction
+from django.db import connection
 
 from example_project import seeds, servers
-from example_project.demo import plan as plans
-from example_project.demo.visitor import NotOffered, Page
+from example_project.demo.callers import CALLERS, leading
+from example_project.demo.story import wait_for
+from example_project.demo.visitor import Visitor
 from tests.conftest import database_url
 
 MANAGE = servers.ROOT / "manage.py"
@@ -33,6 +36,7 @@ TITLES = (
     "Opted out of marketing, and in again",
     "Guessing, a lockout, and its end by staff",
     "A stolen password, and a new one for its owner",
+    *(caller.title for caller in CALLERS),
 )
 has_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="Reads other processes from /proc.")
 pytestmark = [
@@ -83,6 +87,11 @@ def test_the_whole_story_is_read_from_the_rows(given_database: dict[str, str]) -
         [*SENDING, "delivered", "opened", "completed"],
         ["locked", "told", "unlocked", "signed in"],
         ["started", "ended", "handed_over", "delivered", "opened", "completed"],
+        ["locked", "diagnosed", "unlocked"],
+        ["requested", "decided", "diagnosed", "activated", "sent again", "delivered"],
+        ["requested", "decided", "diagnosed", "sent again", "delivered"],
+        ["requested", "decided", "bounced", "diagnosed", "sent again", "delivered"],
+        ["requested", "decided", "delivered", "diagnosed"],
     ], printed
     assert code == 0, printed
     seconds = [float(value) for _, value in MOMENT.findall(printed)]
@@ -103,6 +112,10 @@ def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_databas
         [*SENDING, "opened", "completed"],
         ["locked", "told", "unlocked", "signed in"],
         ["started", "ended", "handed_over", "opened", "completed"],
+        ["locked", "diagnosed", "unlocked"],
+        ["requested", "decided", "diagnosed", "activated", "sent again"],
+        ["requested", "decided", "diagnosed", "sent again"],
+        *[["requested", "decided"]] * 2,
     ], printed
     assert code == 1
     assert "delivered" in printed.splitlines()[-1]
@@ -236,64 +249,16 @@ class TestEnding:
         assert demo.left_behind() == []
 
 
+@has_proc
 @pytest.mark.sqlite
-def test_a_taken_port_is_named() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(plans.PortTaken, match=str(port)):
-            plans.make(port)
-
-
-@pytest.mark.sqlite
-def test_two_demos_that_start_at_once_do_not_meet() -> None:
-    one, other = plans.make(None), plans.make(None)
-    held = [plans.adopt(number) for plan in (one, other) for number in (plan.site_socket, plan.provider_socket)]
-    assert len({listener.getsockname() for listener in held}) == 4
-    assert one.room != other.room
-    for listener in held:
-        listener.close()
-
-
-@pytest.mark.django_db
-class TestSeeds:
-    def test_planting_twice_brings_everybody_back(self) -> None:
-        seeds.plant()
-        users = get_user_model().objects
-        users.filter(username="ada").update(email="elsewhere@example.org", is_active=False)
-        users.filter(username="ada").update(email="ada@example.org")
-        seeds.plant()
-        assert users.count() == len(seeds.PEOPLE)
-        assert authenticate(username="ada", password=seeds.PASSWORD)
-        assert not authenticate(username="grace", password=seeds.PASSWORD)
-        assert not users.get(username="alan").has_usable_password()
-        assert users.filter(email="curie@example.org").count() == 2
-
-    def test_staff_have_all_rights_or_few(self) -> None:
-        seeds.plant()
-        admin, agent = (get_user_model().objects.get(username=name) for name in ("admin", "agent"))
-        assert admin.has_perm("recovery.see_addresses")
-        assert agent.has_perm("recovery.send_reset")
-        assert not agent.has_perm("recovery.see_addresses")
-        assert not agent.has_perm("auth.change_user")
-
-    def test_a_site_with_people_of_its_own_gets_no_known_passwords(self) -> None:
-        get_user_model().objects.create_user("someone", "someone@library.example", "their own secret")
-        with pytest.raises(seeds.NotOurs), transaction.atomic():
-            seeds.plant()
-        assert get_user_model().objects.count() == 1
-
-
-class TestVisitor:
-    def test_forms_are_found_by_their_fields_with_what_is_hidden_in_them(self) -> None:
-        page = Page(
-            "http://x/a/?b",
-            200,
-            '<form action="/search"><input name="q"></form><script>"<form>"</script><form method="post">'
-            '<input type="hidden" name="token" value="1&amp;2"><input name="who"><button name="go">',
-        )
-        form = page.form("who")
-        assert (form.method, form.action, form.fields) == ("post", "", {"token": "1&2", "who": ""})
-        with pytest.raises(NotOffered, match="/a/"):
-            page.form("absent")
+def test_five_people_call_and_the_page_of_each_says_why(demo: Demo) -> None:
+    demo.wait_until_usable()
+    calls = re.findall(r'^  (\w+) +"(.+)"\n +(http\S+/admin/recovery/diagnosis/\S+)$', demo.printed, re.MULTILINE)
+    assert [(name, says) for name, says, _url in calls] == [
+        (caller.person.first_name, caller.says) for caller in CALLERS
+    ]
+    assert len({caller.cause for caller in CALLERS}) == 5
+    agent, login = Visitor.at(calls[0][2])
+    agent.submit(login, username="agent", password=seeds.PASSWORD)
+    for caller, (_name, _says, url) in zip(CALLERS, calls, strict=True):
+        assert wait_for(lambda url=url, cause=caller.cause: leading(agent.open(url))[0] == cause, 60), caller.title

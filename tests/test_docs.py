@@ -12,6 +12,7 @@ from django.core.management import get_commands, load_command_class
 from django.db.models import TextChoices
 from django.dispatch import Signal
 
+from example_project.demo.callers import CALLERS
 from example_project.demo.plan import SITE_PORT, Plan
 from example_project.management.commands.demo import Command as Demo
 from recovery import reasons, signals
@@ -71,13 +72,13 @@ def test_every_signal_is_documented_and_no_other() -> None:
         assert f"``{name}``" in (signals.__doc__ or ""), name
 
 
-def test_the_three_things_to_try_are_those_that_the_demo_prints() -> None:
+def test_the_callers_of_the_readme_are_those_that_the_demo_prints() -> None:
     demo = Demo(stdout=io.StringIO())
-    demo.welcome(Plan("", SITE_PORT, 0, 8025, 0, None, True))
+    demo.welcome(Plan("", SITE_PORT, 0, 8025, 0, None, True), [(caller, "") for caller in CALLERS])
     printed = demo.stdout._out.getvalue()  # type: ignore[attr-defined]
-    things = printed.split("Three things to try\n")[1].split("\nCtrl-C")[0].strip("\n")
-    assert things.count("\n") == 5
-    assert things in README
+    calls = printed[printed.index("Five people call") : printed.index("\nTo forget")]
+    assert len(CALLERS) == 5
+    assert re.sub(r"\n +(?=\n)", "", calls) in README
 
 
 def test_the_examples_name_nothing_that_they_do_not_import() -> None:

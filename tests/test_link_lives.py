@@ -101,12 +101,15 @@ def test_each_audience_has_its_own_and_may_be_given_one(settings: Any) -> None:
 def test_links_live_as_their_audience_has_it_from_the_hand_over(by: str, settings: Any) -> None:
     settings.RECOVERY = {
         **settings.RECOVERY,
-        "AUDIENCES": {"portal": {"TOKEN_LIFETIME": 20 * MINUTES}, "club": {"TOKEN_LIFETIME": 40 * MINUTES}},
+        "AUDIENCES": {
+            "portal": {"TOKEN_LIFETIME": 20 * MINUTES, "BASE_URL": "https://localhost"},
+            "club": {"TOKEN_LIFETIME": 40 * MINUTES, "BASE_URL": "https://127.0.0.1"},
+        },
     }
     lives = {}
-    for audience in ("portal", "club", "default"):
+    for audience, host in {"portal": "localhost", "club": "127.0.0.1", "default": "testserver"}.items():
         user: Any = UserFactory()
-        ask(browser(), user.email, query_params={"audience": audience})
+        ask(browser(HTTP_HOST=host), user.email)
         work()
         token = ResetToken.objects.latest("issued_at")
         assert token.email

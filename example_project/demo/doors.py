@@ -44,7 +44,7 @@ class Doors:
         self.story.say("Five wrong passwords, and the right one is not even looked at; the page says until when.")
         wait_for(lambda: self._notice(rosalind.address) is not None, PATIENCE)
         notice = self._notice(rosalind.address)
-        self._act("agent", user, "unlock", reason="called back: it was her nephew")
+        self.story.act("agent", user, "unlock", reason="called back: it was her nephew")
         row.refresh_from_db()
         self.story.say("A mail told her, and an agent lifted the lockout.")
         inside = self._signed_in(rosalind.username, seeds.PASSWORD)
@@ -64,7 +64,7 @@ class Doors:
         private = self.site + reverse("recovery:backup_addresses")
         if thief.open(private).path == login.path:
             raise StoryFailed("The thief did not get in, so there is nothing to end.")
-        self._act("admin", user, "force-password", reason="her password was in a leak")
+        self.story.act("admin", user, "force-password", reason="her password was in a leak")
         member = wait_for(
             lambda: RotationMember.objects.filter(user_key=key_of(user)).exclude(rotated_at=None).first(), PATIENCE
         )
@@ -106,12 +106,3 @@ class Doors:
     def _notice(self, address: str) -> Email | None:
         told = Email.objects.filter(recipient=address, kind=EmailKind.LOCKED)
         return told.exclude(handed_over_at=None).first()
-
-    def _act(self, staff: str, user: object, page: str, *, reason: str) -> None:
-        """What a member of staff does on the person's page: reads the question, and says why."""
-        path = f"/admin/auth/user/{user.pk}/{page}/"  # type: ignore[attr-defined]
-        agent, login = Visitor.at(f"{self.site}{reverse('admin:login')}?next={path}")
-        form = agent.submit(login, username=staff, password=seeds.PASSWORD)
-        if form.path != path:
-            raise StoryFailed(f"{staff} was not let to {path}: {form.path} says {form.text[:300]}")
-        agent.submit(form, reason=reason)

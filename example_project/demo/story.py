@@ -114,6 +114,15 @@ class Story:
                 word = "did not open" if should_open else "still opens"
                 raise StoryFailed(f"The {'new' if should_open else 'old'} password {word} the account.")
 
+    def act(self, staff: str, user: object, page: str, *, reason: str) -> None:
+        """What a member of staff does on the person's page: reads the question, and says why."""
+        path = f"/admin/auth/user/{user.pk}/{page}/"  # type: ignore[attr-defined]
+        agent, login = Visitor.at(f"{self.stage.plan.site_url}{reverse('admin:login')}?next={path}")
+        form = agent.submit(login, username=staff, password=seeds.PASSWORD)
+        if form.path != path:
+            raise StoryFailed(f"{staff} was not let to {path}: {form.path} says {form.text[:300]}")
+        agent.submit(form, reason=reason)
+
     def was_told(self, address: str) -> bool:
         told = Email.objects.filter(recipient=address, kind=EmailKind.PASSWORD_CHANGED)
         return told.exclude(handed_over_at=None).exists()

@@ -9,6 +9,7 @@ from recovery.admin.cases import SupportCaseAdmin
 from recovery.admin.corrections import AddressCorrectionAdmin
 from recovery.admin.dashboard import RollUpAdmin
 from recovery.admin.diagnoses import DiagnosisAdmin
+from recovery.admin.domains import SendingDomainAdmin
 from recovery.admin.emails import EmailAdmin
 from recovery.admin.incidents import IncidentAdmin
 from recovery.admin.levels import LevelSwitchAdmin
@@ -38,6 +39,7 @@ from recovery.models import (
     Rotation,
     RotationMember,
     RouteState,
+    SendingDomain,
     SupportCase,
     Suppression,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "RotationAdmin",
     "RotationMemberAdmin",
     "RouteStateAdmin",
+    "SendingDomainAdmin",
     "SupportCaseAdmin",
     "SuppressionAdmin",
     "UserRecoveryMixin",
@@ -71,6 +74,7 @@ admin.site.register(Email, EmailAdmin)
 admin.site.register(ResetRequest, ResetRequestAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(RouteState, RouteStateAdmin)
+admin.site.register(SendingDomain, SendingDomainAdmin)
 admin.site.register(LevelSwitch, LevelSwitchAdmin)
 admin.site.register(Lockout, LockoutAdmin)
 admin.site.register(Rotation, RotationAdmin)

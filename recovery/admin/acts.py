@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from recovery.admin import status
 from recovery.admin.stated import ReasonForm
@@ -31,6 +31,12 @@ def way_back(request: HttpRequest, usual: str) -> str:
 def lead_back(request: HttpRequest, usual: str) -> HttpResponseRedirect:
     """The answer to an act that is done."""
     return HttpResponseRedirect(way_back(request, usual))
+
+
+def onward(request: HttpRequest, url: str) -> str:
+    """The way to an act from a page between it and the diagnosis that offered it, so that the act leads back there."""
+    back = way_back(request, "")
+    return f"{url}?{urlencode({NEXT: back})}" if back else url
 
 
 def asking(

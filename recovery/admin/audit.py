@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from recovery import agents
 from recovery.admin import moments
 from recovery.admin.columns import Columns
 from recovery.admin.counted import CountedFilter
@@ -18,7 +19,6 @@ from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.models import AuditEvent, Decision, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
 
@@ -85,12 +85,17 @@ class AuditEventAdmin(ExportMixin):
     def reached(self, rows: list[AuditEvent], viewer: Viewer) -> list[AuditEvent]:
         """What names no account, an ask and how it was decided, is of those that its request meant."""
         rows = super().reached(rows, viewer)
-        asks = {row.request_id for row in rows if row.request_id and not row.user_key} if conf.MAY_ACT_ON else set()
+        asks = {row.request_id for row in rows if row.request_id and not row.user_key} if agents.is_limited() else set()
         meant = dict[Any, list[str]]()
         for request, key in Decision.objects.filter(request__in=asks).values_list("request_id", "user_key"):
             meant.setdefault(request, []).append(key)
         viewer.look_up(chain.from_iterable(meant.values()))
-        return [row for row in rows if row.user_key or viewer.reaches(meant.get(row.request_id, ()))]
+        asked = ResetRequest.objects.filter(pk__in=asks if viewer.doors is not None else ())
+        doors = dict(asked.values_list("pk", "audience"))
+        return [row for row in rows if row.user_key or self._is_of_reach(row, meant, doors, viewer)]
+
+    def _is_of_reach(self, row: AuditEvent, meant: dict[Any, list[str]], doors: dict[Any, str], viewer: Viewer) -> bool:
+        return viewer.reaches(meant.get(row.request_id, ()), audience=doors.get(row.request_id, ""))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         row = super().get_object(request, object_id, from_field)

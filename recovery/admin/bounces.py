@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.columns import Columns, worded
-from recovery.admin.emails import accounts_of
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
@@ -85,4 +84,4 @@ class BounceAdmin(ExportMixin):
 
 def whose(row: Bounce) -> set[str]:
     """The accounts of its mail, which may be several."""
-    return {row.user_key, *(accounts_of(row.email) if row.email else ())} - {""}
+    return {row.user_key, *(row.email.account_keys if row.email else ())} - {""}

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import accounts, resets
 from recovery.admin import moments
-from recovery.admin.acts import asking, url_of
+from recovery.admin.acts import asking, lead_back, onward, url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ReadOnlyAdmin
 from recovery.admin.scope import actor_of
@@ -124,7 +125,8 @@ class AddressCorrectionAdmin(ReadOnlyAdmin):
 
     def tools_of(self, request: HttpRequest, row: AddressCorrection) -> list[dict[str, Any]]:
         acts = self.acts_on(request, row) if row.state == CorrectionState.PENDING else []
-        return [{"url": url_of(self, "decide", row.pk, act), "label": BUTTONS[act]} for act in acts]
+        urls = {act: onward(request, url_of(self, "decide", row.pk, act)) for act in acts}
+        return [{"url": url, "label": BUTTONS[act]} for act, url in urls.items()]
 
     def decide_view(self, request: HttpRequest, key: UUID, act: str) -> HttpResponse:
         """Asks for the reason, then decides. GET only asks."""
@@ -141,7 +143,8 @@ class AddressCorrectionAdmin(ReadOnlyAdmin):
         if not form.is_valid():
             columns = self.columns_for(request)
             names = ("account", "old", "new", "proposer", "reason")
-            facts = [(getattr(columns, name).short_description, getattr(columns, name)(row)) for name in names]
+            shown = [getattr(columns, name) for name in names]
+            facts = [(capfirst(str(column.short_description)), column(row)) for column in shown]
             return asking(
                 self,
                 request,
@@ -154,7 +157,7 @@ class AddressCorrectionAdmin(ReadOnlyAdmin):
                 submit=BUTTONS[act],
             )
         self._decide(request, row, act, form.cleaned_data["reason"])
-        return HttpResponseRedirect(back)
+        return lead_back(request, back)
 
     def _decide(self, request: HttpRequest, row: AddressCorrection, act: str, reason: str) -> None:
         decide = resets.approve_correction if act == APPROVE else resets.refuse_correction

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from recovery import link_lives, metrics, routes
+from recovery import audiences, link_lives, metrics, routes
 from recovery.addresses import normalise
 from recovery.admin import charts, moments, status, tiles
 from recovery.admin.figures import Fraction, Links, count, duration
@@ -42,19 +42,20 @@ class SelectionForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind of request"), required=False)
     domain = forms.CharField(label=_("Recipient domain"), required=False, max_length=254)
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], viewer: Viewer) -> None:
         super().__init__({"window": FIRST, **data}, auto_id="recovery-%s")
-        audiences = ["default", *conf.AUDIENCES]
-        self._offer("audience", [(name, name) for name in audiences])
+        self.doors = _doors(viewer)
+        self.is_limited = viewer.doors is not None
+        self._offer("audience", [(name, name) for name in self.doors], has_all=not self.is_limited)
         self._offer("route", [(route.name, route.name) for route in routes.all_routes()])
         self._offer("kind", list(Kind.choices))
         self.fields["domain"].widget.attrs.update(size=18, placeholder="example.org", spellcheck="false")
 
-    def _offer(self, name: str, choices: Sequence[tuple[str, Any]]) -> None:
+    def _offer(self, name: str, choices: Sequence[tuple[str, Any]], *, has_all: bool = True) -> None:
         """Where there is one alone, nobody needs to choose."""
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", gettext("all")), *choices]
+        field.choices = [*([("", gettext("all"))] if has_all else []), *choices]
         if len(choices) < 2:
             field.widget = field.hidden_widget()
 
@@ -65,6 +66,8 @@ class SelectionForm(forms.Form):
         self.is_valid()
         chosen = {name: str(value) for name, value in self.cleaned_data.items() if value}
         since = metrics.parse(chosen.pop("window", FIRST), now)
+        if self.is_limited:
+            chosen.setdefault("audience", self.doors[0])
         return metrics.selection(since=since, until=now, **chosen)
 
 
@@ -95,7 +98,10 @@ class RollUpAdmin(NothingEdited):
         if not self.has_view_permission(request):
             raise PermissionDenied
         refuse_nul(request)
-        form, viewer, site_name = SelectionForm(request.GET.dict()), Viewer.of(request), self.admin_site.name
+        viewer, site_name = Viewer.of(request), self.admin_site.name
+        if not _doors(viewer):
+            raise PermissionDenied
+        form = SelectionForm(request.GET.dict(), viewer)
         selection = form.selection(timezone.now())
         request.current_app = site_name
         context = {
@@ -121,7 +127,7 @@ def _shown(selection: Selection, links: Links) -> dict[str, Any]:
         "tiles": tiles.tiles(numbers, links),
         "others": tiles.others(numbers, links),
         "tables": _tables(selection, links),
-        "lives": _lives(),
+        "lives": _lives(_doors(links.viewer)),
         "in_other_domains": metrics.in_other_domains(selection),
         **_charts(numbers, bars),
         "bars": [_bar(each, links) for each in bars],
@@ -216,13 +222,17 @@ def _told(trouble: Trouble, links: Links) -> dict[str, Any]:
     }
 
 
-def _lives() -> list[dict[str, Any]]:
+def _doors(viewer: Viewer) -> list[str]:
+    """Those whose numbers the viewer may see."""
+    return [name for name in audiences.names() if viewer.doors is None or name in viewer.doors]
+
+
+def _lives(doors: Sequence[str]) -> list[dict[str, Any]]:
     """How long the links of each audience live, and why that long."""
-    audiences = ["default", *conf.AUDIENCES]
-    lives, measured = link_lives.lifetimes(audiences), {row.audience: row for row in LinkLife.objects.all()}
+    lives, measured = link_lives.lifetimes(doors), {row.audience: row for row in LinkLife.objects.all()}
     return [
         {"audience": name, "life": duration(lives[name].total_seconds()), "why": _why(name, measured.get(name))}
-        for name in audiences
+        for name in doors
     ]
 
 

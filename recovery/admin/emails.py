@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import routes, silence, timelines
+from recovery import audiences, routes, silence, timelines
 from recovery.admin import moments, ways
 from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
@@ -26,7 +26,6 @@ from recovery.admin.revealing import RevealMixin
 from recovery.admin.steering import SteeringMixin, if_released
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.models import Bounce, Email
 from recovery.models.emails import APART, WAITING, StateIn
 from recovery.models.requests import parse_reference
@@ -53,11 +52,6 @@ def state_of(email: Email) -> SafeString:
     meaning = [email.get_state_display(), email.get_reason_display() if email.reason else ""]
     mood = _MOOD.get(EmailState(email.state), "open")
     return worded(mood, email.state.replace("_", " "), "; ".join(text for text in meaning if text))
-
-
-def accounts_of(email: Email) -> set[str]:
-    """A mail for several accounts of one address names none of them in its column."""
-    return {email.user_key, *email.context.get("usernames", {})} - {""}
 
 
 FOLLOWED: Final = (AccountFilter, CountedFilter, IncidentFilter)
@@ -114,7 +108,7 @@ class AudienceFilter(admin.SimpleListFilter):
     parameter_name = "audience"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = ["default", *conf.AUDIENCES]
+        names = audiences.names()
         return [(name, name) for name in names] if len(names) > 1 else []
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -149,7 +143,7 @@ class EmailColumns(Columns):
 
     @admin.display(description=_("account"))
     def account(self, email: Email) -> Any:
-        return self.viewer.links_to(accounts_of(email), self.site_name)
+        return self.viewer.links_to(email.account_keys, self.site_name)
 
     @admin.display(description=_("request"))
     def request_link(self, email: Email) -> Any:
@@ -213,7 +207,7 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
         return fields
 
     def accounts_of(self, row: Email) -> Iterable[str]:
-        return accounts_of(row)
+        return row.account_keys
 
     def hidden_in(self, row: Email) -> list[tuple[str, str]]:
         return [(gettext("Recipient"), row.recipient)]

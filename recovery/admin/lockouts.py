@@ -26,6 +26,7 @@ from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
 from recovery.models import Lockout
+from recovery.origin import Origin
 from recovery.reasons import LockKind, LockLift
 
 RIGHT: Final = "recovery.unlock"
@@ -137,7 +138,8 @@ class LockoutAdmin(ExportMixin):
         keys = {account.key for account in accounts.of_identifier(term)} | {term[:200]}
         wanted = Q(user_key__in=keys)
         if viewer.sees_addresses and _is_address(term):
-            wanted |= Q(ip=term) | Q(sources__has_key=term)
+            forms = {term, Origin(ip=term).ip}
+            wanted |= Q(ip__in=forms) | Q(sources__has_any_keys=sorted(forms))
         return Lockout.objects.filter(wanted).order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]
 
     def get_urls(self) -> list[URLPattern]:

@@ -35,6 +35,7 @@ OF_ROW: Final[Mapping[tuple[Fix, str], tuple[str, str]]] = {
     (Fix.LIFT_SUPPRESSION, "suppression"): ("lift", "recovery.lift_suppression"),
     (Fix.LIFT_AT_PROVIDER, "suppression"): ("lift", "recovery.lift_suppression"),
     (Fix.LIFT_AT_PROVIDER, "email"): ("at_provider", "recovery.lift_suppression"),
+    (Fix.DECIDE_CORRECTION, "addresscorrection"): ("change", "recovery.approve_correction"),
     (Fix.RETRY_MAIL, "email"): ("steer", "recovery.steer_email"),
     (Fix.CANCEL_MAIL, "email"): ("steer", "recovery.steer_email"),
     (Fix.SWITCH_ROUTE, "routestate"): ("switch", "recovery.switch_route"),

@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model, Q, QuerySet
 
-from recovery import accounts
+from recovery import accounts, suppressions
 from recovery.addresses import normalise
 from recovery.admin.finding import of_accounts
 from recovery.admin.viewers import Viewer
@@ -98,10 +98,11 @@ def _others(found: PersonRows) -> dict[type[Model], Iterable[Any]]:
     """Suppressions are those that nobody lifted, of the account's addresses and of those that were mailed for it."""
     key = found.key
     mailed = {normalise(address.text) for address in found.addresses} | {one.recipient_key for one in found.emails}
+    stopped = suppressions.kept_as(mailed)
     return {
         Lockout: Lockout.objects.filter(user_key=key).exclude(user_key="").order_by("-pk")[:MOST],
         SupportCase: SupportCase.objects.filter(user_key=key).select_related("request").order_by("-opened_at")[:MOST],
-        Suppression: Suppression.objects.filter(address_key__in=mailed, lifted_at=None).order_by("-since")[:MOST],
+        Suppression: Suppression.objects.filter(address_key__in=stopped, lifted_at=None).order_by("-since")[:MOST],
         BackupAddress: BackupAddress.objects.filter(user_key=key)[:MOST],
         RotationMember: RotationMember.objects.placed()
         .filter(user_key=key)

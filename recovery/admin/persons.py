@@ -18,8 +18,9 @@ from recovery.accounts import Address
 from recovery.admin import moments, person_rows, ways
 from recovery.admin.acts import page, url_of
 from recovery.admin.columns import worded
+from recovery.admin.person_files import PersonFileMixin
 from recovery.admin.person_rows import MOST, PersonRows
-from recovery.admin.readonly import AccountFilter, ReadOnlyAdmin, refuse_nul
+from recovery.admin.readonly import AccountFilter, refuse_nul
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import Email, Lockout, ResetRequest, SupportCase, Suppression
@@ -33,12 +34,13 @@ NOTHING: Final = {
 }
 
 
-class PersonMixin(ReadOnlyAdmin):
+class PersonMixin(PersonFileMixin):
     """For the admin of requests: one page for each account, over all its requests."""
 
     def get_urls(self) -> list[URLPattern]:
         show = self.admin_site.admin_view(require_safe(self.person_view))
-        return [path("person/<path:key>/", show, name="recovery_resetrequest_person"), *super().get_urls()]
+        page = path("person/<path:key>/", show, name="recovery_resetrequest_person")
+        return [*self.file_urls(), page, *super().get_urls()]
 
     def person_view(self, request: HttpRequest, key: str) -> HttpResponse:
         """Nobody out of the viewer's scope, and no account that never was: both are not found."""
@@ -56,7 +58,7 @@ class PersonMixin(ReadOnlyAdmin):
             request,
             "person.html",
             title=viewer.name(rows.user) if rows.user else key,
-            recovery_tools=self.diagnosis_tools(rows, viewer),
+            recovery_tools=[*self.diagnosis_tools(rows, viewer), *self.file_tools(key, viewer)],
             facts=[*self._facts(rows, viewer)],
             timeline=self._timeline(rows, viewer),
             is_of_many=True,

@@ -168,7 +168,10 @@ class ReadOnlyAdmin(NothingEdited):
     def reached(self, rows: list[Any], viewer: Viewer) -> list[Any]:
         """Those of some rows that the viewer reaches, with the people of all of them looked up at once."""
         viewer.look_up(key for row in rows for key in (*self.accounts_of(row), *self.staff_of(row)))
-        return [row for row in rows if viewer.reaches(self.accounts_of(row))]
+        return [row for row in rows if self.is_reached(row, viewer)]
+
+    def is_reached(self, row: Any, viewer: Viewer) -> bool:
+        return viewer.reaches(self.accounts_of(row), audience=getattr(row, "audience", ""))
 
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(user_key=key)
@@ -209,7 +212,7 @@ class ReadOnlyAdmin(NothingEdited):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row, or None, which the admin answers as for a row that does not exist."""
         row = super().get_object(request, object_id, from_field)
-        return row if row is not None and Viewer.of(request).reaches(self.accounts_of(row)) else None
+        return row if row is not None and self.is_reached(row, Viewer.of(request)) else None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ReachChangeList

@@ -10,7 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext, ngettext
 
-from recovery import accounts, suppressions
+from recovery import accounts, agents, suppressions
 from recovery.admin import moments
 from recovery.admin.incident_mails import cause_in_words, domain_in_words
 from recovery.admin.stated import ReasonForm
@@ -67,9 +67,9 @@ def consequences(people: Sequence[Person]) -> Iterable[str]:
 
 
 def shown_to(actor: AbstractBaseUser) -> "QuerySet[Repair]":
-    """With ``MAY_ACT_ON``, those that the actor started: others may be of people whom they do not reach."""
+    """Where staff reach only some people, those that the actor started: others may be of people out of reach."""
     repairs = Repair.objects.all()
-    return repairs.filter(actor_key=accounts.key_of(actor)) if conf.MAY_ACT_ON else repairs
+    return repairs.filter(actor_key=accounts.key_of(actor)) if agents.is_limited() else repairs
 
 
 def told(viewer: Viewer, since: datetime, site_name: str) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ class RevocationAdmin(ReadOnlyAdmin):
                 "act.html",
                 title=gettext("Try to end this access again?"),
                 back_url=url_of(self, "change", row.pk),
-                facts=[(_("account"), self.columns_for(request).account(row)), (_("What"), row.revoker)],
+                facts=[(gettext("Account"), self.columns_for(request).account(row)), (_("What"), row.revoker)],
                 consequences=[
                     gettext("The next sweep tries it, and goes on for a day if it fails. Tokens of this kind that the"
                             " person has made since end, too.")

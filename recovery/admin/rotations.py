@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import resets
+from recovery import agents, resets
 from recovery.admin import moments
 from recovery.admin.acts import asking, url_of
 from recovery.admin.columns import Columns
@@ -97,8 +97,8 @@ class RotationColumns(Columns):
 
 
 class RotationAdmin(ExportMixin):
-    """List and page of forced rotations. With ``MAY_ACT_ON``, one is shown to whoever started it, and else to whoever
-    reaches the first hundred of its people."""
+    """List and page of forced rotations. Where staff reach only some people, one is shown to whoever started it, and
+    else to whoever reaches the first hundred of its people."""
 
     columns = RotationColumns
     listed = ("started_at", "people", "progress", "source", "actor", "reason")
@@ -115,7 +115,7 @@ class RotationAdmin(ExportMixin):
         return cast("QuerySet[Any]", rows.annotate(left=Subquery(left)))
 
     def accounts_of(self, row: Rotation) -> Iterable[str]:
-        if not conf.MAY_ACT_ON:
+        if not agents.is_limited():
             return []
         return row.members.order_by("id").values_list("user_key", flat=True)[:MOST_REACHED]
 

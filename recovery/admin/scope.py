@@ -1,4 +1,5 @@
-"""Whom a member of staff reaches on the site's own user pages (``MAY_ACT_ON``): all others look like not existing.
+"""Whom a member of staff reaches on the site's own user pages (``MAY_ACT_ON``, ``STAFF_AUDIENCES``): all others look
+like not existing.
 
 The rule is a function of two people, so SQL cannot ask it: it is asked for the rows of a page and for the rows of
 an action, never for a whole table because somebody opened a list.
@@ -14,8 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
-from recovery import resets
-from recovery.conf import conf
+from recovery import agents
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -42,7 +42,7 @@ class ScopedResults(_List):
 class ScopeMixin(_Admin):
     """For a UserAdmin: lists, finds, opens, edits, deletes and acts on only whom the viewer reaches.
 
-    With ``MAY_ACT_ON`` unset, the site's pages stay as they are. Where a list has several pages, one may hold
+    With neither set, the site's pages stay as they are. Where a list has several pages, one may hold
     fewer rows than the others, and the number of all rows is that of the table.
     """
 
@@ -53,13 +53,13 @@ class ScopeMixin(_Admin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         site_list = super().get_changelist(request, **kwargs)
-        return type("ScopedChangeList", (ScopedResults, site_list), {}) if conf.MAY_ACT_ON else site_list
+        return type("ScopedChangeList", (ScopedResults, site_list), {}) if agents.is_limited() else site_list
 
     def response_action(
         self, request: HttpRequest, queryset: "QuerySet[Any]", *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Whatever the action is, deletion and the site's own included: it gets only whom the actor reaches."""
-        if conf.MAY_ACT_ON:
+        if agents.is_limited():
             ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
             if ticked and request.POST.get("select_across") != "1":
                 queryset = queryset.filter(pk__in=ticked)
@@ -68,13 +68,13 @@ class ScopeMixin(_Admin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.BaseForm, change: bool) -> None:
         """A list that can be edited posts keys, which need not be those that it showed."""
-        if change and conf.MAY_ACT_ON and not reaches(request, type(obj)._default_manager.get(pk=obj.pk)):
+        if change and agents.is_limited() and not reaches(request, type(obj)._default_manager.get(pk=obj.pk)):
             raise Http404
         super().save_model(request, obj, form, change)
 
 
 def reaches(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    return resets.may_act_on(actor_of(request), user)
+    return agents.may_act_on(actor_of(request), user)
 
 
 def actor_of(request: HttpRequest) -> AbstractBaseUser:

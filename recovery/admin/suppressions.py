@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import provider_lists, suppressions
+from recovery import agents, provider_lists, suppressions
 from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.acts import asking, lead_back, url_of
@@ -23,7 +23,6 @@ from recovery.admin.exports import ExportMixin
 from recovery.admin.scope import actor_of
 from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
-from recovery.conf import conf
 from recovery.models import Email, Suppression
 from recovery.provider_lists import Looked
 
@@ -130,7 +129,7 @@ class SuppressionAdmin(ExportMixin):
 
     def accounts_of(self, row: Suppression) -> Iterable[str]:
         """Whose mail went there, which matters where staff reach only some people."""
-        if not conf.MAY_ACT_ON:
+        if not agents.is_limited():
             return []
         emails = Email.objects.filter(recipient_key=row.address_key).exclude(user_key="").order_by("-queued_at")
         return set(emails.values_list("user_key", flat=True)[:20])

@@ -1,71 +1,24 @@
-"""What one member of staff may see: which people, whose addresses, and how they are written.
+"""The viewer of an admin page: what they may see (``recovery.viewers``), with links to what they may open."""
 
-Masking happens here and nowhere else in the admin. Whether an act is allowed is asked in ``resets``.
-"""
-
-import re
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from django.contrib.admin.utils import quote
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from recovery import accounts, resets
-from recovery.addresses import mask
-from recovery.conf import conf
-
-_ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
+from recovery import viewers
 
 
-class Viewer:
+class Viewer(viewers.Viewer):
     """The signed-in member of staff of one HTTP request, with the people looked up for this page."""
-
-    def __init__(self, user: Any) -> None:
-        self.user = user
-        self.sees_addresses: bool = user.has_perm("recovery.see_addresses")
-        self._people: dict[str, AbstractBaseUser | None] = {}
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Viewer":
         """The request's viewer, always the same object, so that a page looks each person up once."""
         return cast(Viewer, request.__dict__.setdefault("recovery_viewer", cls(request.user)))
-
-    def may_view(self, model_name: str) -> bool:
-        """Whether this viewer has the right to see rows of ours: ``email``, ``routestate``, ``heartbeat``…"""
-        return bool(self.user.has_perm(f"recovery.view_{model_name}"))
-
-    def address(self, address: str) -> str:
-        return address if self.sees_addresses or not address else mask(address)
-
-    def text(self, text: str) -> str:
-        """Free text, such as a mail server's answer, with every address in it masked."""
-        return text if self.sees_addresses else _ADDRESS.sub(lambda found: mask(found[0]), text)
-
-    def name(self, user: AbstractBaseUser) -> str:
-        """User name; on sites where that is an address, masked like one."""
-        return self.text(user.get_username())
-
-    def look_up(self, keys: Iterable[str]) -> None:
-        """Fetch the people of a whole page in one statement."""
-        wanted = {key for key in keys if key} - self._people.keys()
-        if wanted:
-            self._people |= dict.fromkeys(wanted) | accounts.by_keys(wanted)
-
-    def person(self, key: str) -> AbstractBaseUser | None:
-        self.look_up([key])
-        return self._people.get(key)
-
-    def reaches(self, keys: Iterable[str]) -> bool:
-        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``); those that are gone count as
-        in it, and so does an ask that meant no account at all."""
-        if not conf.MAY_ACT_ON:
-            return True
-        people = [self.person(key) for key in keys if key]
-        return all(resets.may_act_on(self.user, user) for user in people if user)
 
     def links_to(self, keys: Iterable[str], site_name: str) -> str | SafeString:
         """The names of several people, a dash for nobody."""

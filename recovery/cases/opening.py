@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import router
 from django.db.models import Exists, F, OuterRef
+from django.dispatch import Signal
 from django.utils import timezone
 
 from recovery import audit
@@ -13,6 +15,7 @@ from recovery.models import ResetRequest, ResetToken, Rotation, SupportCase
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, CaseEnd, CaseNews, CaseReason, TokenState
+from recovery.signals import announce, case_closed, case_opened
 
 BATCH: Final = 500
 INCIDENT: Final = timedelta(hours=24)
@@ -73,6 +76,7 @@ def _written(case: SupportCase, *, actor_key: str, why: str, rotation: Rotation 
             why=case.reason,
         )
         telling.queue(case, CaseNews.OPENED)
+        _announce(case_opened, case, reason=str(case.reason))
     return case
 
 
@@ -108,4 +112,10 @@ def end(case: SupportCase, why: CaseEnd, *, actor_key: str = "", reason: str = "
                 why=why,
             )
             telling.queue(case, CaseNews.CLOSED)
+            _announce(case_closed, case, end=str(case.end))
     return bool(ended)
+
+
+def _announce(signal: Signal, case: SupportCase, **facts: str) -> None:
+    alias = router.db_for_write(SupportCase)
+    announce(signal, SupportCase, using=alias, case_id=case.pk, user_key=case.user_key, **facts)

@@ -19,24 +19,25 @@ from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from recovery import accounts, shapes, webhooks
-from recovery.checks import case_targets, sign_in, ways_out
+from recovery.checks import case_targets, places, sign_in, ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
-PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "MAY_ACT_ON")
+PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "CHOOSE_AUDIENCE", "MAY_ACT_ON", "STAFF_AUDIENCES")
 
 Apps = Sequence[AppConfig] | None
 
 
 @register(Tags.compatibility)
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001 to E003 and E006 to E011: the RECOVERY dict as it is written, and where rows and mail go."""
+    """E001 to E003, E006 to E011 and E013: the RECOVERY dict as it is written, and where rows, mail and links go."""
     given = of_django("RECOVERY", {})
     if not isinstance(given, dict):
         return [Error("RECOVERY must be a dict.", id="recovery.E001")]
-    return [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database(), *ways_out.wrong(), *case_targets.wrong()]
+    own = [*_unknown(), *_base_urls(), *_shapes(), *_paths(), *_database()]
+    return [*own, *ways_out.wrong(), *case_targets.wrong(), *places.wrong()]
 
 
 @register(Tags.security)
@@ -77,8 +78,16 @@ def check_django(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W010 to W018: parts that work on one developer's machine and fail on a live site."""
-    return [*_memory(), *_proxies(), *_visibility(), *ways_out.doubtful(), *_slow_lookup(), *_topics()]
+    """W010 to W019: parts that work on one developer's machine and fail on a live site."""
+    return [
+        *_memory(),
+        *_proxies(),
+        *_visibility(),
+        *ways_out.doubtful(),
+        *_slow_lookup(),
+        *_topics(),
+        *places.doubtful(),
+    ]
 
 
 def _unknown() -> Iterator[CheckMessage]:
@@ -131,12 +140,18 @@ def _shapes() -> Iterator[CheckMessage]:
 
 
 def _paths() -> Iterator[CheckMessage]:
-    named = [(name, shapes.sound(name)) for name in PATHS] + [("REVOKERS", path) for path in shapes.sound("REVOKERS")]
-    for name, path in named:
+    named = [(f"[{name!r}]", shapes.sound(name)) for name in PATHS]
+    named += [("['REVOKERS']", path) for path in shapes.sound("REVOKERS")]
+    doors = shapes.sound("AUDIENCES").items()
+    named += [(f"['AUDIENCES'][{name!r}]['MEMBERS']", door.get("MEMBERS")) for name, door in doors]
+    lives = [("", shapes.sound("TOKEN_LIFETIME"))]
+    lives += [(f"['AUDIENCES'][{name!r}]", door.get("TOKEN_LIFETIME")) for name, door in doors]
+    named += [(f"{of}['TOKEN_LIFETIME']", life) for of, life in lives if isinstance(life, str) and life != "auto"]
+    for where, path in named:
         try:
             path is None or import_string(str(path))
         except ImportError as error:
-            yield Error(f"RECOVERY[{name!r}] cannot be imported.", hint=str(error), id="recovery.E007")
+            yield Error(f"RECOVERY{where} cannot be imported.", hint=str(error), id="recovery.E007")
 
 
 def _database() -> Iterator[CheckMessage]:

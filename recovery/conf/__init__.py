@@ -7,24 +7,28 @@ told by ``checks``; here a missing value means the default.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from django.conf import settings
-
+from recovery.conf.beside import authentication_backends, login_redirect_url, login_url, of_django, secret_keys
 from recovery.conf.defaults import DEFAULTS, MERGED
+from recovery.conf.mail import MailConf
+
+__all__ = [
+    "DEFAULTS",
+    "MERGED",
+    "Conf",
+    "authentication_backends",
+    "conf",
+    "login_redirect_url",
+    "login_url",
+    "of_django",
+    "secret_keys",
+    "unknown_settings",
+]
 
 
-class Conf:
+class Conf(MailConf):
     """Attributes are the settings' names; see the docstring of each."""
-
-    def given(self) -> Mapping[str, Any]:
-        """The dict as the site wrote it; nothing where it is none, which is a check's business."""
-        given = getattr(settings, "RECOVERY", {})
-        return given if isinstance(given, Mapping) else {}
-
-    def _read(self, name: str) -> Any:
-        value = self.given().get(name, DEFAULTS[name])
-        return {**DEFAULTS[name], **value} if name in MERGED else value
 
     @property
     def ACCOUNTS(self) -> str:
@@ -62,21 +66,16 @@ class Conf:
         return cast(str, self._read("ADMIN_BASE"))
 
     @property
-    def ALARM_LIMITS(self) -> Mapping[str, float]:
-        """When figures are an alarm: samples, the fewest mails that a share is judged by; bounces and complaints, the
-        largest share that is none; open_cases, the most that are none."""
-        return cast(Mapping[str, float], self._read("ALARM_LIMITS"))
+    def API_AUTHENTICATOR(self) -> str | None:
+        """Dotted path of (request) -> user or None: who calls the staff half of the JSON API, from a header, never from
+        a cookie. None, and where it finds nobody: whoever is signed in to the site."""
+        return cast("str | None", self._read("API_AUTHENTICATOR"))
 
     @property
-    def ALARM_MAIL_TO(self) -> Sequence[str]:
-        """Addresses that get a mail when an alarm begins and when it ends, beside the log and the signal."""
-        return cast(Sequence[str], self._read("ALARM_MAIL_TO"))
-
-    @property
-    def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TOKEN_LIFETIME, and the
-        names of its ROUTES in order, if they are not all."""
-        return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
+    def API_ORIGINS(self) -> Sequence[str]:
+        """Other sites whose pages may call the JSON API from a browser, as "https://app.example.org"; no cookie comes
+        with such a call."""
+        return cast(Sequence[str], self._read("API_ORIGINS"))
 
     @property
     def BACKUP_WAIT(self) -> timedelta:
@@ -84,19 +83,15 @@ class Conf:
         return cast(timedelta, self._read("BACKUP_WAIT"))
 
     @property
-    def BASE_URL(self) -> str:
-        """Where this site lives; every link in a mail starts with it, never with the request's host."""
-        return cast(str, self._read("BASE_URL"))
-
-    @property
-    def CASE_TARGETS(self) -> Sequence[Mapping[str, Any]]:
-        """Where support cases are told, beside the admin: TARGET, a dotted path, NAME, and what the target needs."""
-        return cast(Sequence[Mapping[str, Any]], self._read("CASE_TARGETS"))
-
-    @property
     def CHANGE_PASSWORD_URL(self) -> str:
         """URL or URL name of the site's form for changing a known password."""
         return cast(str, self._read("CHANGE_PASSWORD_URL"))
+
+    @property
+    def CLIENT_DATA(self) -> Mapping[str, str]:
+        """How much of a client's address (ip) and browser (user_agent) is written down: "full", "cut" to the network
+        (/24, of IPv6 /48) or to the names of browser and system, or "hashed". Limits count by the whole address."""
+        return cast(Mapping[str, str], self._read("CLIENT_DATA"))
 
     @property
     def COOLDOWN(self) -> timedelta:
@@ -104,20 +99,15 @@ class Conf:
         return cast(timedelta, self._read("COOLDOWN"))
 
     @property
+    def ERASE_WITH_ACCOUNT(self) -> bool:
+        """Whether what is held about a person is erased when their account is deleted."""
+        return cast(bool, self._read("ERASE_WITH_ACCOUNT"))
+
+    @property
     def FORCED_LIFETIME(self) -> timedelta:
         """Life of a link after a forced rotation from hand-over, up to 24 hours, which is what NIST SP 800-63B-4
         section 4.2.1.2 allows a recovery code sent by mail. Longer than a reset's, for nobody waits for this mail."""
         return cast(timedelta, self._read("FORCED_LIFETIME"))
-
-    @property
-    def FROM_EMAIL(self) -> str:
-        """Sender of the mails; without it, DEFAULT_FROM_EMAIL."""
-        return cast(str, self._read("FROM_EMAIL") or settings.DEFAULT_FROM_EMAIL)
-
-    @property
-    def HEALTH_TOKEN(self) -> str | None:
-        """Bearer token that opens the health view to a monitor; None: staff with the right alone."""
-        return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
     def LOCKOUT_ALARM(self) -> int:
@@ -170,15 +160,9 @@ class Conf:
 
     @property
     def RETENTION(self) -> Mapping[str, timedelta | None]:
-        """How long what providers posted (raw_events), emails, requests, figures (roll_ups) and the trail are kept;
-        None: for good."""
+        """How long the addresses of ended links (links), what providers posted (raw_events), emails, requests, figures
+        (roll_ups) and the trail are kept; None: for good."""
         return cast(Mapping[str, "timedelta | None"], self._read("RETENTION"))
-
-    @property
-    def RETURN_PATH_DOMAIN(self) -> str | None:
-        """Domain of the return paths that mail leaves with over SMTP, each its own, so that a bounce names its mail;
-        None: the sender's address. Whatever comes to it goes to recovery_ingest_bounces."""
-        return cast("str | None", self._read("RETURN_PATH_DOMAIN"))
 
     @property
     def REVOKERS(self) -> Sequence[str]:
@@ -192,69 +176,21 @@ class Conf:
         return cast(int, self._read("ROTATION_PACE"))
 
     @property
-    def ROUTES(self) -> Sequence[Mapping[str, Any]]:
-        """Ways out for mail, in order: NAME, BACKEND and OPTIONS, or from Django 6.1 on MAILER, a name of MAILERS;
-        empty: one route "default", the site's own mail settings."""
-        return cast(Sequence[Mapping[str, Any]], self._read("ROUTES"))
-
-    @property
-    def SEND_BY(self) -> timedelta:
-        """How long after the ask a mail may still leave."""
-        return cast(timedelta, self._read("SEND_BY"))
-
-    @property
-    def SITE_MAIL(self) -> Mapping[str, Any] | None:
-        """How the rest of the site's mail leaves when recovery.contrib.mail wraps it: BACKEND and OPTIONS, or from
-        Django 6.1 on MAILER."""
-        return cast("Mapping[str, Any] | None", self._read("SITE_MAIL"))
-
-    @property
-    def SITE_NAME(self) -> str | None:
-        """Name of the site in pages and mails; without it, the host of BASE_URL."""
-        return cast("str | None", self._read("SITE_NAME"))
-
-    @property
     def STAFF_MAY_SET_PASSWORDS(self) -> bool:
         """Whether the admin's own page lets staff, superusers too, set the password of another's account; whoever sets
         it knows it. Without it they send a link or force a new password."""
         return cast(bool, self._read("STAFF_MAY_SET_PASSWORDS"))
 
     @property
-    def SUPPORT_CONTACT(self) -> str | None:
-        """Address or phone number shown to people who cannot get in."""
-        return cast("str | None", self._read("SUPPORT_CONTACT"))
-
-    @property
-    def TARGETS(self) -> Mapping[str, Any]:
-        """What recovery should reach: delivered_share of the mail that arrives does so delivered_within the request,
-        and delivery_success is the share that arrives."""
-        return cast(Mapping[str, Any], self._read("TARGETS"))
-
-    @property
     def TOKEN_LIFETIME(self) -> timedelta | str:
-        """Life of a link from hand-over: a timedelta up to 24 hours, or "auto" (15 to 60 minutes)."""
+        """Life of a link from hand-over: a timedelta up to 24 hours, "auto" (15 to 60 minutes), or the dotted path of
+        (audience) -> timedelta."""
         return cast("timedelta | str", self._read("TOKEN_LIFETIME"))
 
     @property
     def TRUSTED_PROXIES(self) -> int:
         """How many proxies in front of the site write X-Forwarded-For; 0 trusts REMOTE_ADDR alone."""
         return cast(int, self._read("TRUSTED_PROXIES"))
-
-    @property
-    def UNKNOWN_ACCOUNT_MAIL(self) -> bool:
-        """Whether an address without an account gets a mail that says so."""
-        return cast(bool, self._read("UNKNOWN_ACCOUNT_MAIL"))
-
-    @property
-    def WEBHOOKS(self) -> Mapping[str, Mapping[str, Any]]:
-        """Providers that must be able to report back; a missing secret is then an error. Of amazon_ses, TOPICS lists
-        the topics that are heard, and their signatures are checked."""
-        return cast(Mapping[str, Mapping[str, Any]], self._read("WEBHOOKS"))
-
-    @property
-    def WEBHOOK_SILENCE(self) -> timedelta:
-        """How long after mail left by a provider of WEBHOOKS its silence is an alarm."""
-        return cast(timedelta, self._read("WEBHOOK_SILENCE"))
 
 
 conf: Final = Conf()
@@ -264,28 +200,3 @@ def unknown_settings() -> list[tuple[str, str | None]]:
     """Keys of RECOVERY that mean nothing here, each with the setting that was probably meant."""
     strange = [str(key) for key in conf.given() if key not in DEFAULTS]
     return [(key, next(iter(get_close_matches(key.upper(), DEFAULTS)), None)) for key in strange]
-
-
-def secret_keys() -> list[str]:
-    """SECRET_KEY, then its fallbacks: what signed things may have been signed with."""
-    return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-
-
-def login_redirect_url() -> str:
-    """Where a sign-in leads (LOGIN_REDIRECT_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_REDIRECT_URL)
-
-
-def authentication_backends() -> list[str]:
-    """AUTHENTICATION_BACKENDS, in order."""
-    return list(settings.AUTHENTICATION_BACKENDS)
-
-
-def login_url() -> str:
-    """Where signing in happens on this site (LOGIN_URL: a URL or a URL name)."""
-    return str(settings.LOGIN_URL)
-
-
-def of_django(name: str, default: Any = None) -> Any:
-    """A setting of Django's or of another app's."""
-    return getattr(settings, name, default)

@@ -13,12 +13,19 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ADMIN_BASE": "django.contrib.admin.ModelAdmin",
     "ALARM_LIMITS": {"samples": 50, "bounces": 0.05, "complaints": 0.003, "open_cases": 20},
     "ALARM_MAIL_TO": [],
+    "API_AUTHENTICATOR": None,
+    "API_ORIGINS": [],
     "AUDIENCES": {},
     "BACKUP_WAIT": timedelta(days=7),
     "BASE_URL": "",
     "CASE_TARGETS": [],
     "CHANGE_PASSWORD_URL": "password_change",
+    "CHOOSE_AUDIENCE": None,
+    "CLIENT_DATA": {"ip": "full", "user_agent": "full"},
     "COOLDOWN": timedelta(seconds=60),
+    "DKIM_SELECTORS": [],
+    "DNS": {"resolvers": [], "answer_within": timedelta(seconds=2), "deadline": timedelta(seconds=20)},
+    "ERASE_WITH_ACCOUNT": True,
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
@@ -26,6 +33,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},
     "LOGIN_FAILURE_WINDOW": timedelta(minutes=15),
+    "MARKETING_DOMAINS": [],
     "MARKETING_STREAMS": [],
     "MAY_ACT_ON": None,
     "NO_PASSWORD_SIGN_IN": None,
@@ -42,6 +50,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "unknown_account_mail": (1, timedelta(hours=24)),
     },
     "RETENTION": {
+        "links": timedelta(hours=1),
         "raw_events": timedelta(days=30),
         "emails": timedelta(days=400),
         "requests": timedelta(days=400),
@@ -53,8 +62,10 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ROTATION_PACE": 600,
     "ROUTES": [],
     "SEND_BY": timedelta(minutes=30),
+    "SENDING_IPS": [],
     "SITE_MAIL": None,
     "SITE_NAME": None,
+    "STAFF_AUDIENCES": None,
     "STAFF_MAY_SET_PASSWORDS": False,
     "SUPPORT_CONTACT": None,
     "TARGETS": {"delivered_within": timedelta(seconds=60), "delivered_share": 0.95, "delivery_success": 0.98},
@@ -64,5 +75,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WEBHOOKS": {},
     "WEBHOOK_SILENCE": timedelta(minutes=30),
 }
-MERGED: Final = frozenset({"ALARM_LIMITS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"})
+MERGED: Final = frozenset(
+    {"ALARM_LIMITS", "CLIENT_DATA", "DNS", "LOGIN_FAILURE_LIMIT", "REQUEST_LIMITS", "RETENTION", "TARGETS"}
+)
 """A site may give some keys of these."""

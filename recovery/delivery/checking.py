@@ -28,7 +28,7 @@ Stop = tuple[EmailVerb, EmailReason]
 
 ANYWHERE: Final = LINK_KINDS | {
     EmailKind.ADDRESS_CHANGED, EmailKind.UNKNOWN_ACCOUNT, EmailKind.BACKUP_CHANGED, EmailKind.BACKUP_CODE,
-    EmailKind.SUPPORT_CASE, EmailKind.ALARM, EmailKind.ADDRESS_PROPOSED,
+    EmailKind.SUPPORT_CASE, EmailKind.ALARM, EmailKind.ADDRESS_PROPOSED, EmailKind.TEST,
 }  # fmt: skip
 """Kinds whose recipient need not be an address of the account now: a reset's links say where they may go, notices of a
 changed address go to the one of before as well, a stranger's has no account, a code proves a new address."""

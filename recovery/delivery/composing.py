@@ -47,10 +47,11 @@ def _rendered(held: Held, life: timedelta | None) -> Message:
     try:
         return rendering.message_for(email, held.links, life=life)
     except Exception as error:
-        if not email.language or email.language == default:
+        own = rendering.language_of(email)
+        if not own or own == default:
             raise
         message = rendering.message_for(email, held.links, life=life, language=default)
-        alarms.sound(Alarm.TRANSLATION_BROKEN, f"{email.kind}/{email.language}", detail=type(error).__name__)
+        alarms.sound(Alarm.TRANSLATION_BROKEN, f"{email.kind}/{own}", detail=type(error).__name__)
     held.said = f"in {default}: the translation broke"
     return message
 

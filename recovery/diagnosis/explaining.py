@@ -21,6 +21,7 @@ RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     of_accounts.unknown,
     of_accounts.unfit,
     of_accounts.mistyped,
+    of_accounts.proposed,
     of_asking.asked,
     of_asking.held_back,
     of_mail.waiting,

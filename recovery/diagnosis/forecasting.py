@@ -11,7 +11,7 @@ from typing import Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recovery import accounts, gates, heartbeats, level, limits, routes, suppressions
+from recovery import accounts, audiences, gates, heartbeats, level, limits, routes, suppressions
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.diagnosis.findings import Forecast
@@ -42,11 +42,12 @@ def would(
     *,
     by_staff: bool = False,
     identifier: str = "",
-    audience: str = "default",
+    audience: str = audiences.DEFAULT,
     now: datetime | None = None,
 ) -> Forecast | None:
     """What would become of a reset for this person, asked for now: by themselves over ``identifier`` (their address,
-    unless given), or by staff, who pass throttle and cool-down. None where nobody is known. Reads only."""
+    unless given) at the door ``audience``, or by staff, who pass throttle and cool-down. None where nobody is known.
+    Reads only."""
     user = subject.user
     if user is None:
         return None
@@ -64,7 +65,8 @@ def would(
     verdict = gates.walk(account, kind=kind, is_unlimited=by_staff, is_within=_looks)
     if verdict.outcome != Outcome.SENT:
         return _no(verdict.outcome, _OBSTACLES[Outcome(verdict.outcome)], verdict=verdict, free=_free(verdict, at))
-    return _on_its_way(verdict, audience)
+    asked_at = audiences.CHOSEN_LATER if by_staff else audience
+    return _on_its_way(verdict, audiences.of(user, asked_at=asked_at, kind=kind))
 
 
 def _usual(account: Account) -> str:

@@ -9,10 +9,10 @@ from recovery import accounts, objections
 from recovery.addresses import likely_domain, normalise
 from recovery.diagnosis import near
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, made, seen
+from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, made, seen, target_of
 from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment
-from recovery.models import AccountState, Decision, Email, ResetRequest
+from recovery.models import AccountState, AddressCorrection, Decision, Email, ResetRequest
 from recovery.reasons import LINK_KINDS, Cause, Confidence, Fix, Outcome
 
 _DECIDED = {
@@ -79,6 +79,19 @@ def mistyped(facts: Facts) -> Iterator[Finding]:
     said = {"address": main.text, "domain": domain}
     target = person(facts.account.user)
     yield made(Cause.ADDRESS_MISTYPED, evidence, confidence=Confidence.INFERRED, said=said, target=target)
+
+
+def proposed(facts: Facts) -> Iterator[Finding]:
+    """Another address waits for a decision. No trouble of whoever has read mail at the old one since."""
+    row = AddressCorrection.objects.filter(user_key=facts.key).pending().first() if facts.key else None
+    read_at = facts.link.person_opened_at if row is not None and facts.link is not None else None
+    if row is None or (read_at is not None and read_at >= row.proposed_at):
+        return
+    until = moment(row.effective_at) if row.effective_at else _("somebody approves it")
+    said = {"address": row.new_address, "at": moment(row.proposed_at), "until": until}
+    evidence = seen(row, row.get_state_display(), row.proposed_at, quote=row.reason)
+    target = target_of(row)
+    yield made(Cause.CORRECTION_PENDING, evidence, confidence=Confidence.OBSERVED, said=said, target=target)
 
 
 def person(user: AbstractBaseUser) -> Target:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from recovery import suppressions
 from recovery.bounces import texts
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Finding, Target, made, seen, target_of
@@ -190,7 +191,8 @@ def _matters_now(facts: Facts) -> bool:
 
 def _stop_of(email: Email) -> Suppression | None:
     """What stood when the mail was held back, though it was lifted or ran out since."""
-    same = Suppression.objects.filter(address_key=email.recipient_key, since__lte=email.queued_at)
+    forms = suppressions.kept_as([email.recipient_key])
+    same = Suppression.objects.filter(address_key__in=forms, since__lte=email.queued_at)
     return same.order_by("-since").first()
 
 

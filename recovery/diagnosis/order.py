@@ -15,6 +15,7 @@ ORDER: Final[Mapping[Cause, str]] = {
     Cause.LOCKED_BY_STAFF: "somebody decided it, and no link or new password ends it",
     Cause.INACTIVE_ACCOUNT: "an inactive account is never mailed, and its links are dead, whatever else is mended",
     Cause.DISPUTED_ADDRESS: "a link may go to a thief; nothing is sent before somebody has asked whose account it is",
+    Cause.CORRECTION_PENDING: "until it is decided, links go to the old address, and a second proposal is refused",
     Cause.NOT_ACTIVATED: "there is no password to forget: a reset is refused until the activation was sent",
     Cause.NO_PASSWORD: "a link for a password would help nobody who signs in elsewhere",
     Cause.ALREADY_JOINED: "the wrong kind of link was asked for; its mail does not exist",

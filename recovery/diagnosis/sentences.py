@@ -42,6 +42,10 @@ SENTENCES: Final[Mapping[Cause, Any]] = {
         "An activation link was asked for, but this account has a password already or was signed in to. Send a link "
         "for a new password instead."
     ),
+    Cause.CORRECTION_PENDING: _(
+        "On %(at)s staff proposed %(address)s as the right address. The account has its old one until %(until)s. "
+        "Ask the person which one is right; then somebody other than who proposed it approves or refuses it."
+    ),
     Cause.NO_ADDRESS: _(
         "The account has no mail address, so no link can be sent. Ask who it is, and enter the right address."
     ),

@@ -1,17 +1,18 @@
 """Who is meant by what somebody typed: a user name, an address, a message id, a reference code or a key.
 
-Whoever is out of the viewer's scope (``MAY_ACT_ON``) is not found, and nothing here tells that from not being there.
+Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing here tells that
+from not being there.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import BooleanField, Func
+from django.db.models import F, Lookup
 
 from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
@@ -22,13 +23,24 @@ MOST: Final = 10  # people of one look-up: a box that a whole team shares
 LONGEST: Final = 254
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
+if TYPE_CHECKING:
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
 
-class _IsNamed(Func):
+
+class _IsNamed(_Lookup):
     """That the provider gave a mail an id, in the very words of its partial index: with a parameter in their place,
-    SQLite does not find it and reads all mail."""
+    SQLite does not find it and reads all mail. A lookup, for the same reason as ``StateIn``."""
 
-    template = "NOT (esp_message_id = '')"
-    output_field = BooleanField()
+    prepare_rhs = False
+
+    def __init__(self) -> None:
+        super().__init__(F("esp_message_id"), "")
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        named, params = self.process_lhs(compiler, connection)
+        return f"NOT ({named} = '')", params
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,8 @@ def _of_keys(
     people = accounts.by_keys(keys)
     reached = within(viewer, [people[key] for key in sorted(people)])
     yield from (Subject(user, request, email, user.get_username()) for user in reached)
-    if not people:  # of nobody, or of people who are gone: what they left says nothing of others
+    left = email or request
+    if not people and (viewer is None or left is None or agents.may_see(viewer, left.audience)):
+        # Of nobody, or of people who are gone: what they left says nothing of others.
         label = request.shown_reference if request else str(email.pk) if email else ""
         yield Subject(None, request, email, label)

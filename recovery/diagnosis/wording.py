@@ -8,7 +8,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from recovery import audiences
+from recovery import allowing, audiences
 from recovery.exceptions import Misconfigured
 from recovery.models import Email
 
@@ -38,17 +38,19 @@ def text_for_it(email: Email) -> str:
         sender = audiences.get(email.audience).from_email
     except Misconfigured:
         sender = ""
+    servers = allowing.servers_of(email.audience, email.route)
     named = [email.esp_message_id] if email.esp_message_id else []
     facts = {
         "sender": sender,
         "recipient": email.recipient,
         "at": f"{email.handed_over_at or email.queued_at:%Y-%m-%d %H:%M:%S} UTC",
-        "message": ", ".join([f"<{email.pk}@…>", *named]),
+        "message": ", ".join([str(email.pk), *named]),
     }
-    return (
+    asked = (
         _(
             "“Please look for a mail from %(sender)s to %(recipient)s of %(at)s (message id %(message)s), release it "
             "from spam or quarantine, and let mail of this sender through: it brings links for new passwords.”"
         )
         % facts
     )
+    return f"{asked} {_('Its servers: %(servers)s.') % {'servers': servers}}" if servers else asked

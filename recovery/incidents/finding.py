@@ -15,8 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat
 
-from recovery import accounts, resets
-from recovery.conf import conf
+from recovery import accounts, agents
 from recovery.models import Bounce, Email, RepairMember, ResetToken
 from recovery.models.emails import APART, FINAL_FAILURES, DomainOf, StateIn
 from recovery.models.primary import SKEW, key_at
@@ -117,9 +116,9 @@ class _Failure(NamedTuple):
 
 
 def find(since: datetime, until: datetime, *, actor: AbstractBaseUser | None = None) -> Found:
-    """The incidents of that time. ``actor``: of those people alone whom they reach (``MAY_ACT_ON``).
+    """The incidents of that time. ``actor``: of those people alone whom they reach.
 
-    One statement, and where ``MAY_ACT_ON`` is set one more for each 500 people.
+    One statement, and where staff reach only some people one more for each 500 people.
     """
     failures, is_cut = _read(since, until, actor=actor)
     if is_cut:
@@ -208,10 +207,10 @@ def _cause() -> Case:
 
 def _within(failures: list[_Failure], actor: AbstractBaseUser | None) -> list[_Failure]:
     """Without those of people whom the actor does not reach; an account that is gone is everybody's."""
-    if actor is None or not conf.MAY_ACT_ON:
+    if actor is None or not agents.is_limited():
         return failures
     users = _users(failure.user_key for failure in failures if failure.user_key)
-    outside = {key for key, user in users.items() if not resets.may_act_on(actor, user)}
+    outside = {key for key, user in users.items() if not agents.may_act_on(actor, user)}
     return [failure for failure in failures if failure.user_key not in outside]
 
 

@@ -9,6 +9,7 @@ told of a lock is decided in ``notices``.
 from recovery.lockouts.apart import apart, close, close_old
 from recovery.lockouts.counting import Admission, Attempt
 from recovery.lockouts.episodes import CAP, lift, lift_automatic, lock, standing, untold
+from recovery.lockouts.erasing import episodes_of, forget, forget_places
 from recovery.lockouts.forgetting import outlook, purge, purgeable
 from recovery.lockouts.keys import Counters, Meant, counters, of_all, of_name, of_source
 from recovery.lockouts.proving import check_password
@@ -26,6 +27,9 @@ __all__ = [
     "close",
     "close_old",
     "counters",
+    "episodes_of",
+    "forget",
+    "forget_places",
     "lift",
     "lift_automatic",
     "lock",

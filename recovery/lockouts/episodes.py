@@ -20,6 +20,7 @@ from recovery.models import Lockout, LoginCounter
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, LockKind, LockLift
+from recovery.signals import announce, sign_in_locked, sign_in_unlocked
 
 CAP: Final = timedelta(minutes=15)
 """No wait is longer, whatever a site says: who keeps failing must not be able to shut somebody out for long."""
@@ -80,6 +81,7 @@ def lift(lockout: Lockout, *, actor: AbstractBaseUser | None, reason: str) -> bo
             return False
         _free(_without_lock(lockout))
         insert(_unlocked(lockout.pk, lockout.kind, lockout.user_key, LockLift.STAFF, actor_key=lifter, reason=reason))
+        _announce(lockout.kind, lockout.user_key, LockLift.STAFF)
     return True
 
 
@@ -92,6 +94,8 @@ def lift_automatic(user: AbstractBaseUser, *, by: LockLift = LockLift.RESET) -> 
     if found:
         Lockout.objects.filter(pk__in=[pk for pk, *_ in found]).update(lifted_at=Now(), lifted_by=by)
         insert(*(_unlocked(pk, kind, user_key, by) for pk, kind, _ in found))
+        for _pk, kind, _key in found:
+            _announce(kind, user_key, by)
     _free([keys.of_name(user.get_username()), *(key for *_, key in found)])
     return len(found)
 
@@ -163,7 +167,15 @@ def _free(counter_keys: Iterable[int]) -> None:
 
 
 def _ring(row: Lockout) -> None:
-    bell.ring("recovery.notify", row.pk, using=router.db_for_write(Lockout))
+    alias = router.db_for_write(Lockout)
+    bell.ring("recovery.notify", row.pk, using=alias)
+    facts = {"user_key": row.user_key, "kind": str(row.kind), "until": row.until}
+    announce(sign_in_locked, Lockout, using=alias, **facts)
+
+
+def _announce(kind: str, user_key: str, by: LockLift) -> None:
+    alias = router.db_for_write(Lockout)
+    announce(sign_in_unlocked, Lockout, using=alias, user_key=user_key, kind=str(kind), by=by.value)
 
 
 def _locked(row: Lockout) -> Any:

@@ -54,7 +54,7 @@ def of_all(meant: Sequence[Meant], *, source: str = "") -> Counters:
     if source and any(one.device is None for one in meant):
         each.append(Counter(LockKind.SOURCE, of_source(source)))
     staff = tuple(sorted({shut_name(one.name) for one in meant}))
-    return Counters(tuple(each), staff, f"{of_name(meant[0].name) & 0xFFFFFFFF:08x}")
+    return Counters(tuple(each), staff, letters_of(meant[0].name))
 
 
 def _own(meant: Meant) -> Counter:
@@ -67,6 +67,11 @@ def _own(meant: Meant) -> Counter:
 def of_name(name: str) -> int:
     """The counter of everybody who types this name."""
     return _key(LockKind.ACCOUNT, one_spelling(name))
+
+
+def letters_of(name: str) -> str:
+    """Eight that stand for this name, in the names of slots."""
+    return f"{of_name(name) & 0xFFFFFFFF:08x}"
 
 
 def of_source(source: str) -> int:

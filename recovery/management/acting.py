@@ -1,11 +1,12 @@
-"""The member of staff in whose name a command acts: who they are, and whether they may."""
+"""The member of staff in whose name a command acts, and whether they may; the one person whom it is about."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management.base import CommandError
 
-from recovery import accounts
+from recovery import accounts, privacy
 
 
 def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
@@ -20,3 +21,13 @@ def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
     if not (actor.is_active and getattr(actor, "is_staff", False) and actor.has_perm(right)):
         raise CommandError(f"{name!r} is no member of staff with the right {right}.", returncode=2)
     return found[0]
+
+
+def person_meant(identifier: str, names: Iterable[str] = ()) -> privacy.Person | None:
+    """The one person whom a user name, an address or a key means, whether the account is there or only rows of it;
+    ``names`` are further ones of an account that is gone. None for nobody, and for several."""
+    found = accounts.of_identifier(identifier)
+    if found:
+        return privacy.of_user(found[0].user) if len(found) == 1 else None
+    person = privacy.of_key(identifier, names)
+    return person if names or not person.is_gone or privacy.held(person) else None

@@ -18,12 +18,13 @@ from recovery.metrics.numbers import (
 )
 from recovery.metrics.targets import Target, targets
 from recovery.metrics.troubles import Trouble, alarms
-from recovery.metrics.whole import Condition, health
+from recovery.metrics.whole import TOLD, Condition, health, told
 from recovery.metrics.windows import DAY, HOUR, ceiling, parse, selection
 
 __all__ = [
     "DAY",
     "HOUR",
+    "TOLD",
     "Condition",
     "Numbers",
     "Selection",
@@ -43,5 +44,6 @@ __all__ = [
     "rolled_at",
     "selection",
     "targets",
+    "told",
     "values",
 ]

@@ -1,9 +1,12 @@
-"""For monitors: the signs of life and what is wrong, as one answer."""
+"""For machines, as one answer: the numbers of a selection; and for monitors the signs of life and what is wrong."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 from recovery import heartbeats
+from recovery.counting import Selection
+from recovery.metrics.numbers import by_hour, in_all, in_other_domains, rolled_at
+from recovery.metrics.targets import targets
 from recovery.metrics.troubles import Trouble, alarms
 from recovery.reasons import Alarm
 
@@ -32,3 +35,17 @@ def health() -> Condition:
     """How everything is. Reads only; a database that cannot be read is red itself."""
     signs = heartbeats.health()
     return Condition(signs, alarms(signs))
+
+
+def told(selection: Selection) -> dict[str, Any]:
+    """The four numbers of these, with their targets. Reads only."""
+    numbers, rolled = in_all(by_hour(selection)), rolled_at()
+    return {
+        "since": selection.since.isoformat(),
+        "until": selection.until.isoformat(),
+        "of": selection.chosen,
+        "rolled_at": rolled.isoformat() if rolled else None,
+        "in_other_domains": in_other_domains(selection),
+        **numbers.as_dict(),
+        "targets": [target.as_dict() for target in targets(numbers)],
+    }

@@ -1,13 +1,16 @@
 """Rows and their one-row verbs, one file per noun. Models are imported by class, from here."""
 
 from recovery.models.account_states import AccountState
+from recovery.models.api_calls import ApiCall
 from recovery.models.audit import AuditEvent
 from recovery.models.backups import BackupAddress
 from recovery.models.bounces import Bounce, NewBounce
 from recovery.models.cases import CaseNote, CaseTelling, SupportCase
 from recovery.models.corrections import AddressCorrection
 from recovery.models.diagnoses import Diagnosis
+from recovery.models.domains import SendingDomain
 from recovery.models.emails import Email, EmailEvent
+from recovery.models.erasures import Erasure
 from recovery.models.heartbeats import Heartbeat
 from recovery.models.levels import LevelSwitch
 from recovery.models.limits import LimitCounter
@@ -27,6 +30,7 @@ from recovery.models.tokens import ResetToken
 __all__ = [
     "AccountState",
     "AddressCorrection",
+    "ApiCall",
     "AuditEvent",
     "BackupAddress",
     "Bounce",
@@ -36,6 +40,7 @@ __all__ = [
     "Diagnosis",
     "Email",
     "EmailEvent",
+    "Erasure",
     "Heartbeat",
     "Incident",
     "LevelSwitch",
@@ -57,6 +62,7 @@ __all__ = [
     "Rotation",
     "RotationMember",
     "RouteState",
+    "SendingDomain",
     "StandingAlarm",
     "SupportCase",
     "Suppression",

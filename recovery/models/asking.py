@@ -34,15 +34,19 @@ def insert_ask(
     counting: str,
     params: Sequence[Any],
     limits: Mapping[int, int],
-) -> tuple[bool, datetime]:
+    place: int,
+) -> tuple[bool, datetime, datetime | None]:
     """Count by the statement ``counting``, and write the request as received with the trail row ``event``, or as
-    throttled and that row with the detail ``refused`` if a count is past its limit. Returns whether it is, and the
-    database's time, which all rows bear. Commits by itself outside a transaction.
+    throttled and that row with the detail ``refused`` if a count is past its limit. Returns whether it is, the
+    database's time, which all rows bear, and when the key ``place`` is free again, if it is that one which is past its
+    limit. Commits by itself outside a transaction.
     """
     connection = connections[router.db_for_write(ResetRequest)]
     values = [
         *params,
         *(value for bound in limits.items() for value in bound),
+        place,
+        limits[place],
         *[getattr(request, attribute) for attribute in _attributes(ResetRequest, *_REQUEST)],
         *[getattr(event, attribute) for attribute in _attributes(AuditEvent, *_EVENT)],
         json.dumps(refused),
@@ -50,8 +54,8 @@ def insert_ask(
     ]
     with connection.cursor() as cursor:
         cursor.execute(_statement(connection.alias, counting, len(limits)), values)
-        is_refused, now = cursor.fetchone()
-    return bool(is_refused), now
+        is_refused, now, free_again_at = cursor.fetchone()
+    return bool(is_refused), now, free_again_at
 
 
 @cache
@@ -59,9 +63,11 @@ def _statement(alias: str, counting: str, limits: int) -> str:
     most = " ".join(["WHEN %s THEN %s::integer"] * limits)
     return (
         f"WITH taken AS ({counting}), "  # noqa: S608 - names of our own tables; every value is a parameter
-        f"verdict AS (SELECT bool_or(count > CASE key {most} END) AS refused, min(now) AS now FROM taken), "
+        f"verdict AS (SELECT bool_or(count > CASE key {most} END) AS refused, min(now) AS now,"
+        f" max(window_ends_at) FILTER (WHERE key = %s AND count > %s) AS free_again_at FROM taken), "
         f"request AS ({_insert(ResetRequest, _REQUEST, alias)}) "
-        f"{_insert(AuditEvent, _EVENT, alias)} RETURNING (SELECT refused FROM verdict), occurred_at"
+        f"{_insert(AuditEvent, _EVENT, alias)} RETURNING"
+        " (SELECT refused FROM verdict), occurred_at, (SELECT free_again_at FROM verdict)"
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
-from django.db.models import BooleanField, CharField, F, Func, Q
+from django.db.models import CharField, F, Func, Lookup, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from recovery.models.primary import PrimaryManager, QuickKey, new_key
 from recovery.models.requests import ResetRequest
 from recovery.reasons import LINK_KINDS, EmailKind, EmailReason, EmailState, EventKind
+
+if TYPE_CHECKING:
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
 
 WAITING: Final = (EmailState.QUEUED, EmailState.DEFERRED, EmailState.UNKNOWN)
 """States from which a worker may claim a mail."""
@@ -54,16 +59,20 @@ class DomainOf(Func):
         )
 
 
-class StateIn(Func):
+class StateIn(_Lookup):
     """Whether the state is one of these, in the very words of a partial index: with parameters in their place, SQLite
-    does not find it and reads all mail."""
+    does not find it and reads all mail. So it does where a function is compared with 1, as Django 6.1 does; a lookup
+    stands for itself."""
 
-    arity = 1
-    output_field = BooleanField()
+    prepare_rhs = False
 
     def __init__(self, states: Sequence[EmailState]) -> None:
-        words = ", ".join(f"'{state.value}'" for state in states)
-        super().__init__("state", template=f"%(expressions)s IN ({words})")
+        super().__init__(F("state"), tuple(states))
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        state, params = self.process_lhs(compiler, connection)
+        words = ", ".join(f"'{each.value}'" for each in self.rhs)
+        return f"{state} IN ({words})", params
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
@@ -195,6 +204,11 @@ class Email(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_state_display()})"
+
+    @property
+    def account_keys(self) -> set[str]:
+        """Whose mail it is. One for several accounts of an address names none of them in its column."""
+        return {self.user_key, *self.context.get("usernames", {})} - {""}
 
 
 class EmailEventManager(PrimaryManager["EmailEvent"]):

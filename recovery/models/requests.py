@@ -1,16 +1,17 @@
 """Requests and what was decided for each account of them."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import models
+from django.db import models, router
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import Kind, Outcome
+from recovery.signals import announce, reset_requested
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base32 without I, L, O, U: read over the phone
 
@@ -57,6 +58,9 @@ class ResetRequest(models.Model):
     attempt_count = models.PositiveSmallIntegerField(_("tries"), default=0, help_text=_("Counted before the try."))
     next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
 
+    place_free_again_at: datetime | None = None
+    """No column. Of an ask that was just written: until when its place asked too often, if it did."""
+
     objects = PrimaryManager.from_queryset(ResetRequestQuerySet)()
 
     class Meta:
@@ -92,6 +96,12 @@ class ResetRequest(models.Model):
     @property
     def shown_reference(self) -> str:
         return shown_reference(self.reference)
+
+    def announce(self) -> None:
+        """Tell the site, after the commit, that it was asked for."""
+        alias = router.db_for_write(ResetRequest)
+        facts = {"request_id": self.pk, "reference": self.reference, "kind": str(self.kind), "audience": self.audience}
+        announce(reset_requested, ResetRequest, using=alias, **facts)
 
 
 def shown_reference(reference: str) -> str:

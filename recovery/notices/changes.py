@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from recovery import accounts, objections, outbox
+from recovery import accounts, audiences, objections, outbox
+from recovery.conf import conf
 from recovery.models import AddressCorrection, BackupAddress, Email, ResetRequest
-from recovery.notices.copies import compose, moment
+from recovery.notices.copies import compose, door_of, moment
 from recovery.objections import OFFERED
 from recovery.origin import Origin, shortened
 from recovery.reasons import BackupState, EmailKind
@@ -19,11 +20,11 @@ def password_changed(
     origin: Origin,
     backups: Sequence[str] | None = None,
     is_first: bool = False,
-    audience: str = "default",
+    audience: str = "",
 ) -> list[Email]:
     """Compose a notice to every verified address of ``user`` (NIST SP 800-63B-4 section 4.6) and to its backup
-    addresses, for ``outbox.write``. ``is_first``: there was no password before. ``request``: whose link it was, which
-    says the door; ``backups``: for a caller that has read them."""
+    addresses, for ``outbox.write``. ``is_first``: there was no password before. ``request``: whose link it was;
+    ``backups``: for a caller that has read them; ``audience``: the door at which it was done."""
     return compose(
         EmailKind.PASSWORD_CHANGED,
         user,
@@ -31,17 +32,19 @@ def password_changed(
         facts={"changed_at": moment(), "is_first": is_first},
         backups=backups,
         request=request,
-        audience=request.audience if request else audience,
+        audience=audience,
     )
 
 
 def backup_code(backup: BackupAddress, *, origin: Origin) -> list[Email]:
     """Queue the mail with the code that proves ``backup``; it leaves while the code works."""
+    user = accounts.by_key(backup.user_key) if conf.AUDIENCES else None
     return outbox.queue(
         EmailKind.BACKUP_CODE,
         [backup.address],
         send_by=backup.code_until,
         user_key=backup.user_key,
+        audience=door_of(user) if user else audiences.DEFAULT,
         language=origin.language,
         context={"backup": str(backup.pk), "code_salt": backup.code_salt},
     )
@@ -61,6 +64,7 @@ def backup_changed(user: AbstractBaseUser, *, origin: Origin, removed: BackupAdd
             EmailKind.BACKUP_CHANGED,
             [removed.address],
             user_key=removed.user_key,
+            audience=door_of(user),
             language=origin.language,
             context={**facts, "was_this": True, "browser": origin.browser, "ip": shortened(origin.ip)},
         )
@@ -68,7 +72,7 @@ def backup_changed(user: AbstractBaseUser, *, origin: Origin, removed: BackupAdd
 
 
 def address_changed(
-    user: AbstractBaseUser, *, old: str, new: str, origin: Origin | None = None, audience: str = "default"
+    user: AbstractBaseUser, *, old: str, new: str, origin: Origin | None = None, audience: str = ""
 ) -> list[Email]:
     """Queue a notice to the old address, to the new one, and to all others of the account; none shows another.
 
@@ -86,7 +90,7 @@ def address_changed(
                 EmailKind.ADDRESS_CHANGED,
                 [address],
                 user_key=accounts.key_of(user),
-                audience=audience,
+                audience=door_of(user, audience),
                 language=origin.language,
                 context={**facts, "old": is_old, "ip": shortened(origin.ip), OFFERED: is_old},
             )
@@ -118,6 +122,7 @@ def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> l
             EmailKind.ADDRESS_PROPOSED,
             [old],
             user_key=correction.user_key,
+            audience=door_of(user),
             context={**facts, "username": user.get_username(), OFFERED: True},
         )
     others = compose(EmailKind.ADDRESS_PROPOSED, user, origin=Origin(), facts=facts, but_for=[old, new])
@@ -126,7 +131,7 @@ def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> l
 
 
 def rotation_forced(
-    user: AbstractBaseUser, *, mailed: Sequence[str], by_person: bool, audience: str = "default", language: str = ""
+    user: AbstractBaseUser, *, mailed: Sequence[str], by_person: bool, audience: str = "", language: str = ""
 ) -> list[Email]:
     """Compose a notice for ``outbox.write`` that the password of ``user`` was ended and a new one is needed.
 

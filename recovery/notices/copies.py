@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
-from recovery import accounts, outbox
+from recovery import accounts, audiences, outbox
 from recovery.addresses import normalise
 from recovery.models import BackupAddress, Email, ResetRequest
 from recovery.objections import OFFERED
@@ -29,12 +29,12 @@ def compose(
     backups: Sequence[str] | None = None,
     but_for: Sequence[str] = (),
     request: ResetRequest | None = None,
-    audience: str = "default",
+    audience: str = "",
 ) -> list[Email]:
     """A notice to everybody but ``but_for``, for ``outbox.write``; nobody where the account is inactive.
 
     ``backups``: usable ones, for a caller that has read them. ``may_object``: whether the copies bring link and code to
-    say "this was not me".
+    say "this was not me". ``audience``: the door at which it happened; without one, that of the account.
     """
     if not user.is_active:
         return []
@@ -44,7 +44,7 @@ def compose(
         backups = list(usable.values_list("address", flat=True))
     told = {normalise(address) for address in but_for}
     copies: Sequence[tuple[Sequence[str], dict[str, Any]]] = (
-        (account.verified_addresses, {"username": user.get_username(), "ip": origin.ip}),
+        (account.verified_addresses, {"username": user.get_username(), "ip": origin.place}),
         (backups, {"username": account.public_name, "ip": shortened(origin.ip), "to_backup": True}),
     )
     emails: list[Email] = []
@@ -56,11 +56,16 @@ def compose(
             new,
             user_key=account.key,
             request=request,
-            audience=audience,
+            audience=door_of(user, audience),
             language=request.language if request else origin.language,
             context={"browser": origin.browser, "asked_at": None, OFFERED: may_object, **facts, **own},
         )
     return emails
+
+
+def door_of(user: AbstractBaseUser, happened_at: str = "") -> str:
+    """The door whose mail a notice to this account is: where it happened, if there still is such a one."""
+    return happened_at if happened_at in audiences.names() else audiences.of(user)
 
 
 def moment(at: datetime | None = None) -> str:

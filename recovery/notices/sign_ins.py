@@ -18,7 +18,7 @@ MOST_A_DAY: Final = 10  # of one account and kind: whoever has read ten knows
 LONGEST_DETAIL: Final = 200
 
 
-def new_device(user: AbstractBaseUser, *, origin: Origin, audience: str = "default") -> list[Email]:
+def new_device(user: AbstractBaseUser, *, origin: Origin, audience: str = "") -> list[Email]:
     """Tell the owner that somebody signed in with a device that the account is not known to have.
 
     One commit, or in the caller's transaction, and a ring. The same browser at the same place is told once a day, so
@@ -27,9 +27,7 @@ def new_device(user: AbstractBaseUser, *, origin: Origin, audience: str = "defau
     return _tell(EmailKind.NEW_DEVICE, user, origin=origin, audience=audience)
 
 
-def suspicious_sign_in(
-    user: AbstractBaseUser, *, origin: Origin, detail: str = "", audience: str = "default"
-) -> list[Email]:
+def suspicious_sign_in(user: AbstractBaseUser, *, origin: Origin, detail: str = "", audience: str = "") -> list[Email]:
     """For the site to call: tell the owner of a sign-in, or a try at one, that looked suspicious.
 
     ``detail`` says in the person's language what did, in at most 200 characters, and goes into the mail: it must be the
@@ -68,7 +66,7 @@ def _tell(
 
 
 def _is_news(kind: EmailKind, user_key: str, origin: Origin, detail: str) -> bool:
-    same = "\n".join([user_key, origin.browser, shortened(origin.ip), detail])
+    same = "\n".join([user_key, origin.browser or origin.user_agent, shortened(origin.ip) or origin.ip, detail])
     return (
         limits.tally(f"notice.{kind}", same, within=DAY) == 1
         and limits.tally(f"notices.{kind}", user_key, within=DAY) <= MOST_A_DAY

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from recovery import audit, routes
+from recovery import audit, routes, suppressions
 from recovery.accounts import key_of
 from recovery.provider_lists import amazon_ses, brevo, mailgun, postmark, sendgrid
 from recovery.provider_lists.calling import Adapter, Entry, Unknown
@@ -38,7 +38,10 @@ class Looked:
 
 
 def show(address: str) -> list[Looked]:
-    """Ask the provider of each route that has such a list. Never raises; several seconds where one hangs."""
+    """Ask the provider of each route that has such a list. Never raises; several seconds where one hangs. Of somebody
+    who was erased there is nothing to ask by."""
+    if address.startswith(suppressions.HASHED):
+        return []
     return [_look(route, esp, address) for route, esp in _routes()]
 
 

@@ -9,11 +9,13 @@ from recovery.reasons.bounces import EXCUSED_RULE, BounceClass, Lift, Suppressio
 from recovery.reasons.cases import CaseEnd, CaseNews, CaseReason, TellingState
 from recovery.reasons.causes import IN_ORDER, Cause, Confidence, Fix
 from recovery.reasons.corrections import CorrectionState
+from recovery.reasons.domains import DomainPart, DomainReason, Examined, Judgement
 from recovery.reasons.emails import EVENT_STATE, LINK_KINDS, STATE_RANK, EmailKind, EmailReason, EmailState, EventKind
 from recovery.reasons.figures import Figure, Standing
 from recovery.reasons.locks import LockKind, LockLift
 from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
+from recovery.reasons.problems import Problem
 from recovery.reasons.repairs import RepairStep
 from recovery.reasons.requests import Gate, Kind, Outcome
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
@@ -44,14 +46,18 @@ __all__ = [
     "Circuit",
     "Confidence",
     "CorrectionState",
+    "DomainPart",
+    "DomainReason",
     "EmailKind",
     "EmailReason",
     "EmailState",
     "EmailVerb",
     "EventKind",
+    "Examined",
     "Figure",
     "Fix",
     "Gate",
+    "Judgement",
     "Kind",
     "Lift",
     "LockKind",
@@ -60,6 +66,7 @@ __all__ = [
     "ObjectionEnd",
     "Outcome",
     "Part",
+    "Problem",
     "Refusal",
     "RepairStep",
     "RotationSnag",

@@ -22,6 +22,7 @@ class CaseEnd(TextChoices):
     ROTATED = "rotated", _("everybody of the forced rotation is in again")
     STAFF = "staff", _("closed by staff")
     SUPERSEDED = "superseded", _("a later failure has a case of its own")
+    ERASED = "erased", _("data of the person was erased")
 
 
 class CaseNews(TextChoices):

@@ -23,6 +23,7 @@ class EmailKind(TextChoices):
     ROTATION_FORCED = "rotation_forced", _("password was ended, and a new one is needed")
     SUPPORT_CASE = "support_case", _("support case, to the support team")
     ALARM = "alarm", _("alarm, to the operators")
+    TEST = "test", _("test mail, asked for by staff or the doctor")
     SITE = "site", _("other mail of the site")
 
 

@@ -13,6 +13,7 @@ class Part(TextChoices):
     ROUTE = "route", _("way out for mail")
     QUEUE = "queue", _("mail that waits")
     WEBHOOK = "webhook", _("provider that reports back")
+    ECHO = "echo", _("answer of a worker to the doctor")
 
 
 class Alarm(TextChoices):

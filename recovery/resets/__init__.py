@@ -30,7 +30,7 @@ from recovery.resets.objecting import (
     stops_a_change,
 )
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
-from recovery.resets.staff import check_rank, held_up, request_of, send_by_staff, written
+from recovery.resets.staff import check_rank, check_scope, held_up, request_of, send_by_staff, written
 
 __all__ = [
     "Objected",
@@ -41,6 +41,7 @@ __all__ = [
     "approve_correction",
     "came_by_backup",
     "check_rank",
+    "check_scope",
     "climb",
     "close_rotated",
     "complete",

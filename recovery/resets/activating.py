@@ -36,7 +36,7 @@ def activate(
     actor: AbstractBaseUser | None = None,
     reason: str = "",
     origin: Origin | None = None,
-    audience: str = "default",
+    audience: str = "",
 ) -> ResetRequest:
     """Send ``user``, who has no password yet, a link to choose one. Right after creating somebody, or again later.
 
@@ -45,7 +45,8 @@ def activate(
     worker decides, and its decision says why there was no mail: inactive people are never mailed, and whoever
     has a password or has signed in is not activated. Without ``actor`` it is the site that asks, and the account's
     cool-down and hourly cap hold; staff pass them, and have a cap and a scope of their own: raises NotAllowed.
-    Raises Misconfigured for an audience that does not exist.
+    ``audience``: a door for the link; without one, that of the account by then. Raises Misconfigured for one that does
+    not exist.
     """
     request = staff.request_of(
         user, kind=Kind.ACTIVATION, actor=actor, reason=reason, origin=origin or Origin(), audience=audience

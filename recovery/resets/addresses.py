@@ -20,7 +20,7 @@ def address_changed(
     actor: AbstractBaseUser | None = None,
     reason: str = "",
     origin: Origin | None = None,
-    audience: str = "default",
+    audience: str = "",
 ) -> int:
     """Follow up a changed address: open links die, the old and the new address and all others are told, what stopped
     mail to the new one is lifted, the trail has it.

@@ -29,7 +29,7 @@ def password_changed(
     origin: Origin | None = None,
     actor: AbstractBaseUser | None = None,
     is_first: bool = False,
-    audience: str = "default",
+    audience: str = "",
 ) -> int:
     """Follow up a changed password: API tokens and what ``REVOKERS`` name end, open links die, every address of the
     account is told (NIST SP 800-63B-4 section 4.6), the trail has it.

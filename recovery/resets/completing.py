@@ -8,7 +8,7 @@ from django.db import connections, router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import accounts, audit, cases, lockouts, notices, outbox, revoking, tokens
+from recovery import accounts, audiences, audit, cases, lockouts, notices, outbox, revoking, tokens
 from recovery.conf import conf
 from recovery.exceptions import LinkRefused
 from recovery.models import AuditEvent, ResetRequest, ResetToken
@@ -17,7 +17,7 @@ from recovery.models.primary import atomic
 from recovery.origin import Origin
 from recovery.reasons import Action, Outcome, Refusal, Verdict
 from recovery.resets.changing import followed_up
-from recovery.signals import reset_completed
+from recovery.signals import announce, link_opened, reset_completed
 
 # Usable backup addresses of an account, an open case, what stops sign-ins: one statement for what is seldom there.
 _BESIDES: Final = (
@@ -57,6 +57,7 @@ def open_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, ve
         if opening.token is not None:
             noted = _opened(opening, verdict=verdict, origin=origin)
             tokens.count_opening(opening.token, noted, by_person=by_person)
+            _announce(opening, verdict)
         return opening
     # Two statements and no round trips: here the opening is counted while the link is found.
     with atomic(ResetToken):
@@ -65,7 +66,15 @@ def open_link(selector: str, verifier: str, *, purpose: str = tokens.PURPOSE, ve
             return stand(selector, verifier, purpose=purpose)
         opening = _judged(token)
         insert(_opened(opening, verdict=verdict, origin=origin))
+    _announce(opening, verdict)
     return opening
+
+
+def _announce(opening: Opening, verdict: str) -> None:
+    if (token := opening.token) is not None:
+        facts = {"user_key": token.user_key, "verdict": str(verdict), "refusal": opening.refusal}
+        alias = router.db_for_write(ResetToken)
+        announce(link_opened, ResetToken, using=alias, request_id=token.request_id, **facts)
 
 
 def _opened(opening: Opening, *, verdict: str, origin: Origin) -> AuditEvent:
@@ -127,7 +136,9 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
             revoked = revoking.revoke(user)
             backups, has_case, is_locked = _besides(user)
             is_first = token.purpose == tokens.ACTIVATION
-            emails = notices.password_changed(user, request=request, origin=origin, backups=backups, is_first=is_first)
+            emails = notices.password_changed(
+                user, request=request, origin=origin, backups=backups, is_first=is_first, audience=_door_of(token)
+            )
             if has_case:
                 cases.close_answered([token.user_key])
             if is_locked:
@@ -147,6 +158,12 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
         raise
     outbox.ring(emails)
     reset_completed.send_robust(sender=ResetRequest, user=user, request_id=request.pk)
+
+
+def _door_of(token: ResetToken) -> str:
+    """The door that the link was mailed for; where the site has one only, no row is read for it."""
+    email = token.email if conf.AUDIENCES else None
+    return audiences.of_mail(email, token.user_key) if email else audiences.DEFAULT
 
 
 def _completion(request: ResetRequest) -> tuple[str, list[Any]]:

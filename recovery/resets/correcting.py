@@ -186,7 +186,7 @@ def _take_effect(
         return False
     reason = decision or row.reason
     address_changed(user, old=row.old_address, new=row.new_address, actor=decider, reason=reason)
-    request = staff.request_of(user, kind=Kind.ADMIN, actor=decider, reason=reason, origin=Origin(), audience="default")
+    request = staff.request_of(user, kind=Kind.ADMIN, actor=decider, reason=reason, origin=Origin(), audience="")
     staff.written(request, at=timezone.now(), correction=str(row.pk))
     bell.ring("recovery.fulfil_reset", request.pk)
     return True

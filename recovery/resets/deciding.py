@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import router
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audit, delivery, gates, level, limits, outbox, tokens
+from recovery import accounts, audiences, audit, delivery, gates, level, limits, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
@@ -23,7 +24,8 @@ from recovery.models import Decision, Email, ResetRequest
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
-from recovery.resets import activating
+from recovery.resets import activating, placing
+from recovery.signals import announce, reset_decided
 
 LEASE: Final = timedelta(seconds=60)  # a worker that died while deciding is followed by another after this
 
@@ -95,7 +97,9 @@ def _decide(request: ResetRequest) -> list[Email]:
         _close(request, Outcome.EXPIRED)
         return []
     held = level.holds(EmailKind.RESET)
-    verdicts = [_judge(request, account) for account in _accounts(request)]
+    found = _accounts(request)
+    _choose_door(request, found)
+    verdicts = [_judge(request, account) for account in found]
     mailed = [verdict for verdict in verdicts if verdict.outcome == Outcome.SENT]
     for verdict in mailed if held else ():
         verdict.outcome = Outcome.LEVEL_BLOCKED
@@ -120,6 +124,14 @@ def _accounts(request: ResetRequest) -> Sequence[Account]:
         return sorted({account.key: account for account in found}.values(), key=lambda account: account.key)
     user = accounts.by_key(request.user_key)
     return [accounts.of_user(user)] if user else []
+
+
+def _choose_door(request: ResetRequest, found: Sequence[Account]) -> None:
+    """Of an ask by staff or the site that named none. What a person asked for keeps the door of the page: the page
+    goes by it, and would tell who belongs where."""
+    if request.audience == audiences.CHOSEN_LATER:
+        request.audience = audiences.of(found[0].user, kind=request.kind) if found else audiences.DEFAULT
+        ResetRequest.objects.filter(pk=request.pk).update(audience=request.audience)
 
 
 def _judge(request: ResetRequest, account: Account) -> Verdict:
@@ -158,6 +170,8 @@ def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
     ResetRequest.objects.filter(pk=request.pk).update(outcome=outcome)
     request.outcome = outcome
     audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
+    alias = router.db_for_write(ResetRequest)
+    announce(reset_decided, ResetRequest, using=alias, request_id=request.pk, outcome=str(outcome))
 
 
 def _links(request: ResetRequest, verdicts: Sequence[Verdict], held: EmailReason | None) -> list[Email]:
@@ -212,14 +226,15 @@ def _queue(
     held: EmailReason | None,
 ) -> list[Email]:
     names = {account.key: account.user.get_username() for account in owners}
+    places = placing.placed(request, [account.user for account in owners])
     return outbox.queue(
         kind,
         [address],
         send_by=_send_by(request),
         user_key=owners[0].key if len(owners) == 1 else "",
         request=request,
-        audience=request.audience,
+        audience=places.audience,
         language=request.language,
-        context={"usernames": names, **(context or {})},
+        context={"usernames": names, **places.context, **(context or {})},
         held=held,
     )

@@ -19,6 +19,7 @@ from django.utils import timezone
 from recovery import (
     accounts,
     alarms,
+    audiences,
     audit,
     backup_addresses,
     bell,
@@ -114,6 +115,7 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
     user = accounts.by_key(key)
     request = ResetRequest(
         kind=Kind.FORCED,
+        audience=audiences.asked_for(""),
         identifier=user.get_username()[:254] if user else "",
         user_key=key,
         actor_key=rotation.actor_key,

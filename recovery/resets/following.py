@@ -29,6 +29,7 @@ from recovery.reasons import (
     EmailState,
     Outcome,
 )
+from recovery.resets import placing
 
 TOO_LATE: Final = timedelta(hours=24)
 """How long after the ask a failure still brings a fresh link; after it, also by a report about an old mail, a case."""
@@ -122,15 +123,16 @@ def _next_rung(email: Email, link: ResetToken, user: AbstractBaseUser) -> list[E
     if backup is None:
         _escalate(email, request, account.key, by_backup=len(tried) > 1)
         return []
+    places = placing.placed(request, [user])
     emails = outbox.queue(
         email.kind,
         [backup.address],
         send_by=timezone.now() + conf.SEND_BY,
         user_key=account.key,
         request=request,
-        audience=request.audience,
+        audience=places.audience,
         language=request.language,
-        context={"usernames": {account.key: account.public_name}, "to_backup": True},
+        context={"usernames": {account.key: account.public_name}, "to_backup": True, **places.context},
         held=level.holds(email.kind),
     )
     tokens.issue(user, request=request, email=emails[0], address=backup.address, purpose=link.purpose)

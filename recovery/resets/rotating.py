@@ -13,8 +13,7 @@ from django.db import IntegrityError
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
-from recovery import accounts, audit, bell, cases, limits, revoking
-from recovery.agents import may_act_on
+from recovery import accounts, agents, audit, bell, cases, limits, revoking
 from recovery.conf import conf
 from recovery.exceptions import NotAllowed
 from recovery.models import CaseNote, ResetToken, Rotation, RotationMember, SupportCase
@@ -64,8 +63,8 @@ def force_rotation(
         reason=reason[:500],
         evidence=evidence[:2000],
     )
-    if actor is not None and not _reaches_all(actor, keys):
-        _refuse(rotation, "MAY_ACT_ON")
+    if actor is not None and (rule := _barred_by(actor, keys)):
+        _refuse(rotation, rule)
         raise NotAllowed
     with atomic(Rotation):
         refusal = _take_of_cap(rotation)
@@ -149,18 +148,20 @@ def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _reaches_all(actor: AbstractBaseUser, keys: Sequence[str]) -> bool:
-    if not conf.MAY_ACT_ON:
-        return True
+def _barred_by(actor: AbstractBaseUser, keys: Sequence[str]) -> str:
+    """The setting by which the actor does not reach the first of these whom they do not, or ""."""
+    if not agents.is_limited():
+        return ""
     people = (user for batch in _batches(keys) for user in accounts.by_keys(batch).values())
-    return all(may_act_on(actor, user) for user in people)
+    return next(filter(None, (agents.barred_by(actor, user) for user in people)), "")
 
 
 def _check_reach(rotation: Rotation, actor: AbstractBaseUser, reason: str) -> None:
     """A page shows it to whoever reaches the first of its people; an act on it is one on all of them."""
     members = RotationMember.objects.filter(rotation=rotation)
-    if conf.MAY_ACT_ON and not _reaches_all(actor, list(members.values_list("user_key", flat=True))):
-        _refuse(Rotation(actor_key=accounts.key_of(actor), reason=reason), "MAY_ACT_ON")
+    keys = list(members.values_list("user_key", flat=True)) if agents.is_limited() else []
+    if rule := _barred_by(actor, keys):
+        _refuse(Rotation(actor_key=accounts.key_of(actor), reason=reason), rule)
         raise NotAllowed
 
 

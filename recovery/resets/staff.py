@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from recovery import accounts, audiences, audit, bell, limits
 from recovery.addresses import normalise
-from recovery.agents import may_act_on
+from recovery.agents import barred_by
 from recovery.exceptions import NotAllowed
 from recovery.models import ResetRequest
 from recovery.models.insertion import insert
@@ -20,13 +20,13 @@ from recovery.reasons import Action, Kind, Outcome
 
 
 def send_by_staff(
-    user: AbstractBaseUser, *, actor: AbstractBaseUser | None, reason: str, origin: Origin, audience: str = "default"
+    user: AbstractBaseUser, *, actor: AbstractBaseUser | None, reason: str, origin: Origin, audience: str = ""
 ) -> ResetRequest:
     """Ask for a reset on behalf of ``user``; the person gets a link, the actor a reference.
 
     Passes the person's throttle and cool-down. Commits the request and its trail row, then rings. Raises
     NotAllowed out of the actor's scope or past the actor's own cap; the refusal is on the trail. Without an actor, for
-    a command, there is neither.
+    a command, there is neither. ``audience``: a door for the link; without one, that of the account when it is decided.
     """
     request = request_of(user, kind=Kind.ADMIN, actor=actor, reason=reason, origin=origin, audience=audience)
     return write_for(request, user, actor=actor)
@@ -44,7 +44,7 @@ def request_of(
     """A request for the account of ``user``, to be written. Raises Misconfigured for an unknown audience."""
     return ResetRequest(
         kind=kind,
-        audience=audiences.get(audience).name,
+        audience=audiences.asked_for(audience),
         identifier=user.get_username()[:254],
         user_key=accounts.key_of(user),
         actor_key=accounts.key_of(actor) if actor else "",
@@ -90,6 +90,7 @@ def written(request: ResetRequest, *, at: datetime, **detail: Any) -> ResetReque
         insert(request)
     facts: dict[str, Any] = {"actor_key": request.actor_key, "user_key": request.user_key, "reason": request.reason}
     audit.record(Action.REQUESTED, request=request, at=at, **facts, **detail)
+    request.announce()
     return request
 
 
@@ -151,8 +152,8 @@ def _rights_once_active(user: Any) -> set[str]:
 
 def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str) -> None:
     """Raises NotAllowed out of the actor's scope; the refusal is on the trail."""
-    if not may_act_on(actor, user):
-        refuse(actor, user, reason, by="MAY_ACT_ON")
+    if rule := barred_by(actor, user):
+        refuse(actor, user, reason, by=rule)
         raise NotAllowed
 
 

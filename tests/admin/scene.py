@@ -72,7 +72,12 @@ class Scene:
 def set_up(settings: Any, provider: StandIn) -> Scene:
     """Through public doors where there is one; the provider holds something against Ada."""
     target = {"TARGET": "recovery.cases.targets.webhook", "NAME": "desk", "URL": NOBODY, "SECRET": "x" * 40}
-    settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [target], "STAFF_MAY_SET_PASSWORDS": True}
+    settings.RECOVERY = {
+        **settings.RECOVERY,
+        "CASE_TARGETS": [target],
+        "ALARM_MAIL_TO": ["ops@example.com"],
+        "STAFF_MAY_SET_PASSWORDS": True,
+    }
     mail.outbox.clear()
     people = _people()
     # The rotations first: their workers would send the mail that is to wait.

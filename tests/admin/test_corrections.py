@@ -77,6 +77,16 @@ def test_who_proposed_it_is_offered_to_withdraw_and_not_to_approve_it(row: Addre
     assert deciding(row) not in staff(VIEW, APPROVE).get(own(row)).content.decode()
 
 
+def test_the_diagnosis_leads_whoever_may_decide_to_the_correction_and_nobody_else(
+    row: AddressCorrection, ada: Any
+) -> None:
+    page = f"/admin/recovery/diagnosis/person/{ada.pk}/"
+    for rights, is_offered in (((VIEW,), False), ((VIEW, APPROVE), True)):
+        leading = staff("recovery.diagnose", *rights).get(page).context["leading"]
+        assert leading["code"] == "correction_pending"
+        assert leading["button"].url.startswith(own(row)) is is_offered
+
+
 def test_out_of_scope_there_is_no_such_correction(row: AddressCorrection, settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
     second = staff(VIEW, APPROVE)

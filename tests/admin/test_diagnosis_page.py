@@ -250,3 +250,14 @@ def test_the_diagnosis_is_one_click_from_each_page_about_the_person(page: str, a
     own, way = pages[page]
     assert f'href="{way}"' in staff(RIGHT, view).get(own).content.decode()
     assert f'href="{way}"' not in staff(view).get(own).content.decode()
+
+
+def test_the_words_for_their_it_name_our_sender_and_the_message_to_whoever_sees_no_addresses(
+    ada: Any, settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "FROM_EMAIL": "Library <Accounts@library.example>"}
+    email = came_back(ada, settings, words=f"550 5.7.1 <{ada.email}>: Message rejected due to local policy")
+    words = looked_up(staff(RIGHT), str(email.pk)).context["leading"]["words"]
+    assert "Library <Accounts@library.example>" in words
+    assert str(email.pk) in words
+    assert ada.email not in words

@@ -25,7 +25,14 @@ from tests.provider_lists.standins import Postmark, listening
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(111)]
 
 each_role = pytest.mark.parametrize("letter", NAMES)
-OF_NOBODY = ("recovery_routestate", "recovery_levelswitch", "recovery_rollup", "recovery_rawevent", "recovery_incident")
+OF_NOBODY = (
+    "recovery_routestate",
+    "recovery_levelswitch",
+    "recovery_rollup",
+    "recovery_rawevent",
+    "recovery_incident",
+    "recovery_sendingdomain",
+)
 """Whose rows belong to no person, so that no scope hides them."""
 ROW_PLACES = ("change", "history", "delete", "password_change")
 

@@ -120,6 +120,7 @@ CASES = {
     102: "soak and reconcile",
     106: "what was done without its record",
     108: "secrets in logs and error reports",
+    109: "erasure beside the trail",
     110: "what is kept, and for how long",
     111: "rights of staff: every role, page, act and file, by the page and without it",
     113: "bulk tools, pressed twice and by two at once",

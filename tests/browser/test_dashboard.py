@@ -1,5 +1,6 @@
 """The dashboard in a real browser: in Django's own admin and in unfold, in every light, by keyboard, without script."""
 
+import json
 import os
 import subprocess
 import sys
@@ -150,13 +151,13 @@ def unfolded(a_day_of_mail: None) -> Iterator[str]:
     yield from running_in_unfold()
 
 
-def running_in_unfold() -> Iterator[str]:
-    """The site under unfold, on the rows of this test, in a process of its own."""
+def running_in_unfold(**changes: Any) -> Iterator[str]:
+    """The site under unfold, on the rows of this test, in a process of its own; ``changes``: of its settings."""
     pytest.importorskip("unfold")
     port = free_port()
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.unfolded", "DATABASE_URL": database_url()}
     command = [sys.executable, "manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"]
-    environment["RECOVERY_NO_BOOTSTRAP"] = "1"
+    environment |= {"RECOVERY_NO_BOOTSTRAP": "1", "UNFOLDED": json.dumps(changes)}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         base = f"http://127.0.0.1:{port}"

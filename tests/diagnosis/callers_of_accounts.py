@@ -81,6 +81,16 @@ def has_no_address(stage: Stage) -> Call:
     return Call(stage.asks(user), user)
 
 
+@calls(Cause.CORRECTION_PENDING)
+def waits_for_the_right_address(stage: Stage) -> Call:
+    stage.set(ADDRESS_CORRECTION="second_approver")
+    user = stage.reader()
+    stage.asks(user)
+    stage.bounces(user)
+    posted(superuser(), f"{USERS}{user.pk}/correct-address/", address="grace@new.example", reason=REASON)
+    return Call(user, user)
+
+
 @calls(Cause.UNVERIFIED_ADDRESS)
 def never_verified_it(stage: Stage) -> Call:
     user = gates.unverified()

@@ -6,11 +6,12 @@ from typing import Any
 from django.core import mail
 
 from example_project.provider.fates import Record
-from recovery import audiences, suppressions, sweep
+from recovery import audiences, resets, suppressions, sweep
+from recovery.origin import Origin
 from recovery.reasons import Cause, EmailState, MailLevel
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import superuser
-from tests.asking import FORGOT, SITE, asked, work
+from tests.asking import asked
 from tests.diagnosis.calling import Call, calls
 from tests.diagnosis.listed import WithList
 from tests.diagnosis.stage import Stage, newest_email
@@ -248,14 +249,15 @@ def waited_too_long(stage: Stage) -> Call:
 
 @calls(Cause.AUDIENCE_GONE)
 def asked_at_a_door_that_is_gone(stage: Stage) -> Call:
-    user = stage.reader()
-    stage.set(AUDIENCES={"portal": {"BASE_URL": SITE}})
-    stage.place().post(f"{FORGOT}?audience=portal", {"identifier": user.email})
+    user, doors = stage.reader(), {"portal": {"SITE_NAME": "The Portal"}}
+    stage.set(AUDIENCES=doors)
+    request = resets.send_by_staff(user, actor=None, reason=REASON, origin=Origin(), audience="portal")
+    resets.decide(request.pk)
     stage.set(AUDIENCES={})
-    work()
+    sweep.sweep()
 
     def is_back(said: Any) -> None:
-        stage.set(AUDIENCES={"portal": {"BASE_URL": SITE}})
+        stage.set(AUDIENCES=doors)
         assert audiences.get("portal")
         stage.time_passes(6 * MINUTES)
 

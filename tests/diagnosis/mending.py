@@ -15,10 +15,15 @@ from tests.asking import work
 BUTTONS = frozenset(
     {
         Fix.SEND_NEW_LINK, Fix.ACTIVATE, Fix.REACTIVATE_ACCOUNT, Fix.UNLOCK, Fix.LIFT_SUPPRESSION, Fix.LIFT_AT_PROVIDER,
-        Fix.CORRECT_ADDRESS, Fix.RETRY_MAIL, Fix.SWITCH_ROUTE, Fix.RAISE_LEVEL, Fix.CLOSE_CASE,
+        Fix.CORRECT_ADDRESS, Fix.DECIDE_CORRECTION, Fix.RETRY_MAIL, Fix.SWITCH_ROUTE, Fix.RAISE_LEVEL, Fix.CLOSE_CASE,
     }
 )  # fmt: skip
 """Fixes that this app has a button for; the others are for people to do."""
+ROW_PAGES = {
+    Fix.DECIDE_CORRECTION: ("recovery.addresscorrection", "decide/approve"),
+    Fix.UNLOCK: ("recovery.lockout", "lift"),
+    Fix.CLOSE_CASE: ("recovery.supportcase", "work/close"),
+}
 RIGHT_ADDRESS = "right@new.example"
 
 
@@ -37,8 +42,8 @@ def press(finding: Finding) -> None:
         case Fix.CORRECT_ADDRESS:
             _of_person(client, model, key, "correct-address", address=RIGHT_ADDRESS)
             _of_person(client, model, key, "send-reset-link")
-        case Fix.UNLOCK:
-            _of_row(client, model, key, "recovery.lockout", "lift")
+        case Fix.DECIDE_CORRECTION | Fix.UNLOCK | Fix.CLOSE_CASE:
+            _of_row(client, model, key, *ROW_PAGES[finding.fix])
         case Fix.LIFT_SUPPRESSION:
             _of_row(client, model, key, "recovery.suppression", "lift")
             send_to(finding)
@@ -53,8 +58,6 @@ def press(finding: Finding) -> None:
         case Fix.RAISE_LEVEL:
             path = "/admin/recovery/levelswitch/change-level/"
             assert posted(client, path, level="all", release="on", reason=REASON).status_code == 200
-        case Fix.CLOSE_CASE:
-            _of_row(client, model, key, "recovery.supportcase", "work/close")
     work()
     sweep.sweep()
 

@@ -96,12 +96,25 @@ def is_deactivated_and_held_back(stage: Stage, user: Any) -> None:
     user.save()
 
 
+def bounces_and_waits_for_another_address(stage: Stage, user: Any) -> None:
+    stage.set(ADDRESS_CORRECTION="second_approver")
+    stage.asks(user)
+    stage.bounces(user)
+    posted(superuser(), f"{USERS}{user.pk}/correct-address/", address="grace@new.example", reason=REASON)
+
+
+def waits_for_another_address_and_reads_the_old_one(stage: Stage, user: Any) -> None:
+    bounces_and_waits_for_another_address(stage, user)
+    stage.opens(user)
+
+
 MEETINGS: list[tuple[Callable[[Stage, Any], None], Cause, Cause]] = [
     (locks_and_bounces, Cause.LOCKED_BY_STAFF, Cause.ADDRESS_DEAD),
     (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.LOCKED),
     (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.SUPPRESSED),
     (guesses_and_bounces, Cause.ADDRESS_DEAD, Cause.CASE_OPEN),
     (guesses_and_sees_nothing, Cause.LOCKED, Cause.DELIVERED_UNSEEN),
+    (bounces_and_waits_for_another_address, Cause.CORRECTION_PENDING, Cause.ADDRESS_DEAD),
     (gets_in_and_guesses, Cause.LOCKED, Cause.COMPLETED),
     (bounces_and_asks_again, Cause.ADDRESS_DEAD, Cause.COOLDOWN),
     (arrives_and_asks_again, Cause.COOLDOWN, Cause.DELIVERED_UNSEEN),
@@ -119,6 +132,12 @@ def test_where_two_meet_the_one_to_be_mended_first_leads(
     codes = [finding.code for finding in found.findings]
     assert (codes[0], found.leading.code) == (first, first), codes
     assert second in codes
+
+
+def test_whoever_reads_mail_at_the_old_address_does_not_wait_for_the_other(stage: Stage) -> None:
+    user = stage.reader()
+    waits_for_another_address_and_reads_the_old_one(stage, user)
+    assert Cause.CORRECTION_PENDING not in [finding.code for finding in explained(user).findings]
 
 
 @pytest.mark.parametrize("happens", [is_scanned_and_opens, opens_before_any_news])

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from example_project import seeds
 from example_project.demo import plan as plans
 from example_project.demo import stage as stages
+from example_project.demo.callers import Caller, Callers
 from example_project.demo.doors import Doors
 from example_project.demo.scenes import Scenes
 from example_project.demo.story import Moment, Story, StoryFailed
@@ -51,8 +52,8 @@ class Command(BaseCommand):
                 if options["once"]:
                     self.tell(Story(stage, self.say))
                 else:
-                    self.welcome(plan)
                     try:
+                        self.welcome(plan, Callers(Story(stage, self.say)).ring())
                         self.keep_open(stage)
                     except KeyboardInterrupt:
                         with contextlib.suppress(DatabaseError, OSError):  # of a terminal that is gone as well
@@ -83,7 +84,7 @@ class Command(BaseCommand):
         """All tales with their timelines. Raises StoryFailed when a moment is missing, after printing the rest."""
         missing = []
         first = ("A reset, from the click to the new password", story.reset)
-        for title, tale in [first, *Scenes(story).all(), *Doors(story).all()]:
+        for title, tale in [first, *Scenes(story).all(), *Doors(story).all(), *Callers(story).all()]:
             self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
             moments = tale()
             self.print_timeline(moments)
@@ -109,8 +110,11 @@ class Command(BaseCommand):
             if moment.at is not None and start is not None:
                 self.stdout.write(f"  {moment.name:<12} {(moment.at - start).total_seconds():8.3f} s")
 
-    def welcome(self, plan: plans.Plan) -> None:
+    def welcome(self, plan: plans.Plan, calls: list[tuple[Caller, str]]) -> None:
         people = "\n".join(f"  {person.username:<8} {person.about} ({person.address})" for person in seeds.PEOPLE)
+        calling = "\n".join(
+            f'  {caller.person.first_name:<8} "{caller.says}"\n  {"":<8} {url}' for caller, url in calls
+        )
         site, inbox = plan.site_url, plan.provider_url
         stays = "" if plan.has_own_database else "; your database stays, with the people above in it"
         self.say(
@@ -123,13 +127,10 @@ Dashboard        {site}/admin/recovery/rollup/
 Everybody's password is "{seeds.PASSWORD}":
 {people}
 
-Three things to try
-  1. Forget a password: ask for ada@example.org at {site}/recovery/forgot/,
-     open the mail in the inbox, follow its link.
-  2. Ask for bounce+hard@example.org: the page answers just the same, and a link comes to a backup address.
-     Ask for full@example.org and, as admin, read the case at {site}/admin/recovery/supportcase/.
-  3. Type a wrong password for rosalind five times at {site}/accounts/login/; then, as agent, open her at
-     {site}/admin/auth/user/ and press "Unlock", or send anybody a reset link.
+Five people call support. Sign in as agent: the page of each says why they cannot get in, and what mends it.
+{calling}
+
+To forget a password yourself, ask for ada@example.org at {site}/recovery/forgot/; the mail comes to the inbox.
 
 Ctrl-C ends it all, and prints the four numbers{stays}.
 """

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--never-joined", action="store_true", help="All who never joined and have no link that works."
         )
         parser.add_argument("--reason", default="", help="Why, for the audit trail.")
-        parser.add_argument("--audience", default="default", help="The door that the links lead to.")
+        parser.add_argument("--audience", default="", help="The door that the links lead to, not each person's own.")
         parser.add_argument("--dry-run", action="store_true", help="Say who would be asked; do nothing.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 

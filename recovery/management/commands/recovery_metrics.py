@@ -35,7 +35,7 @@ class Command(BaseCommand):
         numbers = metrics.in_all(metrics.by_hour(selection))
         targets = metrics.targets(numbers)
         if options["json"]:
-            self.stdout.write(json.dumps(self._whole(selection, numbers, targets)))
+            self.stdout.write(json.dumps(metrics.told(selection)))
         else:
             self._print(selection, numbers, targets)
         if any(target.standing == Standing.MISSED for target in targets):
@@ -54,18 +54,6 @@ class Command(BaseCommand):
         _refuse_unknown("audience", selection, ["default", *conf.AUDIENCES])
         _refuse_unknown("route", selection, [route.name for route in routes.all_routes()])
         return selection
-
-    def _whole(self, selection: Selection, numbers: Numbers, targets: list[metrics.Target]) -> dict[str, Any]:
-        rolled = metrics.rolled_at()
-        return {
-            "since": selection.since.isoformat(),
-            "until": selection.until.isoformat(),
-            "of": selection.chosen,
-            "rolled_at": rolled.isoformat() if rolled else None,
-            "in_other_domains": metrics.in_other_domains(selection),
-            **numbers.as_dict(),
-            "targets": [target.as_dict() for target in targets],
-        }
 
     def _print(self, selection: Selection, numbers: Numbers, targets: list[metrics.Target]) -> None:
         chosen = "".join(f", {name} {value}" for name, value in selection.chosen.items())

@@ -1,0 +1,59 @@
+"""The header ``Idempotency-Key`` of calls that act. What a repetition means stands in ``idempotency``."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.http import HttpRequest, JsonResponse
+
+from recovery import idempotency
+from recovery.api.problems import Refused
+from recovery.exceptions import KeyInUse, KeyReused
+from recovery.reasons import Problem
+
+KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{16,128})"?')
+"""Long enough that nobody meets another's by chance. The draft has quotes round it, most clients send none."""
+
+Facts = Mapping[str, Any]
+
+
+def once(
+    request: HttpRequest,
+    said: Facts,
+    *,
+    caller: str,
+    act: Callable[[], Facts],
+    told: Callable[[Facts], Facts] = dict,
+    status: int = 200,
+) -> JsonResponse:
+    """Act, or tell what was told before of the same call. Facts are kept and hold no secret; ``told`` makes the answer
+    of them. Acts on their own commit; dies the process between the act and its note, a repetition acts again after
+    ``idempotency.LEASE``.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return JsonResponse(told(act()), status=status)
+    claimed = _claim(key, request, said, caller)
+    if claimed.answer is not None:
+        response = JsonResponse(told(claimed.answer), status=status)
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
+    try:
+        facts = act()
+    except BaseException:
+        idempotency.release(claimed)
+        raise
+    idempotency.settle(claimed, facts)
+    return JsonResponse(told(facts), status=status)
+
+
+def _claim(key: str, request: HttpRequest, said: Facts, caller: str) -> idempotency.Claim:
+    match = KEY.fullmatch(key)
+    if match is None:
+        raise Refused(Problem.KEY_MALFORMED)
+    try:
+        return idempotency.claim(match[1], caller=caller, act=request.path, body=said)
+    except KeyReused:
+        raise Refused(Problem.KEY_REUSED) from None
+    except KeyInUse:
+        raise Refused(Problem.KEY_IN_USE, until=1) from None

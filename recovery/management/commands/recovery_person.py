@@ -1,0 +1,34 @@
+"""``recovery_person``: tell what is held about one person (GDPR Article 15)."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from recovery import privacy
+from recovery.management.acting import person_meant
+from recovery.origin import printable
+
+
+class Command(BaseCommand):
+    help = "Tells what recovery holds about one person: how many rows of each kind, or with --json all of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", help="User name, address or key of the account.")
+        parser.add_argument(
+            "--name", action="append", default=[], help="With a key: user name or address of an account that is gone."
+        )
+        parser.add_argument("--reason", default="", help="Stays in the trail: name a ticket, not the person.")
+        parser.add_argument("--json", action="store_true", help="Print everything as one JSON document.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        person = person_meant(options["user"], options["name"])
+        if person is None:
+            raise CommandError("That means no account, or several: give its key.", returncode=1)
+        if options["json"]:
+            told = privacy.take_out(person, reason=printable(options["reason"]).strip())
+            self.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
+        else:
+            counts = ", ".join(f"{kind} {count}" for kind, count in privacy.held(person).items())
+            self.stdout.write(f"held: {counts or 'nothing'}")

@@ -1,0 +1,103 @@
+"""Under which names, addresses and client addresses one person's rows are found.
+
+A name that is another account's as well finds nothing by itself: rows are then theirs by their key alone, or one
+person's erasure would take what is held about another.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q
+
+from recovery import accounts
+from recovery.addresses import normalise
+from recovery.models import (
+    AddressCorrection,
+    BackupAddress,
+    Decision,
+    Email,
+    Lockout,
+    ResetRequest,
+    ResetToken,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One account, there or gone, by its key; user names and addresses of it alone; client addresses of it alone."""
+
+    key: str
+    names: frozenset[str] = frozenset()
+    ips: frozenset[str] = frozenset()
+    is_gone: bool = False
+
+    @property
+    def address_keys(self) -> list[str]:
+        """As rows hold addresses to be compared."""
+        return sorted({normalise(name)[:254] for name in self.names})
+
+    @property
+    def spellings(self) -> list[str]:
+        """As people type them, where the database does not compare as we do."""
+        forms = (str, str.lower, str.upper, str.title, normalise)
+        return sorted({form(name) for name in self.names for form in forms})
+
+
+def of_user(user: AbstractBaseUser) -> Person:
+    """Somebody whose account is there, by all that is known of them; see ``found_again``."""
+    return found_again(Person(accounts.key_of(user), _names_of(user)))
+
+
+def of_key(key: str, names: Iterable[str] = ()) -> Person:
+    """Somebody whose account is gone, by its key and the names that are known. An account that is there is found by
+    its own names, too."""
+    user = accounts.by_key(key)
+    known = frozenset(names) | (_names_of(user) if user else frozenset())
+    return found_again(Person(key, known, is_gone=user is None))
+
+
+def found_again(person: Person) -> Person:
+    """With the addresses that rows of theirs name, and the client addresses that no other account's rows do."""
+    key = person.key
+    mailed = Email.objects.filter(user_key=key).values_list("recipient", flat=True)
+    found = {
+        *person.names,
+        *mailed.distinct(),
+        *BackupAddress.objects.filter(user_key=key).values_list("address", flat=True),
+        *Decision.objects.filter(user_key=key).values_list("address", flat=True).distinct(),
+        *ResetToken.objects.filter(user_key=key).values_list("address", flat=True).distinct(),
+        *AddressCorrection.objects.filter(user_key=key).values_list("old_address", flat=True),
+        *AddressCorrection.objects.filter(user_key=key).values_list("new_address", flat=True),
+    }
+    names = frozenset(name for name in found if name and not _is_anothers(name, key))
+    person = replace(person, names=names)
+    return replace(person, ips=_places(person))
+
+
+def _names_of(user: AbstractBaseUser) -> frozenset[str]:
+    own = [user.get_username(), *(address.text for address in accounts.of_user(user).addresses)]
+    return frozenset(str(name) for name in own if name)
+
+
+def _is_anothers(name: str, key: str) -> bool:
+    return any(account.key != key for account in accounts.of_identifier(name))
+
+
+def _places(person: Person) -> frozenset[str]:
+    """An attacker's address that met several accounts says nothing of one of them, and stays with the others' rows."""
+    key, about = person.key, Decision.objects.exclude(user_key="")
+    own = Q(user_key=key) | Q(pk__in=about.filter(user_key=key).values("request")) | Q(identifier__in=person.spellings)
+    asked = ResetRequest.objects.filter(own, ip__isnull=False).values_list("ip", flat=True).distinct()
+    locked = Lockout.objects.filter(user_key=key)
+    ips = {str(ip) for ip in (*asked, *locked.values_list("ip", flat=True)) if ip}
+    ips |= {str(ip) for sources in locked.values_list("sources", flat=True) for ip in sources}
+    if not ips:
+        return frozenset()
+    met = Lockout.objects.filter(Q(ip__in=ips) | Q(sources__has_any_keys=sorted(ips))).exclude(user_key__in=["", key])
+    others = Q(pk__in=about.exclude(user_key=key).values("request")) | ~Q(user_key__in=["", key])
+    shared = {
+        *ResetRequest.objects.filter(others, ip__in=ips).values_list("ip", flat=True),
+        *(ip for row in met for ip in (row.ip or "", *row.sources)),
+    }
+    return frozenset(ips - shared)

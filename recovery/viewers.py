@@ -1,0 +1,76 @@
+"""What one member of staff may see: which people, whose addresses, and how they are written.
+
+Masking happens here and nowhere else: the admin adds its links (``admin.viewers``), the JSON API shows texts. Whether
+an act is allowed is asked in ``resets``.
+"""
+
+import re
+from collections.abc import Iterable
+from email.utils import parseaddr
+from typing import Any, Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.functional import cached_property
+
+from recovery import accounts, agents
+from recovery.addresses import mask
+from recovery.conf import conf
+
+_ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
+
+
+class Viewer:
+    """A member of staff, with the people looked up for one page or answer."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+        self.sees_addresses: bool = user.has_perm("recovery.see_addresses")
+        self._people: dict[str, AbstractBaseUser | None] = {}
+
+    def may_view(self, model_name: str) -> bool:
+        """Whether this viewer has the right to see rows of ours: ``email``, ``routestate``, ``heartbeat``…"""
+        return bool(self.user.has_perm(f"recovery.view_{model_name}"))
+
+    def address(self, address: str) -> str:
+        return address if self.sees_addresses or not address else mask(address)
+
+    def text(self, text: str) -> str:
+        """Free text, such as a mail server's answer, with every address in it masked but those that the site itself
+        sends from: they stand on every mail, and whoever is to let it through must know them."""
+        if self.sees_addresses:
+            return text
+        return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._senders else mask(found[0]), text)
+
+    @cached_property
+    def _senders(self) -> set[str]:
+        named = [conf.FROM_EMAIL, *(door.get("FROM_EMAIL", "") for door in conf.AUDIENCES.values())]
+        return {parseaddr(str(sender))[1].lower() for sender in named} - {""}
+
+    def name(self, user: AbstractBaseUser) -> str:
+        """User name; on sites where that is an address, masked like one."""
+        return self.text(user.get_username())
+
+    def look_up(self, keys: Iterable[str]) -> None:
+        """Fetch the people of a whole page in one statement."""
+        wanted = {key for key in keys if key} - self._people.keys()
+        if wanted:
+            self._people |= dict.fromkeys(wanted) | accounts.by_keys(wanted)
+
+    def person(self, key: str) -> AbstractBaseUser | None:
+        self.look_up([key])
+        return self._people.get(key)
+
+    @cached_property
+    def doors(self) -> frozenset[str] | None:
+        """The audiences to which this viewer is limited (``STAFF_AUDIENCES``); None: all."""
+        return agents.audiences_of(self.user)
+
+    def reaches(self, keys: Iterable[str], *, audience: str = "") -> bool:
+        """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``); those that are
+        gone count as in it. What means no account that there is, is of its ``audience``, if it has one."""
+        if not agents.is_limited():
+            return True
+        people = [user for key in keys if key and (user := self.person(key))]
+        if not people and audience and self.doors is not None:
+            return audience in self.doors
+        return all(agents.may_act_on(self.user, user) for user in people)

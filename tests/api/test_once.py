@@ -1,0 +1,176 @@
+"""Idempotency-Key: the first call acts, its repetitions get its answer (case 113)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.core import signing
+from django.db import OperationalError
+from django.utils import timezone
+
+from recovery import retention
+from recovery.models import ApiCall, AuditEvent, ResetRequest
+from recovery.reasons import Action
+from recovery.signals import reset_requested
+from tests.api.calling import ask, code, key, member, post, program, staff_post
+from tests.factories import UserFactory
+from tests.following import failing, let_pass
+from tests.signing_in import locked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def while_at_work(headers: dict[str, str], *identifiers: str) -> list[str]:
+    """What those are told who come with this key while an ask for "ada" under it is at work."""
+    codes = []
+
+    def meanwhile(**signal: Any) -> None:
+        codes.extend(code(ask(program(), identifier, **headers)) for identifier in identifiers)
+
+    reset_requested.connect(meanwhile)
+    try:
+        assert ask(program(), "ada", **headers).status_code == 202
+    finally:
+        reset_requested.disconnect(meanwhile)
+    return codes
+
+
+def test_an_ask_that_comes_twice_is_one_ask_with_one_answer() -> None:
+    headers = key()
+    first, again = ask(program(), "ada@example.com", **headers), ask(program(), "ada@example.com", **headers)
+    assert first.status_code == again.status_code == 202
+    assert first.json()["reference"] == again.json()["reference"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert ResetRequest.objects.count() == AuditEvent.objects.filter(action=Action.REQUESTED).count() == 1
+
+
+def test_without_a_key_each_is_its_own() -> None:
+    assert ask(program(), "ada").json()["reference"] != ask(program(), "ada").json()["reference"]
+
+
+def test_a_key_with_another_body_is_refused_and_does_nothing() -> None:
+    headers = key()
+    ask(program(), "ada@example.com", **headers)
+    assert code(ask(program(), "eve@example.com", **headers)) == "key_reused"
+    assert ResetRequest.objects.count() == 1
+
+
+def test_the_quotes_of_the_draft_are_no_part_of_the_key() -> None:
+    word = str(uuid4())
+    first = ask(program(), "ada", HTTP_IDEMPOTENCY_KEY=word).json()
+    assert ask(program(), "ada", HTTP_IDEMPOTENCY_KEY=f'"{word}"').json()["reference"] == first["reference"]
+
+
+@pytest.mark.parametrize("word", ["", "1", "x" * 15, "x" * 129, "with a blank in it", "ümlaut-ümlaut-ümlaut"])
+def test_a_key_that_others_could_meet_by_chance_is_refused(word: str) -> None:
+    assert code(ask(program(), "ada", HTTP_IDEMPOTENCY_KEY=word)) == "key_malformed"
+    assert not ResetRequest.objects.exists()
+
+
+def test_a_call_that_comes_while_the_first_is_at_work_waits() -> None:
+    headers = key()
+    assert while_at_work(headers, "ada", "eve") == ["key_in_use", "key_reused"]
+    assert ResetRequest.objects.count() == 1
+
+
+def test_what_was_refused_may_be_tried_again_under_its_key(settings: Any) -> None:
+    headers = key()
+    before = settings.RECOVERY
+    settings.RECOVERY = {**before, "REQUEST_LIMITS": {"source": (0, timedelta(hours=1))}}
+    assert code(ask(program(), "ada", **headers)) == "too_many_asks"
+    settings.RECOVERY = before
+    assert ask(program(), "ada", **headers).status_code == 202
+
+
+def test_what_failed_may_be_tried_again_under_its_key() -> None:
+    headers = key()
+    with failing('INSERT INTO "recovery_resetrequest"'), pytest.raises(OperationalError):
+        ask(program(), "ada", **headers)
+    assert not ApiCall.objects.exists()
+    assert ask(program(), "ada", **headers).status_code == 202
+
+
+def test_a_call_whose_process_died_may_be_made_again_after_its_lease() -> None:
+    headers = key()
+    with failing('UPDATE "recovery_apicall"'), pytest.raises(OperationalError):
+        ask(program(), "ada", **headers)  # it acted, and died before it could note so
+    assert code(ask(program(), "ada", **headers)) == "key_in_use"
+    let_pass(timedelta(seconds=61))
+    assert ask(program(), "ada", **headers).status_code == 202
+    assert ResetRequest.objects.count() == 2
+
+
+def test_of_two_that_find_a_dead_call_one_takes_it() -> None:
+    headers = key()
+    with failing('UPDATE "recovery_apicall"'), pytest.raises(OperationalError):
+        ask(program(), "ada", **headers)
+    let_pass(timedelta(seconds=61))
+    assert while_at_work(headers, "ada") == ["key_in_use"]
+
+
+def test_an_answer_is_kept_for_a_day_and_then_purged() -> None:
+    headers = key()
+    first = ask(program(), "ada", **headers).json()
+    let_pass(timedelta(hours=23))
+    again = ask(program(), "ada", **headers).json()
+    assert again["reference"] == first["reference"]
+    assert retention.outlook().api_calls == retention.purge().api_calls == 0
+    let_pass(timedelta(hours=1, minutes=1))
+    assert ask(program(), "ada", **headers).json()["reference"] != first["reference"]
+    let_pass(timedelta(hours=24, minutes=1))
+    assert retention.outlook().api_calls == retention.purge().api_calls == 1
+    assert not ApiCall.objects.exists()
+
+
+def test_neither_key_nor_address_nor_what_lets_resend_is_kept() -> None:
+    word = "a-key-that-is-seen-nowhere"
+    answer = ask(program(REMOTE_ADDR="192.0.2.7"), "gwendolyn@example.com", HTTP_IDEMPOTENCY_KEY=word).json()
+    kept = repr(ApiCall.objects.values_list().get())
+    for text in (word, "gwendolyn", answer["resend_token"], "192.0.2.7"):
+        assert text not in kept
+    assert signing.loads(answer["resend_token"], salt="recovery.asked")[0] in kept
+
+
+def test_a_key_belongs_to_whoever_sent_it_and_to_one_act(settings: Any) -> None:
+    headers, user = key(), UserFactory.create()
+    first = ask(program(REMOTE_ADDR="192.0.2.7"), "ada", **headers).json()
+    assert ask(program(REMOTE_ADDR="192.0.2.8"), "ada", **headers).json()["reference"] != first["reference"]
+    client = member(settings, "recovery.send_reset", "recovery.unlock")
+    other = member(settings, "recovery.send_reset")
+    body = {"user": str(user.pk)}
+    assert staff_post(client, "unlock", body, **headers).json() == {"lifted": 0}
+    sent = staff_post(client, "reset", body, **headers).json()
+    assert staff_post(client, "reset", body, **headers).json() == sent
+    assert staff_post(other, "reset", body, **headers).json() != sent
+    assert ResetRequest.objects.filter(user_key=str(user.pk)).count() == 2
+
+
+def test_an_unlock_that_comes_twice_says_twice_what_it_did(settings: Any) -> None:
+    user, headers = UserFactory.create(), key()
+    locked(user.get_username())
+    client = member(settings, "recovery.unlock")
+    answers = [staff_post(client, "unlock", {"user": str(user.pk)}, **headers).json() for _ in range(2)]
+    assert answers == [{"lifted": 1}] * 2
+    assert AuditEvent.objects.filter(action=Action.UNLOCKED).count() == 1
+
+
+def test_a_repetition_hours_later_prolongs_no_right_to_ask_again() -> None:
+    headers = key()
+    first = ask(program(), "ada", **headers).json()
+    with time_machine.travel(timezone.now() + timedelta(hours=3)):
+        again = ask(program(), "ada", **headers).json()
+        body = {"resend_token": again["resend_token"]}
+        assert again["reference"] == first["reference"]
+        assert code(post(program(), f"requests/{again['reference']}/resend/", body)) == "resend_refused"
+
+
+def test_asking_again_is_one_ask_too(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": timedelta(0)}
+    first, headers = ask(program(), "ada").json(), key()
+    path, body = f"requests/{first['reference']}/resend/", {"resend_token": first["resend_token"]}
+    answers = {post(program(), path, body, **headers).json()["reference"] for _ in range(2)}
+    assert len(answers) == 1
+    assert ResetRequest.objects.count() == 2

@@ -1,0 +1,51 @@
+"""Whatever fails in a call, Django's report of it holds neither the link's secret nor the password (case 19)."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.core.signals import got_request_exception
+
+from tests.api.calling import complete, look, mailed_token, program
+from tests.asking import NEW_PASSWORD
+from tests.attacks.test_reports import breach_list_down, no_hasher, report
+from tests.factories import UserFactory
+from tests.following import failing
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(19, 108)]
+
+
+@pytest.fixture
+def reports() -> Iterator[list[str]]:
+    made: list[str] = []
+
+    def write(sender: Any, request: Any, **rest: Any) -> None:
+        made.append(report(request, sys.exc_info()))
+
+    got_request_exception.connect(write)
+    yield made
+    got_request_exception.disconnect(write)
+
+
+FAILS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], Any]] = {
+    "look, database": (lambda: failing("recovery_resettoken"), look),
+    "look, trail": (lambda: failing("INSERT INTO .recovery_auditevent"), look),
+    "complete, database": (lambda: failing("recovery_resettoken"), complete),
+    "complete, validator": (breach_list_down, complete),
+    "complete, hasher": (no_hasher, complete),
+    "complete, trail": (lambda: failing("INSERT INTO .recovery_auditevent"), complete),
+}
+
+
+@pytest.mark.parametrize(("broken", "knock"), FAILS.values(), ids=FAILS.keys())
+def test_a_report_holds_neither_secret_nor_password(broken: Any, knock: Any, reports: list[str]) -> None:
+    token = mailed_token(UserFactory.create())
+    client = program()
+    client.raise_request_exception = False
+    with broken():
+        assert knock(client, token).status_code == 500
+    [told] = reports
+    assert token.rstrip("/").split("/")[1] not in told
+    assert NEW_PASSWORD not in told

@@ -1,0 +1,1 @@
+"""A site with several doors to the same accounts, by real hosts and paths."""

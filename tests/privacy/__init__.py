@@ -1,0 +1,1 @@
+"""What is held about one person: told, erased, cut at the door, and gone when its time is over."""
