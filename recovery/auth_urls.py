@@ -1,7 +1,8 @@
 """For a site that has ``include("django.contrib.auth.urls")``: swap that one include for this one.
 
-Django's four names of the reset lead to our pages, its other names (login, logout, password change) stay as
-they are, with the site's own templates; ``login`` explains a wait there, ``password_change`` counts the old password.
+Django's four names of the reset lead to our pages (``auth_views``), its other names (login, logout, password change)
+stay as they are, with the site's own templates; ``login`` explains a wait there, ``password_change`` counts the old
+password.
 ``recovery.urls`` is needed beside it: the links in mails and the webhooks are there.
 """
 
@@ -9,21 +10,16 @@ from typing import Any
 
 from django.contrib.auth import urls as django_urls
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.views.decorators.debug import sensitive_variables
 
-from recovery import views
-from recovery.pages import link_page
+from recovery.auth_views import (
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+)
 from recovery.password_change import PasswordChangeView
 from recovery.sign_in import SignInMixin
-
-
-@link_page
-@sensitive_variables("token")
-def confirm(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
-    """Django's path of a link, by its names for the two parts. A link of Django's own making is a dead one."""
-    return views.reset(request, selector=uidb64, verifier=token)
 
 
 class Login(SignInMixin, LoginView):
@@ -33,10 +29,14 @@ class Login(SignInMixin, LoginView):
 _ours: list[Any] = [
     path("login/", Login.as_view(), name="login"),
     path("password_change/", PasswordChangeView.as_view(), name="password_change"),
-    path("password_reset/", views.forgot, name="password_reset"),
-    path("password_reset/done/", views.sent, name="password_reset_done"),
-    path("reset/<slug:uidb64>/<recovery_secret:token>/", confirm, name="password_reset_confirm"),
-    path("reset/done/", views.complete, name="password_reset_complete"),
+    path("password_reset/", PasswordResetView.as_view(), name="password_reset"),
+    path("password_reset/done/", PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path(
+        "reset/<slug:uidb64>/<recovery_secret:token>/",
+        PasswordResetConfirmView.as_view(),
+        name="password_reset_confirm",
+    ),
+    path("reset/done/", PasswordResetCompleteView.as_view(), name="password_reset_complete"),
 ]
 _names = {pattern.name for pattern in _ours}
 

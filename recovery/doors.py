@@ -10,13 +10,14 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render, resolve_url
+from django.shortcuts import resolve_url
 from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences
 from recovery.audiences import Audience
 from recovery.conf import conf, login_url
+from recovery.dressing import render
 from recovery.models import ResetToken
 
 MOVED: Final = "moved"

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.forms import BoundField
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -97,6 +98,15 @@ class ForgotForm(OneFocusForm):
     )
     next = HiddenField(required=False)
 
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        if data and "email" in data and "identifier" not in data:
+            data = {"next": data.get("next"), "identifier": data["email"]}
+        super().__init__(data, **kwargs)
+
+    def __getitem__(self, name: str) -> BoundField:
+        """``email`` is Django's name of the field, which a template of the site's may have, or a client may post."""
+        return super().__getitem__("identifier" if name == "email" else name)
+
     def clean_identifier(self) -> str:
         """One line of printable text, one address at most. Whether an account has it is nobody's business here."""
         typed = str(self.cleaned_data["identifier"])
@@ -125,6 +135,8 @@ class NewPasswordForm(OneFocusForm):
         widget=PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
+    error_messages = {"password_mismatch": _("The two passwords differ. Type both again.")}
+
     def __init__(self, user: AbstractBaseUser, data: Any = None) -> None:
         super().__init__(data)
         self.user = user
@@ -141,9 +153,7 @@ class NewPasswordForm(OneFocusForm):
     def clean(self) -> dict[str, Any]:
         again = self.data.get("new_password2")  # absent where script took the field away, empty where it was forgotten
         if again is not None and "new_password1" in self.cleaned_data and again != self.cleaned_data["new_password1"]:
-            self.add_error(
-                "new_password2", ValidationError(_("The two passwords differ. Type both again."), code="mismatch")
-            )
+            self.add_error("new_password2", ValidationError(self.error_messages["password_mismatch"], code="mismatch"))
         return self.cleaned_data
 
     @property

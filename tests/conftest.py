@@ -14,13 +14,14 @@ from django.test import TransactionTestCase
 from example_project import servers
 from tests import databases, emptying
 
-NEEDED = frozenset({"broker", "browser", "postgresql"})
+NEEDED = frozenset({"broker", "browser", "django_source", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
 
 ONE_IS_ENOUGH = (
     "tests/admin/test_matrix.py",
     "tests/bounces/",
     "tests/browser/",
+    "tests/django_own/",
     "tests/guards/",
     "tests/incidents/test_thousand.py",
     "tests/provider/",
