@@ -19,14 +19,7 @@ DOOR_KEYS: Final = (
 )  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = (
-    "NAME",
-    "BACKEND",
-    "OPTIONS",
-    "MAILER",
-    "STREAM",
-    "KINDS",
-    "CONNECTIONS",
-    "KEY_HEADER",
+    *("NAME", "BACKEND", "OPTIONS", "MAILER", "STREAM", "KINDS", "CONNECTIONS", "KEY_HEADER"),
     *written.SENDER_KEYS,
 )
 MOST_CONNECTIONS: Final = 64

@@ -10,10 +10,11 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connections, models, router
+from django.db import models
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -26,12 +27,13 @@ from recovery.exceptions import SecretLost
 from recovery.link_lives import first_lifetime, forced_lifetime, lifetime, lifetimes
 from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
-from recovery.models.rows import columns, read, read_pairs
+from recovery.models.rows import columns, read, read_pairs, stored
 from recovery.reasons import Action, EmailKind, Refusal, TokenState
 
 PURPOSE: Final = "reset"
 ACTIVATION: Final = "activation"
 _TABLE: Final = ResetToken._meta.db_table
+_db_value: Final = partial(stored, ResetToken)
 MOST_AT_ONCE: Final = 5000  # mails in one statement: SQLite takes 32 766 parameters
 MOST_OPENINGS: Final = 100  # past this a scanner's openings are no longer written down
 
@@ -296,7 +298,3 @@ def _derive(purpose: str, selector: str, key: str) -> str:
 
 def _digest(verifier: str) -> str:
     return hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _db_value(field: "models.Field[Any, Any]", value: Any) -> Any:
-    return field.get_db_prep_value(value, connections[router.db_for_write(ResetToken)], prepared=False)

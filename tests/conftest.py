@@ -18,10 +18,14 @@ NEEDED = frozenset({"broker", "browser", "django_source", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
 
 ONE_IS_ENOUGH = (
+    "tests/admin/test_languages.py",
     "tests/admin/test_matrix.py",
+    "tests/api/test_schemathesis.py",
     "tests/bounces/",
     "tests/browser/",
     "tests/django_own/",
+    "tests/doctor/",
+    "tests/domains/",
     "tests/guards/",
     "tests/incidents/test_thousand.py",
     "tests/provider/",

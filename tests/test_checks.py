@@ -86,10 +86,7 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
         ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.pigeon"}]}, "recovery.E011"),
         ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.email"}]}, "recovery.E011"),
         ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.admin"}] * 2}, "recovery.E011"),
-        (
-            {**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.email", "TO": "a@example.org", "CC": "x"}]},
-            "recovery.E011",
-        ),
+        ({**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.email", "TO": "a@b.org", "CC": "x"}]}, "recovery.E011"),
         (
             {**SOUND, "CASE_TARGETS": [{"TARGET": f"{TARGETS}.webhook", "URL": "https://a", "SECRET": "x"}]},
             "recovery.E011",

@@ -115,3 +115,8 @@ def _plan(model: type[Model], alias: str) -> tuple[list[str], list[tuple[int, An
         if each:
             converters.append((position, expression, each))
     return [field.attname for field in fields], converters
+
+
+def stored(model: type[Model], field: "Field[Any, Any]", value: Any) -> Any:
+    """A value as SQL that is not the ORM's gives it to this model's database."""
+    return field.get_db_prep_value(value, connections[router.db_for_write(model)], prepared=False)

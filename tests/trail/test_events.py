@@ -38,10 +38,6 @@ class Happened:
     user: str = ""
 
 
-def key(user: Any) -> str:
-    return accounts.key_of(user)
-
-
 def signed_in(user: Any) -> Any:
     client = browser(**HOME)
     client.force_login(user)
@@ -78,7 +74,7 @@ def opens(user: Any) -> Happened:
     link = mailed_link(user)
     forget()
     opened(link, **HOME)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def opens_too_late(user: Any) -> Happened:
@@ -86,21 +82,21 @@ def opens_too_late(user: Any) -> Happened:
     let_pass(timedelta(days=1))
     forget()
     browser(**HOME).get(link, follow=True)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def chooses_badly(user: Any) -> Happened:
     client, form = opened(mailed_link(user), **HOME)
     forget()
     set_password(client, form, "short")
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def completes(user: Any) -> Happened:
     client, form = opened(mailed_link(user), **HOME)
     forget()
     set_password(client, form)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def comes_too_late(user: Any) -> Happened:
@@ -108,7 +104,7 @@ def comes_too_late(user: Any) -> Happened:
     let_pass(timedelta(days=1))
     forget()
     set_password(client, form)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def changes(user: Any) -> Happened:
@@ -117,14 +113,14 @@ def changes(user: Any) -> Happened:
     new = "seven quiet herons"
     data = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert client.post("/accounts/password_change/", data).status_code == 302
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def adds(user: Any) -> Happened:
     client = signed_in(user)
     forget()
     added(client, SPARE)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def confirms(user: Any) -> Happened:
@@ -133,7 +129,7 @@ def confirms(user: Any) -> Happened:
     code = code_for(SPARE)
     forget()
     client.post(page, {"code": code})
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def is_locked(user: Any) -> Happened:
@@ -141,14 +137,14 @@ def is_locked(user: Any) -> Happened:
         fail(user.username, **HOME)
     forget()
     fail(user.username, **HOME)
-    return Happened(user=key(user))
+    return Happened(user=accounts.key_of(user))
 
 
 def goes_where_it_may_not(user: Any) -> Happened:
     client = staff(username="eve")
     forget()
     assert client.get("/admin/recovery/auditevent/", **HOME).status_code == 403
-    return Happened(actor=key(client.user))  # type: ignore[attr-defined]
+    return Happened(actor=accounts.key_of(client.user))  # type: ignore[attr-defined]
 
 
 def is_helped(user: Any) -> Happened:
@@ -158,7 +154,7 @@ def is_helped(user: Any) -> Happened:
     url = f"/admin/auth/user/{user.pk}/send-reset-link/"
     answer = client.post(url, {"reason": "on the phone"}, **HOME)
     assert answer.status_code == 302, answer.content
-    return Happened(actor=key(client.user), user=key(user))  # type: ignore[attr-defined]
+    return Happened(actor=accounts.key_of(client.user), user=accounts.key_of(user))  # type: ignore[attr-defined]
 
 
 def forget() -> None:
@@ -229,8 +225,7 @@ def test_the_database_says_when() -> None:
 def test_every_act_is_named_by_a_test() -> None:
     """Of each there is at least one place in the tests that looks for it."""
     tests = Path(__file__).resolve().parent.parent
-    written = named_in(tests.parent / "recovery")
-    assert sorted(written - named_in(tests)) == []
+    assert sorted(named_in(tests.parent / "recovery") - named_in(tests)) == []
 
 
 def named_in(folder: Path) -> set[str]:
@@ -255,7 +250,7 @@ def test_a_password_that_was_typed_as_a_name_is_not_on_the_trail_nor_beside_it()
     secret = "hunter2-typed-in-the-wrong-box"
     for _ in range(5):
         sign_in(secret, "whatever", **HOME)
-    told = repr(list(AuditEvent.objects.values())) + repr(list(AuditOrigin.objects.values()))
+    told = repr([*AuditEvent.objects.values(), *AuditOrigin.objects.values()])
     assert AuditEvent.objects.filter(action=Action.LOCKED).exists()
     assert secret not in told
 
@@ -280,12 +275,12 @@ def test_where_a_person_opened_a_link_and_chose_the_password_is_destroyed_with_t
         client, form = opened(mailed_link(each), **HOME)
         set_password(client, form, "short")
         set_password(client, form)
-    assert audit.destroy_person(key(user)) == 1
-    assert set(ResetToken.objects.filter(opened_ip=None).values_list("user_key", flat=True)) == {key(user)}
+    assert audit.destroy_person(accounts.key_of(user)) == 1
+    assert set(ResetToken.objects.filter(opened_ip=None).values_list("user_key", flat=True)) == {accounts.key_of(user)}
     assert set(ResetRequest.objects.exclude(completed_ip=None).values_list("tokens__user_key", flat=True)) == {
-        key(other)
+        accounts.key_of(other)
     }
-    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {key(other)}
+    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {accounts.key_of(other)}
 
 
 def test_whoever_keeps_coming_where_they_may_not_fills_no_trail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,6 +292,6 @@ def test_whoever_keeps_coming_where_they_may_not_fills_no_trail(monkeypatch: pyt
 
 
 def test_a_form_of_another_site_is_no_refusal_of_a_right() -> None:
-    client = staff("recovery.view_auditevent", username="eve")
-    assert client.post("/admin/recovery/auditevent/export/csv/").status_code == 403
+    answer = staff("recovery.view_auditevent", username="eve").post("/admin/recovery/auditevent/export/csv/")
+    assert answer.status_code == 403
     assert not AuditEvent.objects.filter(action=Action.ACCESS_REFUSED).exists()
