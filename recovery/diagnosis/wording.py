@@ -53,4 +53,5 @@ def text_for_it(email: Email) -> str:
         )
         % facts
     )
-    return f"{asked} {_('Its servers: %(servers)s.') % {'servers': servers}}" if servers else asked
+    named = _("Its servers: %(servers)s.") % {"servers": servers}
+    return f"{asked} {named}" if servers else asked
