@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import F
+
 from recovery import audit, cases, limits, lockouts, suppressions, tokens
 from recovery.models import (
     AccountState,
@@ -113,10 +115,14 @@ def _suppressions(person: Person) -> None:
 
 
 def _lists(person: Person) -> None:
-    """Out of all lists of people; one that was of this person alone goes, with what staff wrote of it."""
+    """Out of all lists of people, whose numbers go on adding up; one that was of this person alone goes, with what staff
+    wrote of it."""
     rotations = list(rows.rotated(person).filter(rotation__member_count=1).values_list("rotation", flat=True))
     repairs = list(rows.repaired(person).filter(repair__member_count=1).values_list("repair", flat=True))
     with atomic(Rotation):
+        fewer = {"member_count": F("member_count") - 1}
+        Rotation.objects.filter(pk__in=rows.rotated(person).values("rotation")).update(**fewer)
+        Repair.objects.filter(pk__in=rows.repaired(person).values("repair")).update(**fewer)
         remove(rows.rotated(person))
         remove(rows.repaired(person))
         remove(Rotation.objects.filter(pk__in=rotations))

@@ -46,6 +46,7 @@ def test_what_happens_while_the_worker_is_busy_with_another_mail_stops_this_one(
     happens: Callable[[Any], None], settings: Any
 ) -> None:
     """Between queue and send, and the worker is at the mail before it."""
+    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
     user = UserFactory.create()
     email = held_back(user, settings)
     make_due(email)

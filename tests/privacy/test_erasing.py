@@ -31,6 +31,8 @@ from tests.homes import at_home
 from tests.ladder import asks, fails
 from tests.privacy.life import ADDRESS, NAME, TELLS, grace, lives, meets_trouble, queued
 from tests.privacy.searching import OF_NOBODY, planted, tables, where
+from tests.rotations.people import force, funnel, readers
+from tests.rotations.people import work as finish
 from tests.signing_in import fail, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
@@ -78,6 +80,17 @@ def test_every_column_that_could_tell_of_a_person_is_emptied_or_its_row_goes() -
     user.delete()
     sweep.sweep()
     assert where(*texts) == []
+
+
+def test_lists_of_several_people_go_on_adding_up() -> None:
+    first, *others = readers(3)
+    rotation = force([first, *others])
+    finish()
+    erased(first)
+    assert sum(funnel(rotation).values()) == 2
+    erased(others[0])
+    assert sum(funnel(rotation).values()) == 1
+    assert funnel(rotation).keys() == {"told"}
 
 
 def test_a_key_stays_and_names_nobody() -> None:

@@ -149,6 +149,7 @@ def inactive(settings: Any, user: Any) -> None:
 
 
 def gone(settings: Any, user: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
     user.delete()
     work()
 
