@@ -134,7 +134,7 @@ def test_an_address_edited_in_the_list_is_followed_up_alike(ada: Any, settings: 
 
 def test_a_follow_up_that_fails_leaves_the_old_address(ada: Any) -> None:
     def disk_is_full(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if sql.startswith("INSERT") and "recovery_auditevent" in sql:
+        if "INSERT INTO" in sql and "recovery_auditevent" in sql:
             raise OperationalError("disk is full")
         return execute(sql, *rest)
 

@@ -29,18 +29,18 @@ def test_it_is_filtered_by_actor_account_act_time_and_outcome() -> None:
     actor = StaffFactory.create(username="grace")
     key = accounts.key_of(actor)
     rows(1, at=timezone.now() - timedelta(days=40))
-    audit.record(Action.UNLOCKED, actor_key=key, user_key="9")
-    audit.record(Action.STAFF_REFUSED, actor_key=key, user_key="8")
+    audit.record(Action.UNLOCKED, actor_key=key, user_key="account-9")
+    audit.record(Action.STAFF_REFUSED, actor_key=key, user_key="account-8")
     since = (timezone.now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert sorted(shown(f"?actor_key={key}")) == sorted([Action.STAFF_REFUSED, Action.UNLOCKED])
-    assert shown("?user_key=8") == [Action.STAFF_REFUSED]
+    assert shown("?user_key=account-8") == [Action.STAFF_REFUSED]
     assert shown(f"?action__exact={Action.UNLOCKED}") == [Action.UNLOCKED]
     assert len(shown(f"?occurred_at__gte={since}&occurred_at__lt=2099-01-01T00:00:00Z")) == 2
     assert shown("?outcome__exact=refused") == [Action.STAFF_REFUSED]
     row = AuditEvent.objects.get(action=Action.STAFF_REFUSED)
     page = superuser().get(listed("auditevent", f"{row.pk}/change/")).content.decode()
     assert f"?actor_key={key}" in page
-    assert "?user_key=8" in page
+    assert "?user_key=account-8" in page
     assert sorted(shown(f"?q={key}")) == sorted([Action.STAFF_REFUSED, Action.UNLOCKED])
 
 
