@@ -144,7 +144,8 @@ def test_who_gets_in_by_mail_to_the_main_address_is_not_told_that_it_failed(user
 # What happens to the person in between
 
 
-def test_who_was_deleted_meanwhile_gets_nothing(user: Any) -> None:
+def test_who_was_deleted_meanwhile_gets_nothing(user: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
     with_backup(user)
     email = asks(user)
     user.delete()
@@ -156,6 +157,7 @@ def test_who_was_deleted_meanwhile_gets_nothing(user: Any) -> None:
 
 
 def test_the_case_of_somebody_who_was_deleted_can_still_be_read_told_and_closed(user: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
     given = {"TARGET": "recovery.cases.targets.email", "TO": "support@example.org"}
     settings.RECOVERY = {**settings.RECOVERY, "CASE_TARGETS": [given]}
     fails(asks(user))
