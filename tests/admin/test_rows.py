@@ -96,14 +96,14 @@ def test_a_site_may_put_its_own_class_below_these_pages(settings: Any) -> None:
 
     globals()["Own"] = Own
     settings.RECOVERY = {**settings.RECOVERY, "ADMIN_BASE": f"{__name__}.Own"}
+    as_they_were = dict(vars(readonly))
     try:
         assert issubclass(reload(readonly).ReadOnlyAdmin, Own)
         settings.RECOVERY = {**settings.RECOVERY, "ADMIN_BASE": "no.such.Class"}
         with pytest.raises((ImportError, ImproperlyConfigured)):
             reload(readonly)
     finally:
-        settings.RECOVERY = {**settings.RECOVERY, "ADMIN_BASE": "django.contrib.admin.ModelAdmin"}
-        reload(readonly)
+        vars(readonly).update(as_they_were)  # the pages that there are were made of these classes
 
 
 def test_what_happened_within_the_minute_happened_just_now(ada: Any) -> None:
