@@ -115,8 +115,8 @@ def _suppressions(person: Person) -> None:
 
 
 def _lists(person: Person) -> None:
-    """Out of all lists of people, whose numbers go on adding up; one that was of this person alone goes, with what staff
-    wrote of it."""
+    """Out of all lists of people, which go on adding up; one that was of this person alone goes, with what staff wrote
+    of it."""
     rotations = list(rows.rotated(person).filter(rotation__member_count=1).values_list("rotation", flat=True))
     repairs = list(rows.repaired(person).filter(repair__member_count=1).values_list("repair", flat=True))
     with atomic(Rotation):
