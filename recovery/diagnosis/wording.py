@@ -53,5 +53,5 @@ def text_for_it(email: Email) -> str:
         )
         % facts
     )
-    named = _("Its servers: %(servers)s.") % {"servers": servers}
-    return f"{asked} {named}" if servers else asked
+    with_servers = _("Its servers: %(servers)s.") % {"servers": servers}
+    return f"{asked} {with_servers}" if servers else asked
