@@ -7,13 +7,14 @@ from typing import Final
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
-from recovery import timelines
+from recovery import accounts, agents, timelines
 from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Explanation, Finding, made, seen
 from recovery.diagnosis.order import rank
-from recovery.diagnosis.subjects import Subject
+from recovery.diagnosis.subjects import Subject, within
 from recovery.diagnosis.wording import moment
+from recovery.models import ResetRequest
 from recovery.reasons import Cause, Confidence
 from recovery.timelines import Step
 
@@ -62,8 +63,16 @@ def _in_order(found: Iterator[Finding]) -> tuple[Finding, ...]:
 
 def _timeline(facts: Facts) -> list[Step]:
     if facts.request is not None:
-        return timelines.of_request(facts.request)
+        return timelines.of_request(facts.request) if _reaches_all(facts, facts.request) else []
     return timelines.of_email(facts.email) if facts.email is not None else []
+
+
+def _reaches_all(facts: Facts, request: ResetRequest) -> bool:
+    """What several accounts share is told to whoever reaches all of them, as on the page of a person."""
+    if facts.viewer is None or not agents.is_limited():
+        return True
+    meant = accounts.by_keys(set(request.decisions.values_list("user_key", flat=True)) - {"", facts.key})
+    return len(within(facts.viewer, meant.values())) == len(meant)
 
 
 def _little_known(facts: Facts) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.translation import gettext as _
 
-from recovery import accounts, objections
+from recovery import accounts, agents, objections
 from recovery.addresses import likely_domain, normalise
 from recovery.diagnosis import near
 from recovery.diagnosis.facts import Facts
@@ -13,7 +13,7 @@ from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, mad
 from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment
 from recovery.models import AccountState, AddressCorrection, Decision, Email, ResetRequest
-from recovery.reasons import LINK_KINDS, Cause, Confidence, Fix, Outcome
+from recovery.reasons import LINK_KINDS, Cause, Confidence, Fix, Kind, Outcome
 
 _DECIDED = {
     Outcome.INACTIVE: Cause.INACTIVE_ACCOUNT,
@@ -45,7 +45,7 @@ def unknown(facts: Facts) -> Iterator[Finding]:
         decided = request is not None and facts.decision is not None
         yield made(
             Cause.UNKNOWN_ACCOUNT,
-            *([_decided(facts.decision)] if facts.decision else _asks(typed)),
+            *([_decided(facts.decision)] if facts.decision else _asks(facts, typed)),
             confidence=Confidence.RECORDED if decided else Confidence.OBSERVED,
             said={"typed": typed},
         )
@@ -154,9 +154,13 @@ def _decided(decision: Decision) -> Evidence:
     return seen(decision, decision.get_outcome_display(), decision.decided_at)
 
 
-def _asks(typed: str) -> list[Evidence]:
-    """The newest asks for it: whether they found anybody stays unsaid, for it may be somebody out of scope."""
+def _asks(facts: Facts, typed: str) -> list[Evidence]:
+    """The newest asks for it on the forgot page: whether they found somebody stays unsaid, it may be somebody out of
+    scope. What staff or a list asked for would tell that there is an account."""
     same = ResetRequest.objects.filter(identifier__in={typed, normalise(typed)}, decided_at__isnull=False)
+    same = same.filter(kind=Kind.FORGOT)
+    if facts.viewer is not None and (doors := agents.audiences_of(facts.viewer)) is not None:
+        same = same.filter(audience__in=doors)
     newest = list(same.order_by("-requested_at")[:ASKS_SHOWN])
     return [
         Evidence(_("It was asked for on %(at)s.") % {"at": moment(request.requested_at)}, request.requested_at)

@@ -9,6 +9,7 @@ from recovery import accounts
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Finding, made, seen
 from recovery.diagnosis.of_accounts import person
+from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment, text_for_it
 from recovery.models import AuditEvent, Email, ResetToken
 from recovery.reasons import (
@@ -78,11 +79,11 @@ def _completed(facts: Facts, link: ResetToken, opened: list[AuditEvent]) -> Iter
 
 
 def _used_by_other(facts: Facts, link: ResetToken) -> Finding | None:
-    """The same mail had a link for another account, and that one was used."""
+    """The same mail had a link for another account within reach, and that one was used."""
     others = ResetToken.objects.filter(email=link.email, state=TokenState.USED).exclude(user_key=facts.key)
     used = others.first()
     user = accounts.by_key(used.user_key) if used else None
-    if used is None or user is None:
+    if used is None or user is None or not within(facts.viewer, [user]):
         return None
     evidence = seen(used, _("A new password was set over the other link."), used.ended_at)
     said = {"name": user.get_username()}

@@ -114,6 +114,31 @@ def test_a_request_of_several_shows_each_viewer_their_own(stage: Stage, ada: Any
     assert subject.user == bob
 
 
+def test_what_others_share_names_nobody_out_of_scope(stage: Stage, ada: Any) -> None:
+    bob = stage.reader(username="bob", email=ada.email)
+    reference = stage.asks(ada)
+    stage.gets_in(ada, of=ada)
+    viewer = StaffFactory.create()
+    of_bob = [subject for subject in diagnosis.find(reference, viewer=viewer) if subject.user == bob]
+    whole = diagnosis.explain(*of_bob, viewer=viewer)
+    assert whole.leading.code == Cause.OTHER_ACCOUNT
+    assert "ada" in whole.leading.sentence
+    assert whole.timeline
+    stage.set(MAY_ACT_ON=ALL_BUT_ADA)
+    found = diagnosis.explain(*of_bob, viewer=viewer)
+    assert found.timeline == []
+    assert Cause.OTHER_ACCOUNT not in [finding.code for finding in found.findings]
+    assert not [finding for finding in found.findings if "ada" in finding.sentence.replace(ada.email, "")]
+
+
+def test_what_staff_sent_somebody_out_of_scope_is_no_ask_that_is_told(stage: Stage, ada: Any) -> None:
+    stage.staff_send(ada)
+    stage.set(MAY_ACT_ON=ALL_BUT_ADA)
+    viewer = StaffFactory.create()
+    mine, strangers = told("ada", viewer), told("grace", viewer)
+    assert mine == strangers
+
+
 def test_whose_account_is_gone_is_nobody(stage: Stage, ada: Any) -> None:
     reference = stage.asks(ada)
     ada.delete()
