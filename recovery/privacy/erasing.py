@@ -88,6 +88,8 @@ def _remove_mails(batch: Sequence[UUID], person: Person) -> None:
 
 def _requests(person: Person) -> None:
     """Those that nobody decides. Of one that meant another account as well, only what was decided for this one goes."""
+    with atomic(AuditOrigin):
+        audit.destroy_person(person.key)  # first: requests that they answered are found by their links
     for batch in _batches(rows.requests(person).exclude(outcome=Outcome.RECEIVED)):
         with atomic(ResetRequest):
             shared = rows.shared_requests(batch, person)

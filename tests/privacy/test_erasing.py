@@ -14,25 +14,21 @@ from recovery.models import (
     AccountState,
     AuditEvent,
     CaseTelling,
-    Decision,
     Email,
     Erasure,
     Lockout,
     ResetRequest,
-    ResetToken,
     SupportCase,
     Suppression,
 )
 from recovery.reasons import Action, CaseEnd, EmailKind, EmailReason, EmailState
-from tests.asking import ask, asked, browser, links, work
+from tests.asking import ask, browser
 from tests.factories import StaffFactory, UserFactory
 from tests.following import dead_page, failing, let_pass, mailed_link, opened, trail
 from tests.homes import at_home
 from tests.ladder import asks, fails
 from tests.privacy.life import ADDRESS, NAME, TELLS, grace, lives, meets_trouble, queued
 from tests.privacy.searching import OF_NOBODY, planted, tables, where
-from tests.rotations.people import force, funnel, readers
-from tests.rotations.people import work as finish
 from tests.signing_in import fail, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
@@ -80,17 +76,6 @@ def test_every_column_that_could_tell_of_a_person_is_emptied_or_its_row_goes() -
     user.delete()
     sweep.sweep()
     assert where(*texts) == []
-
-
-def test_lists_of_several_people_go_on_adding_up() -> None:
-    first, *others = readers(3)
-    rotation = force([first, *others])
-    finish()
-    erased(first)
-    assert sum(funnel(rotation).values()) == 2
-    erased(others[0])
-    assert sum(funnel(rotation).values()) == 1
-    assert funnel(rotation).keys() == {"told"}
 
 
 def test_a_key_stays_and_names_nobody() -> None:
@@ -204,33 +189,6 @@ def test_it_stays_so_under_a_new_secret_key_too(settings: Any) -> None:
     assert suppressions.of([ADDRESS.lower()])
     settings.SECRET_KEY_FALLBACKS = []
     assert not suppressions.of([ADDRESS.lower()])
-
-
-def test_whoever_shares_the_address_keeps_what_is_held_about_them() -> None:
-    user, other = grace(), UserFactory.create(username="husband", email=ADDRESS)
-    ask(browser(), ADDRESS)
-    work()
-    suppressions.add(ADDRESS, reason="complained", source="ours", kind="locked")
-    erased(user)
-    assert Suppression.objects.get().address_key == ADDRESS.lower(), "which is the other's as well"
-    assert Decision.objects.get().user_key == accounts.key_of(other)
-    assert ResetToken.objects.get().user_key == accounts.key_of(other)
-    assert Email.objects.get().context["usernames"] == {accounts.key_of(other): "husband"}
-    assert asked().identifier == ADDRESS
-    assert where(NAME) == []
-    client, form = opened(links(mail.outbox[-1])[1 if "husband" in mail.outbox[-1].body else 0])
-    assert client.get(form).status_code == 200
-
-
-def test_an_attackers_address_stays_in_the_rows_of_the_others_whom_it_met() -> None:
-    user, other = grace(), UserFactory.create()
-    for name in (ADDRESS, other.email, "nobody@example.com"):
-        ask(browser(REMOTE_ADDR="198.51.100.66"), name)
-    work()
-    erased(user)
-    assert set(ResetRequest.objects.values_list("identifier", "ip")) == {
-        (other.email, "198.51.100.66"), ("nobody@example.com", "198.51.100.66")
-    }  # fmt: skip
 
 
 def test_an_erasure_opens_no_lock_of_an_account_that_is_there() -> None:
