@@ -40,7 +40,7 @@ FIELDS: Final = (
 """Columns of a row that its digest covers, in this order. Its key is covered by the leaf."""
 START: Final = "0" * 64
 """What the first seal of all stands on."""
-ANCHOR: Final = re.compile(r"recovery-anchor:(\d+):(\d+):([0-9a-f]{64})")
+ANCHOR: Final = re.compile(r"recovery-anchor:(\d{1,18}):(\d{1,18}):([0-9a-f]{64})")
 ROWS: Final = "trail.jsonl"
 TABLE: Final = "trail.csv"
 SEALS: Final = "seals.jsonl"

@@ -1,4 +1,4 @@
-"""Erasing a person leaves alone what is others' as well: addresses, requests, mails, places and lists that are shared."""
+"""Erasing a person leaves alone what is others' as well: addresses, requests, mails, places and lists they share."""
 
 from typing import Any
 

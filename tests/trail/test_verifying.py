@@ -38,6 +38,12 @@ def test_damage_of_every_kind_is_found_at_its_first_position(kind: Damage, small
 
 
 @pytest.mark.attack(104)
+def test_what_only_looks_like_an_anchor_is_none(small_batches: None) -> None:
+    sealed(3)
+    strange = f"recovery-anchor:{'9' * 5000}:1:{'0' * 64}"
+    assert audit.verify(anchors=f"{anchor()}\n{strange}").is_sound
+
+
 def test_a_cut_end_is_found_by_an_anchor_alone_and_that_is_said(small_batches: None) -> None:
     trail = [row.pk for row in sealed(30)]
     known = anchor()
