@@ -1,7 +1,7 @@
 """What is told about mail, in our own words: one thing for one recipient, and what could not be read of it."""
 
 import hashlib
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,7 +76,7 @@ class Report:
                 parts += [self.message_id, str(self.email_id or ""), when, self.reject_reason, self.detail]
         # No part has a line break. 128 bits, and short: this index is written at places that lie far apart.
         digest = hashlib.sha256("\n".join(parts).encode()).digest()
-        return b64encode(digest[:16], b"-_")[:22].decode()
+        return b2a_base64(digest[:16], newline=False)[:22].decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ def _moments(connection: BaseDatabaseWrapper) -> Any:
     def written(value: datetime | str) -> Any:
         if isinstance(value, str):
             return value
-        return str(value)[:-6] if is_utc and value.tzinfo is UTC else adapt(value)
+        return value.isoformat(" ")[:-6] if is_utc and value.tzinfo is UTC else adapt(value)
 
     return written
 
