@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder in which databases stay, to be measured again as they are")
     parser.add_argument("--only-fill", action="store_true", help="make the databases of --keep and measure nothing")
     options = parser.parse_args()
+    stage.needs("post_office")
     if options.url:
         run(stage.set_up(options.url, settings="benchmarks.log_site"), options)
     else:

@@ -26,6 +26,7 @@ from tests import hash_spy
 from tests.races import site
 
 LANES = ("django", "recovery", "axes_database", "axes_redis", "defender")
+MODULES = {"axes_database": "axes", "axes_redis": "axes", "defender": "defender"}
 ADDED = {"axes_database": 0.3, "defender": 0.5}  # of what the peer adds, at most
 GROWN = 1.25  # at 1 000 000 counters, of the time at 1 000, at most
 SIZES = (1000, 1_000_000)
@@ -240,6 +241,7 @@ def main() -> None:
     parser.add_argument("--work", choices=("speed", "growth", "race"), action="append", help="one only (all)")
     parser.add_argument("--peer", choices=LANES[2:], action="append", help="one only (all)")
     options = parser.parse_args()
+    stage.needs(*sorted({MODULES[peer] for peer in options.peer or LANES[2:]}))
     if not options.url:
         stage.in_a_process_each("benchmarks.login", options)
         return

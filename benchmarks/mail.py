@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=40, help="of each trickle")
     parser.add_argument("--profile", action="store_true", help="profile ours instead")
     options = parser.parse_args()
+    stage.needs("mailer", "post_office")
     if not options.url:
         stage.in_a_process_each("benchmarks.mail", options)
         return

@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder in which SQLite's databases stay")
     parser.add_argument("--asks", help="for the process that asks: in which database")
     options = parser.parse_args()
+    stage.needs("post_office")
     if not options.url:
         stage.in_a_process_each("benchmarks.purge", options)
         return

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,15 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the JSON files (%(default)s)")
     parser.add_argument("--url", help=argparse.SUPPRESS)
     return parser
+
+
+def needs(*peers: str) -> None:
+    """End with 2, and say what to install, where one of these modules is missing."""
+    if missing := [peer for peer in peers if find_spec(peer) is None]:
+        print(
+            f"Not installed: {', '.join(missing)}. First: pip install -r requirements/benchmarks.txt", file=sys.stderr
+        )
+        sys.exit(2)
 
 
 def in_a_process_each(module: str, options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from asgiref.sync import sync_to_async
@@ -111,12 +111,8 @@ class LockoutMixin(_Base):
     @classmethod
     def judges_as_django(cls) -> bool:
         """Whether the backend behind it finds an account as Django's own do: by its user name alone."""
-        behind = cls.__mro__[cls.__mro__.index(LockoutMixin) + 1 :]
-        judge = next((vars(each)["authenticate"] for each in behind if "authenticate" in vars(each)), None)
-        if judge not in (OneHashBackend.authenticate, backends.ModelBackend.authenticate):
-            return False
         users = type(cast(Any, get_user_model())._default_manager)
-        return bool(users.get_by_natural_key is BaseUserManager.get_by_natural_key)
+        return bool(users.get_by_natural_key is BaseUserManager.get_by_natural_key) and _is_djangos(cls)
 
     @sensitive_variables()
     def _attempt(self, request: Any, given: Mapping[str, Any]) -> Attempt | None:
@@ -212,8 +208,10 @@ def _given(
 ) -> dict[str, Any] | None:
     """The credentials by the names that the backend gives them; None: it does not take them, and Django would have
     passed it over."""
-    signature = _signature(getattr(judge, "__func__", judge))
-    own = () if getattr(judge, "__self__", None) is None else (None,)
+    function, own = getattr(judge, "__func__", judge), () if getattr(judge, "__self__", None) is None else (None,)
+    if not args:
+        return dict(credentials) if _binds(function, len(own), tuple(credentials)) else None
+    signature = _signature(function)
     try:
         bound = signature.bind(*own, request, *args, **credentials)
     except TypeError:
@@ -223,6 +221,24 @@ def _given(
         if parameter.kind is parameter.VAR_KEYWORD:
             given |= given.pop(parameter.name, {})
     return given
+
+
+@cache
+def _is_djangos(backend: type[LockoutMixin]) -> bool:
+    """Whether what is behind the mixin is Django's ``authenticate``, or ours in its stead."""
+    behind = backend.__mro__[backend.__mro__.index(LockoutMixin) + 1 :]
+    judge = next((vars(each)["authenticate"] for each in behind if "authenticate" in vars(each)), None)
+    return judge in (OneHashBackend.authenticate, backends.ModelBackend.authenticate)
+
+
+@lru_cache
+def _binds(function: Callable[..., Any], own: int, names: tuple[str, ...]) -> bool:
+    """Whether it takes a request and credentials of these names."""
+    try:
+        _signature(function).bind(*[None] * (own + 1), **dict.fromkeys(names))
+    except TypeError:
+        return False
+    return True
 
 
 @cache

@@ -202,8 +202,8 @@ def _of(request: Any, user: AbstractBaseUser) -> str | None:
 def _entries(request: Any) -> list[_Entry]:
     """Those that are not too old. Whether they are genuine is asked of each."""
     written = getattr(request, "COOKIES", {}).get(NAME, "").split(".", MOST)[:MOST]
-    oldest = _milliseconds(timezone.now() - LIFE)
     entries = [_Entry.read(text) for text in written if _WRITTEN.fullmatch(text)]
+    oldest = _milliseconds(timezone.now() - LIFE) if entries else 0
     return [entry for entry in entries if entry.made > oldest]
 
 

@@ -54,8 +54,9 @@ def _called(username: Any) -> Any:
 
 def _is_free(encoded: str) -> bool:
     """Whether to compare with this hash took next to no time, while a hash of today takes long (``MD5``, of old)."""
+    if encoded.startswith(f"{get_hasher().algorithm}$"):
+        return False
     try:
-        hasher = identify_hasher(encoded)
-        return hasher.algorithm != get_hasher().algorithm and _WORK.isdisjoint(hasher.decode(encoded))
+        return _WORK.isdisjoint(identify_hasher(encoded).decode(encoded))
     except (ValueError, NotImplementedError):
         return False  # then Django has hashed once

@@ -78,8 +78,7 @@ def _source_of(ip: str) -> str:
 
 def _kept_address(ip: str) -> str:
     """One that was cut or hashed already stays as it is."""
-    how = conf.CLIENT_DATA["ip"]
-    if not ip or how == "full" or is_hash(ip):
+    if not ip or (how := conf.CLIENT_DATA["ip"]) == "full" or is_hash(ip):
         return ip
     if how == "cut":
         return str(ipaddress.ip_network(f"{ip}/{48 if ':' in ip else 24}", strict=False).network_address)
@@ -92,8 +91,7 @@ def is_hash(ip: str) -> bool:
 
 
 def _kept_agent(user_agent: str) -> str:
-    how = conf.CLIENT_DATA["user_agent"]
-    if not user_agent or how == "full" or user_agent.startswith(_HASH):
+    if not user_agent or (how := conf.CLIENT_DATA["user_agent"]) == "full" or user_agent.startswith(_HASH):
         return user_agent
     return describe_browser(user_agent) if how == "cut" else _HASH + _hash("user_agent", user_agent).hex()[:20]
 

@@ -7,7 +7,7 @@ writer, whom a second would wait for in vain: there a system check refuses ``ATO
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import connections, router
@@ -18,8 +18,7 @@ from recovery.models import LoginCounter
 _own = threading.local()
 
 
-@contextmanager
-def apart() -> Iterator[BaseDatabaseWrapper]:
+def apart() -> AbstractContextManager[BaseDatabaseWrapper]:
     """Everything inside runs outside of the caller's transaction; yields the connection of the counters.
 
     For as long as it lasts, the thread's connection to that database is our own.
@@ -27,13 +26,8 @@ def apart() -> Iterator[BaseDatabaseWrapper]:
     alias = router.db_for_write(LoginCounter)
     callers = connections[alias]
     if callers.vendor != "postgresql" or not _is_in_transaction(callers):
-        yield callers
-        return
-    own = connections[alias] = _mine(callers)
-    try:
-        yield own
-    finally:
-        connections[alias] = callers
+        return nullcontext(callers)
+    return _on_our_own(callers)
 
 
 def close_old(**signal: Any) -> None:
@@ -46,6 +40,15 @@ def close() -> None:
     """Close this thread's."""
     for own in vars(_own).values():
         own.close()
+
+
+@contextmanager
+def _on_our_own(callers: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
+    own = connections[callers.alias] = _mine(callers)
+    try:
+        yield own
+    finally:
+        connections[callers.alias] = callers
 
 
 def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:

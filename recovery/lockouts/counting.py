@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
@@ -65,20 +65,17 @@ class Attempt:
         self.refused_until: datetime | None = None
         """Until when a page may say that sign-in is refused; None: it is not."""
         limits = conf.LOGIN_FAILURE_LIMIT
-        counted = [(each, most) for each in counters.each if (most := limits[each.kind]) is not None]
-        kinds = tuple((each.kind, most) for each, most in counted)
-        window, quiet = conf.LOGIN_FAILURE_WINDOW.total_seconds(), episodes.QUIET.total_seconds()
+        self.counted = {each.key: each for each in counters.each if limits[each.kind] is not None}
+        self.limits = {key: (each.kind, cast(int, limits[each.kind])) for key, each in self.counted.items()}
+        self.keys = list(self.limits)
+        window = conf.LOGIN_FAILURE_WINDOW.total_seconds()
         vendor = connections[router.db_for_write(LoginCounter)].vendor
-        self.shape = Shape(vendor, kinds, window, max(DAY, window + quiet), len(counters.staff))
-        self.counted = {each.key: each for each, _ in counted}
-        self.keys = list(self.counted)
-        self.limits = dict(zip(self.keys, kinds, strict=True))
-        self.params: dict[str, Any] = {f"key{number}": key for number, key in enumerate(self.keys)}
+        kinds, memory = tuple(self.limits.values()), max(DAY, window + episodes.QUIET.total_seconds())
+        self.shape = Shape(vendor, kinds, window, memory, len(counters.staff))
+        slot = counters.letters + secrets.token_hex(statements.RANDOM // 2) + ip
+        self.params: dict[str, Any] = {"letters": counters.letters, "slot": slot}
+        self.params |= {f"key{number}": key for number, key in enumerate(self.keys)}
         self.params |= {f"staff{number}": key for number, key in enumerate(counters.staff)}
-        self.params |= {
-            "letters": counters.letters,
-            "slot": counters.letters + secrets.token_hex(statements.RANDOM // 2) + ip,
-        }
 
     def enter(self) -> bool:
         """Whether the password may be judged now. Waits ten seconds at most; commits what it takes."""
@@ -150,7 +147,7 @@ class Attempt:
 
     def _succeed(self, connection: BaseDatabaseWrapper, user: AbstractBaseUser, *, without: list[int]) -> bool:
         shape, params = self._of([key for key in self.keys if key not in without])
-        params["shut"] = keys.shut_account(key_of(user))
+        params = {**params, "shut": keys.shut_account(key_of(user))}
         found = episodes.run(connection, statements.succeed(shape), params) if shape.limits else []
         for key, failed, in_a_row, *_ in found:
             if not self._is_of_somebody(key):
@@ -167,6 +164,8 @@ class Attempt:
 
     def _of(self, those: list[int]) -> tuple[Shape, dict[str, Any]]:
         """What a statement for some of the counters needs."""
+        if those == self.keys:
+            return self.shape, self.params
         own = {f"key{place}": key for place, key in enumerate(those)}
         return self.shape._replace(limits=tuple(self.limits[key] for key in those)), {**self.params, **own}
 

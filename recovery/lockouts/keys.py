@@ -49,16 +49,17 @@ def counters(name: str, *, source: str = "", device: str | None = None) -> Count
 
 def of_all(meant: Sequence[Meant], *, source: str = "") -> Counters:
     """For a sign-in with a name that may mean any of these: whoever tries is judged as each of them, and counted so."""
-    own = {counter.key: counter for counter in map(_own, reversed(meant))}
+    spelled = [one_spelling(one.name) for one in meant]
+    names = [_key(LockKind.ACCOUNT, name) for name in spelled]
+    own = {counter.key: counter for counter in map(_own, reversed(meant), reversed(names))}
     each = [own[key] for key in sorted(own)]
     if source and any(one.device is None for one in meant):
         each.append(Counter(LockKind.SOURCE, of_source(source)))
-    staff = tuple(sorted({shut_name(one.name) for one in meant}))
-    return Counters(tuple(each), staff, letters_of(meant[0].name))
+    staff = tuple(sorted({_shut_name(name) for name in spelled}))
+    return Counters(tuple(each), staff, _letters(names[0]))
 
 
-def _own(meant: Meant) -> Counter:
-    name = of_name(meant.name)
+def _own(meant: Meant, name: int) -> Counter:
     if meant.device is not None:
         return Counter(LockKind.DEVICE, _key(LockKind.DEVICE, meant.device), name, meant.user_key)
     return Counter(LockKind.ACCOUNT, name, name, meant.user_key)
@@ -71,7 +72,7 @@ def of_name(name: str) -> int:
 
 def letters_of(name: str) -> str:
     """Eight that stand for this name, in the names of slots."""
-    return f"{of_name(name) & 0xFFFFFFFF:08x}"
+    return _letters(of_name(name))
 
 
 def of_source(source: str) -> int:
@@ -82,12 +83,20 @@ def of_source(source: str) -> int:
 def shut_name(name: str) -> int:
     """The counter that is there while staff refuse sign-ins with this name. Of real accounts alone, so that it need not
     depend on SECRET_KEY, and outlives a change of it."""
-    return _plain(f"name {one_spelling(name)}")
+    return _shut_name(one_spelling(name))
 
 
 def shut_account(user_key: str) -> int:
     """The counter that is there while staff refuse sign-ins of this account, whatever its name."""
     return _plain(f"account {user_key}")
+
+
+def _letters(name: int) -> str:
+    return f"{name & 0xFFFFFFFF:08x}"
+
+
+def _shut_name(spelled: str) -> int:
+    return _plain(f"name {spelled}")
 
 
 def _plain(subject: str) -> int:
