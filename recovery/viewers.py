@@ -48,7 +48,7 @@ class Viewer:
 
     def name(self, user: AbstractBaseUser) -> str:
         """User name; on sites where that is an address, masked like one."""
-        return self.text(user.get_username())
+        return self.text(accounts.name_of(user))
 
     def look_up(self, keys: Iterable[str]) -> None:
         """Fetch the people of a whole page in one statement."""

@@ -1,12 +1,14 @@
 """Whose account is meant: other user models, twins, shared boxes, allauth's addresses, a site's own rule."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.core.management import call_command
 from django.db.models.signals import post_save
 
 from recovery import accounts
@@ -15,7 +17,7 @@ from recovery.models import Decision, ResetToken
 from recovery.reasons import Outcome
 from tests.asking import NEW_PASSWORD, ask, asked, browser, follow, links, recipients, set_password, statements, work
 from tests.factories import PASSWORD, UserFactory
-from tests.people.models import Caller, Member, Subscriber, Tenant
+from tests.people.models import Badge, Caller, Customer, Member, Subscriber, Tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +70,21 @@ def test_an_inactive_person_of_any_user_model_is_not_mailed(settings: Any, model
     work()
     assert asked().outcome == Outcome.INACTIVE
     assert not mail.outbox
+
+
+@pytest.mark.parametrize(("model", "value"), [(Customer, 4213), (Badge, uuid.UUID(int=4213))])
+@pytest.mark.parametrize("typed", ["abcdef", "9" * 60, "4e400", ""])
+def test_where_names_are_numbers_anything_may_be_asked_for(
+    settings: Any, model: Any, value: Any, typed: str, capsys: Any
+) -> None:
+    live_with(settings, model)
+    made(model, **{model.USERNAME_FIELD: value})
+    ask(browser(), typed or str(value))
+    work()
+    assert asked().outcome == (Outcome.NO_ACCOUNT if typed else Outcome.NO_ADDRESS)
+    with pytest.raises(SystemExit):
+        call_command("recovery_diagnose", typed or str(value), json=True)
+    assert json.loads(capsys.readouterr().out)["leading"]["code"] == ("unknown_account" if typed else "no_address")
 
 
 def test_a_user_model_without_addresses_has_nobody_to_mail(settings: Any) -> None:

@@ -56,7 +56,7 @@ class Account:
     @property
     def public_name(self) -> str:
         """The user name, where it tells no address: what a mail to a backup address may say."""
-        name = self.user.get_username()
+        name = name_of(self.user)
         own = {normalise(address.text) for address in self.addresses}
         return "" if "@" in name or normalise(name) in own else name
 
@@ -91,12 +91,9 @@ def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
     statement, the same for every name. A field may lie behind a relation (``emailaddress__email``)."""
     users, wanted = _model()._default_manager, Q()
     for field in fields:
-        same = Q(**{f"{field}__in": [name, normalise(name)]}) | Q(**{f"{field}__iexact": name})
-        try:
-            users.filter(same)
-        except (ValueError, TypeError, OverflowError, ValidationError):  # a number's field, and no number
-            continue
-        wanted |= same
+        # Two equations: Django knows of them, and not of IN, that a number may be too large for its column.
+        same = Q(**{field: name}) | Q(**{field: normalise(name)}) | Q(**{f"{field}__iexact": name})
+        wanted |= _held(users, same)
     found = users.filter(wanted).order_by("pk")[:10] if wanted and is_storable(name) else ()
     return list({key_of(user): user for user in found}.values())
 
@@ -116,7 +113,7 @@ def one_spelling(name: Any) -> str:
 
 def shares_name(user: AbstractBaseUser) -> bool:
     """Whether another account has the same user name, spelled otherwise."""
-    return any(key_of(each) != key_of(user) for each in called(str(user.get_username()), [_model().USERNAME_FIELD]))
+    return any(key_of(each) != key_of(user) for each in called(name_of(user), [_model().USERNAME_FIELD]))
 
 
 def is_storable(name: str) -> bool:
@@ -148,14 +145,23 @@ def _allauth_addresses() -> Any:
 
 
 def _matching(fields: list[str], identifier: str, lookup: str) -> list[AbstractBaseUser]:
-    wanted = Q()
+    users, wanted = _model()._default_manager, Q()
     for name in fields:
-        wanted |= Q(**{f"{name}__{lookup}": identifier})
+        wanted |= _held(users, Q(**{f"{name}__{lookup}": identifier}))
     if apps.is_installed("allauth.account"):
         rows = _allauth_addresses().filter(**{f"email__{lookup}": identifier})
         wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
-    users = _model()._default_manager.filter(wanted).order_by("pk")
-    return [user for user in users if normalise(identifier) in _names(user, fields)]
+    found = users.filter(wanted).order_by("pk") if wanted else ()
+    return [user for user in found if normalise(identifier) in _names(user, fields)]
+
+
+def _held(users: Any, condition: Q) -> Q:
+    """It, or none where the column never holds such a value: a number's, and no number."""
+    try:
+        users.filter(condition)
+    except (ValueError, TypeError, OverflowError, ValidationError):
+        return Q()
+    return condition
 
 
 def _names(user: AbstractBaseUser, fields: list[str]) -> set[str]:
@@ -177,6 +183,11 @@ def _addresses(user: AbstractBaseUser) -> tuple[Address, ...]:
         if known:
             return known
     return (Address(own, verified=True),) if own else ()
+
+
+def name_of(user: AbstractBaseUser) -> str:
+    """The user name as text, though its column may hold a number or a UUID."""
+    return str(user.get_username())
 
 
 def key_of(user: AbstractBaseUser) -> str:

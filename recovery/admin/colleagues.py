@@ -6,7 +6,7 @@ from django.contrib.auth import get_backends, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldError
 
-from recovery import resets
+from recovery import accounts, resets
 from recovery.admin.viewers import Viewer
 
 RIGHTS: Final = ("recovery.view_supportcase", "recovery.work_cases")  # both are needed to work on one
@@ -31,7 +31,7 @@ def names_for(person: AbstractBaseUser | None, viewer: Viewer) -> list[str]:
     """User names to choose from, in their order, as far as a query finds who has a right. Others may be typed: what
     counts is asked of the one who was chosen. A user name that the viewer may not read is not offered."""
     fit = [user for user in _candidates() if reaches(user, person)]
-    return [user.get_username() for user in fit if viewer.name(user) == user.get_username()]
+    return [name for user in fit if viewer.name(user) == (name := accounts.name_of(user))]
 
 
 def _candidates() -> list[AbstractBaseUser]:

@@ -84,7 +84,7 @@ class DiagnosisAdmin(NothingEdited):
         user = None if "\0" in key else viewer.person(key)
         if user is None or not viewer.reaches([key]):
             raise Http404
-        return self._explain(request, Subject(user, label=user.get_username()))
+        return self._explain(request, Subject(user, label=accounts.name_of(user)))
 
     def request_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         self._check(request)

@@ -79,7 +79,7 @@ def _reached(model: type[Model], rows: Iterable[Any], viewer: Viewer, site: admi
 def _requests(found: PersonRows) -> "QuerySet[ResetRequest]":
     """Decided on or asked for, and what waits for a decision under one of the person's names."""
     names = {address.text for address in found.addresses}
-    names |= {found.user.get_username()} if found.user else set()
+    names |= {accounts.name_of(found.user)} if found.user else set()
     typed = reduce(or_, (Q(identifier__iexact=name) for name in names if name), Q(pk=None))
     waiting = ResetRequest.objects.filter(typed, decided_at=None).order_by("-pk").values_list("pk", flat=True)
     keys = set(chain(waiting[:MOST], *of_accounts(found.key)))

@@ -106,7 +106,7 @@ def _opened(case: SupportCase, reference: str, name: str) -> list[str]:
 
 def _name(user_key: str) -> str:
     user = accounts.by_key(user_key)
-    return mask(user.get_username()) if user else _("somebody")
+    return mask(accounts.name_of(user)) if user else _("somebody")
 
 
 def _many(case: SupportCase) -> str:

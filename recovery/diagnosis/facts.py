@@ -55,7 +55,7 @@ class Facts:
         """What the person may have typed."""
         if self.account is None:
             return [self.subject.label]
-        own = [self.account.user.get_username(), *(address.text for address in self.account.addresses)]
+        own = [accounts.name_of(self.account.user), *(address.text for address in self.account.addresses)]
         return sorted({each[:254] for name in own if name for each in (name, name.lower(), normalise(name))})
 
     @cached_property

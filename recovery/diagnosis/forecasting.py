@@ -71,7 +71,7 @@ def would(
 
 def _usual(account: Account) -> str:
     main = account.reset_address
-    return main.text if main is not None else account.user.get_username()
+    return main.text if main is not None else accounts.name_of(account.user)
 
 
 def _looks(gate: Gate, account: Account, subjects: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 
 from recovery import accounts
 from recovery.addresses import likely_domain, normalise
@@ -31,7 +32,10 @@ def misses(typed: str) -> list[AbstractBaseUser]:
     fields = [model.USERNAME_FIELD, *([accounts.email_field()] if "@" in plain else [])]
     found: dict[Any, AbstractBaseUser] = {}
     for name in dict.fromkeys(filter(None, fields)):
-        users = model._default_manager.filter(**{f"{name}__in": sorted(wanted)}).order_by("pk")
+        try:
+            users = model._default_manager.filter(**{f"{name}__in": sorted(wanted)}).order_by("pk")
+        except (ValueError, ValidationError):  # a column of numbers or UUIDs
+            continue
         found |= {user.pk: user for user in users[:MOST]}
     return list(found.values())[:MOST]
 

@@ -34,11 +34,11 @@ def unknown(facts: Facts) -> Iterator[Finding]:
     if request is not None and facts.outcome not in (Outcome.NO_ACCOUNT, Outcome.THROTTLED):
         return
     for email, user in _former(facts, typed):
-        said = {"typed": typed, "name": user.get_username()}
+        said = {"typed": typed, "name": accounts.name_of(user)}
         evidence = seen(email, _("A mail for this account went there."), email.queued_at)
         yield made(Cause.FORMER_ADDRESS, evidence, confidence=Confidence.OBSERVED, said=said, target=person(user))
     for user in within(facts.viewer, near.misses(typed)):
-        said = {"typed": typed, "name": user.get_username()}
+        said = {"typed": typed, "name": accounts.name_of(user)}
         evidence = Evidence(_("One letter makes the difference."), model=label_of(user), pk=accounts.key_of(user))
         yield made(Cause.NEAR_MISS, evidence, confidence=Confidence.INFERRED, said=said, target=person(user))
     if facts.outcome != Outcome.THROTTLED:

@@ -86,7 +86,7 @@ def _used_by_other(facts: Facts, link: ResetToken) -> Finding | None:
     if used is None or user is None or not within(facts.viewer, [user]):
         return None
     evidence = seen(used, _("A new password was set over the other link."), used.ended_at)
-    said = {"name": user.get_username()}
+    said = {"name": accounts.name_of(user)}
     return made(Cause.OTHER_ACCOUNT, evidence, confidence=Confidence.RECORDED, said=said, target=_of(facts))
 
 

@@ -85,7 +85,7 @@ def within(viewer: AbstractBaseUser | None, users: Iterable[AbstractBaseUser]) -
 
 def _of_name(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
     users = within(viewer, [account.user for account in accounts.of_identifier(typed)])
-    yield from (Subject(user, label=user.get_username()) for user in users)
+    yield from (Subject(user, label=accounts.name_of(user)) for user in users)
 
 
 def _of_reference(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
@@ -111,7 +111,7 @@ def _of_message(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject
 
 def _of_key(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
     user = accounts.by_key(typed)
-    yield from (Subject(each, label=each.get_username()) for each in within(viewer, [user] if user else []))
+    yield from (Subject(each, label=accounts.name_of(each)) for each in within(viewer, [user] if user else []))
 
 
 def _of_request(request: ResetRequest, email: Email | None, viewer: AbstractBaseUser | None) -> Iterator[Subject]:
@@ -137,7 +137,7 @@ def _of_keys(
 ) -> Iterator[Subject]:
     people = accounts.by_keys(keys)
     reached = within(viewer, [people[key] for key in sorted(people)])
-    yield from (Subject(user, request, email, user.get_username()) for user in reached)
+    yield from (Subject(user, request, email, accounts.name_of(user)) for user in reached)
     left = email or request
     if not people and (viewer is None or left is None or agents.may_see(viewer, left.audience)):
         # Of nobody, or of people who are gone: what they left says nothing of others.

@@ -187,7 +187,7 @@ def _request(member: RepairMember, user: AbstractBaseUser) -> ResetRequest:
     return ResetRequest(
         kind=Kind.ADMIN,
         audience=member.audience,
-        identifier=user.get_username()[:254],
+        identifier=accounts.name_of(user)[:254],
         user_key=member.user_key,
         actor_key=member.repair.actor_key,
         reason=member.repair.reason,

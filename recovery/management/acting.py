@@ -14,7 +14,7 @@ def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
     there, and for one that is no active member of staff with the right."""
     if not name:
         return None
-    found = [account.user for account in accounts.of_identifier(name) if account.user.get_username() == name]
+    found = [account.user for account in accounts.of_identifier(name) if accounts.name_of(account.user) == name]
     if len(found) != 1:
         raise CommandError(f"There is no account {name!r} that could be the --actor.", returncode=2)
     actor: Any = found[0]

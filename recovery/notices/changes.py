@@ -123,7 +123,7 @@ def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> l
             [old],
             user_key=correction.user_key,
             audience=door_of(user),
-            context={**facts, "username": user.get_username(), OFFERED: True},
+            context={**facts, "username": accounts.name_of(user), OFFERED: True},
         )
     others = compose(EmailKind.ADDRESS_PROPOSED, user, origin=Origin(), facts=facts, but_for=[old, new])
     outbox.write(others)

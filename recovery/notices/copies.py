@@ -44,7 +44,7 @@ def compose(
         backups = list(usable.values_list("address", flat=True))
     told = {normalise(address) for address in but_for}
     copies: Sequence[tuple[Sequence[str], dict[str, Any]]] = (
-        (account.verified_addresses, {"username": user.get_username(), "ip": origin.place}),
+        (account.verified_addresses, {"username": accounts.name_of(user), "ip": origin.place}),
         (backups, {"username": account.public_name, "ip": shortened(origin.ip), "to_backup": True}),
     )
     emails: list[Email] = []

@@ -67,7 +67,7 @@ def account_deleted(instance: AbstractBaseUser, **signal: Any) -> None:
     goes on whatever becomes of it."""
     if not conf.ERASE_WITH_ACCOUNT:
         return
-    names = {instance.get_username(), getattr(instance, accounts.email_field() or "email", None)}
+    names = {accounts.name_of(instance), getattr(instance, accounts.email_field() or "email", None)}
     known = sorted(str(name) for name in names if name)
     row = Erasure(user_key=accounts.key_of(instance), names=known, is_of_deletion=True)
     try:

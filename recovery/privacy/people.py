@@ -76,7 +76,7 @@ def found_again(person: Person) -> Person:
 
 
 def _names_of(user: AbstractBaseUser) -> frozenset[str]:
-    own = [user.get_username(), *(address.text for address in accounts.of_user(user).addresses)]
+    own = [accounts.name_of(user), *(address.text for address in accounts.of_user(user).addresses)]
     return frozenset(str(name) for name in own if name)
 
 

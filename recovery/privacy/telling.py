@@ -39,7 +39,7 @@ def export(person: Person) -> dict[str, Any]:
     return {
         "account": {
             "key": person.key,
-            "user_name": user.get_username() if user else None,
+            "user_name": accounts.name_of(user) if user else None,
             "names": sorted(person.names),
         },
         "made_at": timezone.now().isoformat(),

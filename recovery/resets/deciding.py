@@ -225,7 +225,7 @@ def _queue(
     *,
     held: EmailReason | None,
 ) -> list[Email]:
-    names = {account.key: account.user.get_username() for account in owners}
+    names = {account.key: accounts.name_of(account.user) for account in owners}
     places = placing.placed(request, [account.user for account in owners])
     return outbox.queue(
         kind,

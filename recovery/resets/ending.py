@@ -116,7 +116,7 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
     request = ResetRequest(
         kind=Kind.FORCED,
         audience=audiences.asked_for(""),
-        identifier=user.get_username()[:254] if user else "",
+        identifier=accounts.name_of(user)[:254] if user else "",
         user_key=key,
         actor_key=rotation.actor_key,
         reason=rotation.reason,

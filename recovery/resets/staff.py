@@ -45,7 +45,7 @@ def request_of(
     return ResetRequest(
         kind=kind,
         audience=audiences.asked_for(audience),
-        identifier=user.get_username()[:254],
+        identifier=accounts.name_of(user)[:254],
         user_key=accounts.key_of(user),
         actor_key=accounts.key_of(actor) if actor else "",
         reason=reason[:500],
@@ -114,7 +114,7 @@ def held_up(users: Iterable[AbstractBaseUser]) -> dict[str, dict[str, datetime]]
     asked: dict[tuple[str, str], set[str]] = {}
     for user in users:
         account = accounts.of_user(user)
-        names = {user.get_username(), *(address.text for address in account.addresses)} - {""}
+        names = {accounts.name_of(user), *(address.text for address in account.addresses)} - {""}
         subjects: list[tuple[str, str]] = [("account", account.key), *(("address", normalise(name)) for name in names)]
         for pair in subjects:
             asked.setdefault(pair, set()).add(account.key)  # an address may be that of several accounts

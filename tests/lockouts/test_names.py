@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core.management import call_command
 
-from recovery import backends
+from recovery import backends, lockouts
 from recovery.models import Lockout, LoginCounter
+from recovery.origin import Origin
 from tests import hash_spy
 from tests.factories import PASSWORD
 from tests.people.models import Badge, Caller, Customer, Member
@@ -125,6 +127,39 @@ def test_what_the_column_takes_for_one_name_is_one(settings: Any, model: Any, va
     assert hash_spy.hashed() == 1 + LIMIT + 1 + LIMIT
     assert authenticate(username=str(value), password=PASSWORD) is None
     assert len(lockouts_of(person)) == 1
+
+
+@pytest.mark.attack(53)
+@pytest.mark.parametrize(("model", "value"), [(Customer, 42), (Badge, BADGE)])
+def test_who_has_a_number_for_a_name_is_locked_and_let_in_again_like_anybody(
+    settings: Any, model: Any, value: Any, capsys: Any
+) -> None:
+    settings.AUTH_USER_MODEL = model._meta.label
+    person = model(**{model.USERNAME_FIELD: value})
+    person.set_password(PASSWORD)
+    person.save()
+    for _ in range(LIMIT):
+        assert authenticate(username=str(value), password=WRONG) is None
+    assert authenticate(username=value, password=PASSWORD) is None
+    call_command("recovery_unlock", str(value), reason="She called from her desk.")
+    assert capsys.readouterr().out == "standing 1, lifted 1\n"
+    assert authenticate(username=value, password=PASSWORD) == person
+    shut = lockouts.lock(person, actor=person, reason="The phone was stolen.")
+    assert authenticate(username=value, password=PASSWORD) is None
+    assert lockouts.lift(shut, actor=person, reason="It was found.")
+    assert authenticate(username=str(value), password=PASSWORD) == person
+    assert lockouts.check_password(person, PASSWORD, origin=Origin())
+
+
+@pytest.mark.attack(53)
+@pytest.mark.parametrize("model", [Customer, Badge])
+@pytest.mark.parametrize("name", [10**30, -7, 1.5, float("nan"), "9" * 5000, "1e400", "abc", "\0", "\ud800", ["ada"]])
+def test_what_the_column_cannot_hold_is_a_name_of_nobody_s(settings: Any, model: Any, name: Any) -> None:
+    settings.AUTH_USER_MODEL = model._meta.label
+    for credential in ("username", model.USERNAME_FIELD):
+        for _ in range(LIMIT):
+            assert authenticate(**{credential: name, "password": WRONG}) is None
+    assert Lockout.objects.get().user_key == ""
 
 
 def test_a_positional_name_is_counted_too(ada: Any) -> None:
