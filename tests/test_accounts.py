@@ -87,6 +87,13 @@ def test_where_names_are_numbers_anything_may_be_asked_for(
     assert json.loads(capsys.readouterr().out)["leading"]["code"] == ("unknown_account" if typed else "no_address")
 
 
+@pytest.mark.parametrize("model", [Customer, Badge])
+def test_nobody_is_looked_for_in_vain(settings: Any, model: Any, django_assert_num_queries: Any) -> None:
+    live_with(settings, model)
+    with django_assert_num_queries(0):
+        assert accounts.find("abcdef") == []
+
+
 def test_a_user_model_without_addresses_has_nobody_to_mail(settings: Any) -> None:
     live_with(settings, Caller)
     made(Caller, phone="+49 30 1234")
