@@ -262,6 +262,7 @@ async def _entered(attempt: Attempt) -> bool:
         if (admission := await take()) != Admission.WAITS:
             return admission == Admission.ADMITTED
         await asyncio.sleep(pause)
+    await sync_to_async(attempt.wait_in_vain)()
     return False
 
 

@@ -40,6 +40,10 @@ class SignInRefused(RecoveryError):
         self.until = until
 
 
+class PasswordChangedMeanwhile(RecoveryError):
+    """The password is no longer the one that was proved."""
+
+
 class SecretLost(RecoveryError):
     """No key in SECRET_KEY or SECRET_KEY_FALLBACKS derives this link's secret any more."""
 

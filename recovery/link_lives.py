@@ -1,13 +1,17 @@
 """How long a link lives: what the site says, or what was measured of its audience."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from recovery import limits
 from recovery.conf import conf
-from recovery.models import LinkLife
+from recovery.models import LinkLife, ResetToken
+from recovery.reasons import EmailKind, TokenState
 
 CEILING: Final = timedelta(hours=24)  # NIST SP 800-63B-4 section 4.2.1.2: recovery codes sent by mail
 ACTIVATION_CEILING: Final = timedelta(days=7)  # not of a recovery: there is nothing yet that could be taken over
@@ -30,6 +34,28 @@ def lifetimes(audiences: Iterable[str]) -> dict[str, timedelta]:
         known = LinkLife.objects.filter(audience__in=measured).values_list("audience", "seconds")
         lives |= {audience: timedelta(seconds=seconds) for audience, seconds in known}
     return lives
+
+
+def outlast_cap(emails: Collection[UUID]) -> None:
+    """Of accounts that have used up what they may ask within the hour, let the links of these mails live until they may
+    ask again, where a measured life would end before: whoever asks for somebody else all the time must not leave them
+    without a link that works. An hour at most, as all lives that are measured; what a site says is left as it is.
+
+    In the caller's transaction or its own; no statement where no measured life is shorter than that hour.
+    """
+    window = conf.REQUEST_LIMITS["account"][1]
+    doors = [door for door in ("default", *conf.AUDIENCES) if fixed_lifetime(door) is None]
+    short = [door for door, life in lifetimes(doors).items() if life < min(window, LONGEST)] if doors else []
+    if not short:
+        return
+    left = ResetToken.objects.filter(email__in=emails, email__audience__in=short, state=TokenState.LIVE)
+    owners = dict(left.filter(email__kind=EmailKind.RESET).values_list("pk", "user_key"))
+    standing = limits.look({("account", key) for key in owners.values()}) if owners else {}
+    longest = timezone.now() + LONGEST
+    for pk, key in owners.items():
+        if (cap := standing["account", key]).is_used_up:
+            until = min(cap.free_again_at, longest)
+            ResetToken.objects.filter(pk=pk, expires_at__lt=until).update(expires_at=until)
 
 
 def fixed_lifetime(audience: str = "default") -> timedelta | None:

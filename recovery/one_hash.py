@@ -30,9 +30,9 @@ class OneHashBackend(backends.ModelBackend):
             return None
         user = _called(username)
         stored = user.password if user else ""
-        if user is None:
-            users().set_password(password)
-        elif user.check_password(password):
+        if user is None or not _is_text(password):
+            users().set_password(password if _is_text(password) else "")
+        elif accounts.check_password(user, password):
             if user.password != stored:
                 devices.rehashed(user, old_hash=stored)
             return user if self.user_can_authenticate(user) else None
@@ -50,6 +50,12 @@ def _called(username: Any) -> Any:
         return cast(Any, get_user_model()._default_manager).get_by_natural_key(username)
     except (ObjectDoesNotExist, ValidationError, ValueError, TypeError, OverflowError):
         return None
+
+
+def _is_text(password: Any) -> bool:
+    """A lone surrogate is in nobody's password, and hashers raise for one: but not where no hash is stored, which would
+    tell those accounts."""
+    return not isinstance(password, str) or password == password.encode(errors="ignore").decode()
 
 
 def _is_free(encoded: str) -> bool:

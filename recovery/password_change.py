@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from recovery import devices, lockouts, resets
-from recovery.exceptions import SignInRefused
+from recovery import accounts, devices, lockouts, resets
+from recovery.exceptions import PasswordChangedMeanwhile, SignInRefused
 from recovery.middleware import signed_in
 from recovery.models import ResetRequest
 from recovery.models.primary import atomic
@@ -39,6 +39,19 @@ class OldPasswordMixin:
         except SignInRefused as refused:
             raise Wait(refused.until).error from None
         raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+
+    @sensitive_variables()
+    def set_password_and_save(self, user: Any, *args: Any, commit: bool = True, **kwargs: Any) -> Any:
+        """As Django's, but only over the password that was proved: one that was ended or reset while the new one was
+        hashed stays so. Raises PasswordChangedMeanwhile then, with nothing written."""
+        proved = user.password
+        super().set_password_and_save(user, *args, commit=False, **kwargs)  # type: ignore[misc]
+        if commit and not accounts.replace_password(user, old_hash=proved, password=user._password):
+            user.password, user._password = proved, None
+            raise PasswordChangedMeanwhile
+        if commit:
+            user._password = None  # as after save(): validators have heard of it
+        return user
 
 
 class FollowUpValidator:
@@ -74,10 +87,14 @@ class PasswordChangeView(views.PasswordChangeView):
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
-        with atomic(ResetRequest):
-            with resets.followed_up():
-                response = super().form_valid(form)
-            resets.password_changed(form.user, origin=Origin.of(self.request))
+        try:
+            with atomic(ResetRequest):
+                with resets.followed_up():
+                    response = super().form_valid(form)
+                resets.password_changed(form.user, origin=Origin.of(self.request))
+        except PasswordChangedMeanwhile:
+            form.add_error("old_password", _("Your password was changed meanwhile, by a reset or another page."))
+            return self.form_invalid(form)
         if devices.is_known(self.request, form.user):
             signed_in(self.request, form.user)
         return response

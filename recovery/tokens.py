@@ -24,7 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 from recovery import accounts, audit
 from recovery.conf import conf, secret_keys
 from recovery.exceptions import SecretLost
-from recovery.link_lives import first_lifetime, forced_lifetime, lifetime, lifetimes
+from recovery.link_lives import first_lifetime, forced_lifetime, lifetime, lifetimes, outlast_cap
 from recovery.models import AuditEvent, BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.rows import columns, read, read_pairs, stored
@@ -190,10 +190,10 @@ def spend(token: ResetToken) -> bool:
 
 
 def handed_over(emails: Sequence[Email]) -> None:
-    """The mails left: their links live from now, and older links of the same accounts are replaced by them. One
-    statement for five thousand mails, and one for the trail if links were replaced."""
+    """The mails left: their links live from now and replace older ones. A statement for 5000 mails, and the trail."""
     for start in range(0, len(emails), MOST_AT_ONCE):
         _handed_over(emails[start : start + MOST_AT_ONCE])
+        outlast_cap([email.pk for email in emails[start : start + MOST_AT_ONCE]])
 
 
 def _handed_over(emails: Sequence[Email]) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.views import PasswordChangeView
 from django.test import Client
 from django.urls import include, path
 
-from recovery import devices, lockouts
+from recovery import accounts, devices, lockouts
 from recovery.models import AuditEvent, BackupAddress, Lockout, LoginCounter
 from recovery.password_change import OldPasswordMixin
 from recovery.reasons import Action
@@ -207,3 +207,28 @@ def test_a_lock_is_seen_to_end(user: Any) -> None:
     assert "Wait 1 minute, until " in added(client, "spare@example.net").content.decode()
     let_pass(timedelta(minutes=2))
     assert added(client, "spare@example.net").status_code == 302
+
+
+class Between:
+    """A validator during whose work something else happens: between the proof of the old password and the new one."""
+
+    happens: list[Any] = []
+
+    def validate(self, password: str, user: Any = None) -> None:
+        while self.happens:
+            self.happens.pop()()
+
+    def get_help_text(self) -> str:
+        return ""
+
+
+@pytest.mark.attack(113)
+def test_a_change_in_flight_undoes_no_forced_rotation(user: Any, settings: Any) -> None:
+    """A thief with the session and the old password posts while all access is ended."""
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{__name__}.Between"}]
+    thief = inside(user)
+    Between.happens.append(lambda: accounts.end_password(type(user).objects.get(pk=user.pk)))
+    assert "was changed meanwhile" in errors(changes(thief, PASSWORD))
+    user.refresh_from_db()
+    assert not user.has_usable_password()
+    assert thief.get(CHANGE).status_code == 302

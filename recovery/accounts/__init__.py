@@ -6,6 +6,7 @@ Callers import this package as ``accounts``; ``find`` is what the setting ``ACCO
 from recovery.accounts.credentials import (
     ENDED,
     addresses_are_frozen,
+    check_password,
     end_password,
     fingerprint,
     free_addresses,
@@ -42,6 +43,7 @@ __all__ = [
     "by_key",
     "by_keys",
     "called",
+    "check_password",
     "email_field",
     "end_password",
     "find",

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.auth.hashers import check_password as hashers_check
 from django.db import router, transaction
 from django.db.models import signals
 from django.utils import timezone
@@ -43,7 +44,7 @@ def end_password(user: AbstractBaseUser) -> None:
     fails is logged, for its trouble must not leave a thief in. Raises RecoveryError if others keep changing the
     password meanwhile.
     """
-    model = type(user)
+    model = user.__class__
     for _ in range(3):
         ended = ENDED + get_random_string(40) if has_password(user) else make_password(None)
         if change(model._default_manager, user.pk, to={"password": ended}, if_still={"password": user.password}):
@@ -103,7 +104,7 @@ def fingerprint(user: AbstractBaseUser, selector: str) -> str:
 def make_active(user: AbstractBaseUser) -> bool:
     """Set the account's flag in the caller's transaction, if it is not set; False if it is. Receivers of ``post_save``
     learn of it as from ``save()``."""
-    manager = type(user)._default_manager
+    manager = user.__class__._default_manager
     if not change(manager, user.pk, to={"is_active": True}, if_still={"is_active": False}):
         return False
     user.is_active = True
@@ -120,7 +121,7 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     and password validators that keep a history learn of it as from ``save()``. Sessions end with the old hash
     (Django's session auth hash).
     """
-    model = type(user)
+    model = user.__class__
     fields = {field.name for field in model._meta.concrete_fields}
     as_read = {name: getattr(user, name) for name in {"is_active", email_field()} & fields}
     as_read["password"] = old_hash
@@ -131,11 +132,30 @@ def replace_password(user: AbstractBaseUser, *, old_hash: str, password: str) ->
     return True
 
 
+def check_password(user: AbstractBaseUser, password: str) -> bool:
+    """As the user model's own. A hash that Django renews on the way (another work factor) is written by conditional
+    UPDATE: ``save()`` would bring back a password that was ended or changed while this one was judged.
+
+    Raises UnicodeEncodeError for a lone surrogate, which no hasher takes.
+    """
+    if user.__class__.check_password is not AbstractBaseUser.check_password:
+        return bool(user.check_password(password))
+    stored = user.password
+
+    def renew(password: str) -> None:
+        renewed = make_password(password)
+        if change(user.__class__._default_manager, user.pk, to={"password": renewed}, if_still={"password": stored}):
+            user.password = renewed
+            _tell_saved(user, "password")
+
+    return hashers_check(password, stored, renew)
+
+
 def replace_address(user: AbstractBaseUser, *, old: str, new: str) -> bool:
     """Store another address; False if it is no longer ``old``. In the caller's transaction. Receivers of ``post_save``
     learn of it as from ``save()``."""
     field = email_field()
-    if not change(type(user)._default_manager, user.pk, to={field: new}, if_still={field: old}):
+    if not change(user.__class__._default_manager, user.pk, to={field: new}, if_still={field: old}):
         return False
     setattr(user, field, new)
     _tell_saved(user, field)
@@ -144,5 +164,5 @@ def replace_address(user: AbstractBaseUser, *, old: str, new: str) -> bool:
 
 def _tell_saved(user: AbstractBaseUser, field: str) -> None:
     signals.post_save.send(
-        sender=type(user), instance=user, created=False, raw=False, using=user._state.db, update_fields={field}
+        sender=user.__class__, instance=user, created=False, raw=False, using=user._state.db, update_fields={field}
     )

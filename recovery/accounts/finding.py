@@ -5,6 +5,7 @@ Rows of this app hold a user's key as text, never a foreign key.
 """
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -91,8 +92,11 @@ def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
     statement, the same for every name. A field may lie behind a relation (``emailaddress__email``)."""
     users, wanted = _model()._default_manager, Q()
     for field in fields:
-        # Two equations: Django knows of them, and not of IN, that a number may be too large for its column.
-        same = Q(**{field: name}) | Q(**{field: normalise(name)}) | Q(**{f"{field}__iexact": name})
+        # Equations: Django knows of them, and not of IN, that a number may be too large for its column.
+        same = Q()
+        for spelling in _spellings(name):
+            same |= Q(**{field: spelling})
+        same |= Q(**{f"{field}__iexact": name})
         wanted |= _held(users, same)
     found = users.filter(wanted).order_by("pk")[:10] if wanted and is_storable(name) else ()
     return list({key_of(user): user for user in found}.values())
@@ -101,14 +105,25 @@ def called(name: str, fields: Iterable[str]) -> list[AbstractBaseUser]:
 @sensitive_variables()
 def one_spelling(name: Any) -> str:
     """A user name in the form in which it is counted: as the column holds it, which may take many spellings for one
-    value (a number, a UUID, a telephone number), then as ``normalise`` writes it."""
+    value (a number, a UUID, a telephone number), then in lower case. Not case folded: ``ß`` and ``ss`` are two names,
+    and whoever has the one must not speak for the other."""
     model = _model()
     field = model._meta.get_field(model.USERNAME_FIELD)
     try:
         stored = field.get_prep_value(field.to_python(name))
     except (ValueError, TypeError, OverflowError, ArithmeticError, ValidationError):
         stored = None
-    return normalise(str(name if stored in (None, "") else stored))
+    return _small(str(name if stored in (None, "") else stored))
+
+
+def _small(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name.strip()).lower())
+
+
+def _spellings(name: str) -> list[str]:
+    """Beside what a database takes for equal: SQLite knows of no letters but ASCII's that they are large or small."""
+    others = [] if name.isascii() else [name.lower(), name.upper(), name.capitalize(), name.title()]
+    return list(dict.fromkeys([name, normalise(name), *others]))
 
 
 def shares_name(user: AbstractBaseUser) -> bool:

@@ -84,6 +84,7 @@ class Attempt:
             if admission != Admission.WAITS:
                 return admission == Admission.ADMITTED
             time.sleep(pause)
+        self.wait_in_vain()
         return False
 
     def pauses(self) -> Iterator[float]:
@@ -91,6 +92,9 @@ class Attempt:
         last = time.monotonic() + PATIENCE
         while time.monotonic() < last:
             yield random.uniform(*STEP)  # noqa: S311 - spreads tries, hides nothing
+
+    def wait_in_vain(self) -> None:
+        """It was not admitted in all that time: ``refused_until`` says when it may be."""
         with apart() as connection:
             self.refused_until = self._soon(connection)
 

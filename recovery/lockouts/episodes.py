@@ -7,11 +7,11 @@ from typing import Any, Final
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from recovery import audit, bell
-from recovery.accounts import key_of
+from recovery.accounts import key_of, shares_name
 from recovery.conf import conf
 from recovery.lockouts import keys, statements
 from recovery.lockouts.apart import apart
@@ -30,8 +30,10 @@ AUTOMATIC: Final = (LockKind.ACCOUNT, LockKind.DEVICE)
 
 
 def standing(user: AbstractBaseUser) -> "QuerySet[Lockout]":
-    """Lockouts that refuse sign-ins of ``user`` now, those of its known devices included."""
-    return Lockout.objects.filter(user_key=key_of(user)).standing()
+    """Lockouts that refuse sign-ins of ``user`` now, those of its known devices included, and one of its name from when
+    that was nobody's."""
+    of_name = Q(user_key="", kind=LockKind.ACCOUNT, counter_key=keys.of_name(user.get_username()))
+    return Lockout.objects.filter(Q(user_key=key_of(user)) | of_name).standing()
 
 
 def untold() -> "QuerySet[Lockout]":
@@ -87,16 +89,18 @@ def lift(lockout: Lockout, *, actor: AbstractBaseUser | None, reason: str) -> bo
 
 def lift_automatic(user: AbstractBaseUser, *, by: LockLift = LockLift.RESET) -> int:
     """End what failures brought upon ``user`` and its devices, and count anew, in the caller's transaction, with the
-    records; returns how many lockouts that were. A lock by staff stays, and so does that of a source."""
-    user_key = key_of(user)
-    live = Lockout.objects.filter(user_key=user_key, kind__in=AUTOMATIC).standing()
+    records; returns how many lockouts that were. A lock by staff stays, and so does that of a source, and what is
+    counted for a name that another account has in another spelling: its owner must not free both."""
+    user_key, is_shared = key_of(user), shares_name(user)
+    live = Lockout.objects.filter(user_key=user_key, kind__in=[LockKind.DEVICE] if is_shared else AUTOMATIC).standing()
     found = list(live.order_by("pk").values_list("pk", "kind", "counter_key"))
     if found:
         Lockout.objects.filter(pk__in=[pk for pk, *_ in found]).update(lifted_at=Now(), lifted_by=by)
         insert(*(_unlocked(pk, kind, user_key, by) for pk, kind, _ in found))
         for _pk, kind, _key in found:
             _announce(kind, user_key, by)
-    _free([keys.of_name(user.get_username()), *(key for *_, key in found)])
+    of_name = [] if is_shared else [keys.of_name(user.get_username())]
+    _free([*of_name, *(key for *_, key in found)])
     return len(found)
 
 

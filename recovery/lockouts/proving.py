@@ -29,7 +29,7 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
         raise _refused(attempt)
     stored = user.password
     try:
-        is_right = user.check_password(password)
+        is_right = accounts.check_password(user, password)
     except UnicodeEncodeError:  # a lone surrogate, which is in nobody's password
         is_right = False
     except Exception:

@@ -105,6 +105,9 @@ def _decide(request: ResetRequest) -> list[Email]:
         verdict.outcome = Outcome.LEVEL_BLOCKED
     outcome = _overall([verdict.outcome for verdict in verdicts])
     _close(request, outcome, accounts=len(verdicts))
+    if verdicts and all(verdict.outcome == Outcome.COOLDOWN for verdict in verdicts):
+        # Nothing was sent: five asks of one second must not use up what its owner may ask within the hour.
+        limits.give_back("address", normalise(request.identifier))
     if verdicts:
         insert(*[
             Decision(

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from recovery import retention, sweep, tokens
-from recovery.models import AuditEvent, ResetRequest
+from recovery.models import AuditEvent, LinkLife, ResetRequest
 from tests.asking import FIREFOX, SITE, ask, asked, browser, links, set_password, work
 from tests.factories import UserFactory
 from tests.following import (
@@ -139,3 +140,28 @@ def test_the_purge_ends_what_is_over_and_neither_ends_nor_revives_anything_else(
     assert dead_page(opened(expired)[0].get(f"/recovery/reset/{selector_of(expired)}/")) == "expired"
     assert set_password(client, form).status_code == 302
     assert not is_unchanged(user)
+
+
+@pytest.mark.attack(34)
+@pytest.mark.parametrize("pause", [0, 61], ids=["at once", "every minute"])
+def test_where_links_live_a_quarter_of_an_hour_nobody_is_kept_without_one(pause: int) -> None:
+    """As many asks as count, at once or one by one: for an hour the owner has a link that works or gets it."""
+    user = UserFactory.create()
+    LinkLife.objects.create(audience="default", seconds=900, delivery_count=300, opening_count=300)
+    for number in range(8):
+        ask(browser(REMOTE_ADDR=f"203.0.113.{number}"), user.email)
+        if pause:
+            work()
+        let_pass(timedelta(seconds=pause))
+    work()
+    for _ in range(4):
+        let_pass(timedelta(minutes=12))
+        before = len(mail.outbox)
+        ask(browser(), user.email)
+        work()
+        assert len(mail.outbox) == before + 1 or row_of(links(mail.outbox[-1])[0]).expires_at > timezone.now()
+    assert len(mail.outbox) <= 5
+    let_pass(timedelta(minutes=12))
+    ask(browser(), user.email)
+    work()
+    assert works(links(mail.outbox[-1])[0], user)

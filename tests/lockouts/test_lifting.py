@@ -12,7 +12,7 @@ from tests import hash_spy
 from tests.asking import NEW_PASSWORD, set_password
 from tests.factories import StaffFactory, UserFactory
 from tests.following import mailed_link, opened
-from tests.signing_in import counter, fail, locked, lockouts_of, sign_in
+from tests.signing_in import LIMIT, counter, fail, locked, lockouts_of, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +138,31 @@ def test_lockouts_of_which_nobody_decided_who_is_told_are_found(ada: Any) -> Non
     assert list(lockouts.untold()) == list(Lockout.objects.order_by("pk"))
     Lockout.objects.update(told_at="2026-01-01T00:00Z")
     assert not lockouts.untold().exists()
+
+
+@pytest.mark.attack(49)
+@pytest.mark.parametrize(("victim", "own"), [("weiß", "weiss"), ("MÜLLER", "müller"), ("Ada", "ada")])
+def test_who_has_a_like_name_frees_nothing_of_the_other(victim: str, own: str) -> None:
+    """Neither by a success of their own nor by a new password of their own."""
+    other, eve = UserFactory.create(username=victim), UserFactory.create(username=own)
+    fail(victim, LIMIT - 1)
+    LoginCounter.objects.filter(pk=lockouts.of_name(victim)).update(streak=99)
+    assert sign_in(own)
+    assert counter(victim).streak == 99
+    fail(victim, 1)
+    client, form = opened(mailed_link(eve))
+    set_password(client, form)
+    assert counter(victim).streak == 100
+    assert not sign_in(victim)
+    assert lockouts.standing(other).count() == 1
+
+
+def test_staff_unlock_a_name_that_was_locked_before_somebody_had_it(agent: Any) -> None:
+    fail("newcomer", LIMIT - 1)
+    LoginCounter.objects.filter(pk=lockouts.of_name("newcomer")).update(streak=99)
+    fail("newcomer", 1)
+    newcomer = UserFactory.create(username="newcomer")
+    assert not sign_in("newcomer")
+    [lockout] = lockouts.standing(newcomer)
+    assert lockouts.lift(lockout, actor=agent, reason="has just joined")
+    assert sign_in("newcomer")

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
+from recovery import accounts
 from recovery.backends import ModelBackend
 from recovery.models import LoginCounter
 from tests import hash_spy
@@ -130,3 +131,39 @@ def test_a_hash_of_an_older_work_factor_takes_the_work_of_a_new_one(settings: An
         Slower.done.clear()
         assert authenticate(username=name, password=WRONG) is None
         assert sum(Slower.done) == 40
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize("make", [known, inactive, without_password])
+def test_a_lone_surrogate_is_a_wrong_password_of_every_account(make: Callable[[], None]) -> None:
+    make()
+    for name in ("name", "nobody"):
+        hash_spy.forget()
+        assert authenticate(username=name, password="a\ud800b") is None
+        assert hash_spy.hashed() == 1
+
+
+class Meddler(PBKDF2PasswordHasher):
+    """Of an older work factor; while it judges, somebody ends the password."""
+
+    algorithm = "meddler"
+    iterations = 20
+    meddles: list[Callable[[], Any]] = []
+
+    def verify(self, password: str, encoded: str) -> bool:
+        is_right = super().verify(password, encoded)
+        while self.meddles:
+            self.meddles.pop()()
+        return is_right
+
+
+def test_a_hash_that_is_renewed_brings_back_no_password_that_was_ended_meanwhile(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = [f"{__name__}.Meddler"]
+    user = UserFactory.create(username="name")
+    user.password = Meddler().encode(PASSWORD, "salt" * 8, 10)
+    user.save()
+    Meddler.meddles.append(lambda: accounts.end_password(type(user).objects.get(pk=user.pk)))
+    authenticate(username="name", password=PASSWORD)
+    assert not Meddler.meddles
+    user.refresh_from_db()
+    assert not user.has_usable_password()

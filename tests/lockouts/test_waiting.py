@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, authenticate
 from django.db import connection
+from django.test import RequestFactory
 from django.utils import timezone
 
 from recovery import lockouts
-from recovery.lockouts import Admission, Attempt
+from recovery.lockouts import Admission, Attempt, counting
 from recovery.models import Lockout, LoginCounter
 from tests.factories import PASSWORD, StaffFactory
 from tests.signing_in import LIMIT, counter, fail, let_pass, limits, sign_in
@@ -149,3 +152,14 @@ def test_while_the_hundredth_is_judged_the_next_waits_for_it_may_be_right(ada: A
     assert not Lockout.objects.exists()
     assert hundredth.succeed(ada)
     assert late.take() == Admission.ADMITTED
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", [authenticate, async_to_sync(aauthenticate)], ids=["sync", "async"])
+def test_who_waited_in_vain_is_refused_and_told_until_when(monkeypatch: Any, ada: Any, way: Any) -> None:
+    monkeypatch.setattr(counting, "PATIENCE", 0.01)  # seconds
+    held = [attempt() for _ in range(LIMIT)]
+    assert [each.take() for each in held] == [Admission.ADMITTED] * LIMIT
+    request = RequestFactory().post("/")
+    assert way(request, username="ada", password=PASSWORD) is None
+    assert request.recovery_wait > timezone.now()
