@@ -107,4 +107,6 @@ def _diagnosis(facts: dict[str, Any]) -> dict[str, Callable[[], None]]:
 
     said = {"user name": f"u{facts['user_key']}", "address": facts["recipient"], "message id": facts["message_id"]}
     said["reference"] = facts["reference"]
+    # Nobody's: where addresses have no index, these read all accounts.
+    said |= {"an address of nobody": "nobody-here@example.org", "a near miss": f"{facts['recipient']}x"}
     return {f"diagnosis by {name}": explaining(ident) for name, ident in said.items()}

@@ -128,6 +128,12 @@ def test_an_exact_match_wins_over_twins_in_case() -> None:
     assert recipients() == [large.email, small.email]
 
 
+def test_nobody_is_looked_for_once_where_addresses_have_no_index() -> None:
+    with statements() as looked:
+        assert accounts.find("nobody@example.com") == []
+    assert len([sql for sql in looked.texts if 'FROM "auth_user"' in sql]) == 1
+
+
 def test_without_an_exact_match_each_twin_gets_a_mail_at_its_own_stored_address() -> None:
     twins = [UserFactory.create(email=address) for address in ("ada@example.com", "ADA@example.com")]
     ask(browser(), "Ada@example.com")

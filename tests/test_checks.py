@@ -47,6 +47,13 @@ def test_a_sound_site_hears_of_its_unindexed_address_alone() -> None:
     assert ids() == {"recovery.W015"}
 
 
+def test_the_hint_of_an_unindexed_address_names_every_index_that_a_look_needs() -> None:
+    """Names are looked for as well: while either of the two has none, one look in any case reads all users."""
+    [warning] = [each for each in checks.check_deployment(None) if each.id == "recovery.W015"]
+    for index in ("(UPPER(username))", "(UPPER(email))", "(email)"):
+        assert index in str(warning.hint)
+
+
 @pytest.mark.attack(117)
 @pytest.mark.parametrize(
     ("wrong", "check"),

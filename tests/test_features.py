@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recovery.reasons import Cause
 from tests import named
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -28,6 +29,12 @@ def test_it_says_where_to_see_it_and_names_tests_that_there_are(promise: str) ->
     assert where.strip()
     assert named.NODE.search(shown)
     assert named.missing(shown) == []
+
+
+def test_causes_that_it_names_are_words_of_the_diagnosis() -> None:
+    named_causes = re.findall(r"diagnosis: `(\w+)`", TOLD)
+    assert named_causes
+    assert set(named_causes) <= set(Cause.values)
 
 
 @pytest.mark.parametrize("page", ["features.md", "compliance.md", "django_views.md"])

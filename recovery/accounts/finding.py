@@ -7,7 +7,7 @@ Rows of this app hold a user's key as text, never a foreign key.
 import json
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.apps import apps
@@ -72,8 +72,11 @@ def find(identifier: str = "", *, user: AbstractBaseUser | None = None) -> list[
         return [Account(user, _addresses(user))]
     model = _model()
     fields = [name for name in dict.fromkeys([model.USERNAME_FIELD, email_field()]) if name]
-    users = _matching(fields, identifier, "exact") or _matching(fields, identifier, "iexact")
-    return [_matched(found, identifier) for found in users]
+    found = _matching(fields, identifier, "exact") if all(map(is_indexed, fields)) else []
+    # Without an index, either look reads all users, and this one finds what the other would.
+    found = found or _matching(fields, identifier, "iexact")
+    exact = [account for account in found if identifier in _names(account, fields)]
+    return [_matched(account, identifier) for account in exact or found]
 
 
 def of_identifier(identifier: str) -> list[Account]:
@@ -154,20 +157,27 @@ def email_field() -> str:
     return name
 
 
+def is_indexed(name: str) -> bool:
+    """Whether the user model says that this field has an index, or one on an expression."""
+    field = _model()._meta.get_field(name)
+    is_own = getattr(field, "db_index", False) or getattr(field, "unique", False)
+    return bool(is_own or any(index.expressions for index in _model()._meta.indexes))
+
+
 def _allauth_addresses() -> Any:
     app, model = "account", "EmailAddress"
     return apps.get_model(app, model)._default_manager
 
 
-def _matching(fields: list[str], identifier: str, lookup: str) -> list[AbstractBaseUser]:
+def _matching(fields: list[str], identifier: str, lookup: str) -> list[Account]:
     users, wanted = _model()._default_manager, Q()
     for name in fields:
         wanted |= _held(users, Q(**{f"{name}__{lookup}": identifier}))
     if apps.is_installed("allauth.account"):
         rows = _allauth_addresses().filter(**{f"email__{lookup}": identifier})
         wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
-    found = users.filter(wanted).order_by("pk") if wanted else ()
-    return [user for user in found if normalise(identifier) in _names(user, fields)]
+    found = [Account(user, _addresses(user)) for user in (users.filter(wanted).order_by("pk") if wanted else ())]
+    return [account for account in found if normalise(identifier) in map(normalise, _names(account, fields))]
 
 
 def _held(users: Any, condition: Q) -> Q:
@@ -179,15 +189,15 @@ def _held(users: Any, condition: Q) -> Q:
     return condition
 
 
-def _names(user: AbstractBaseUser, fields: list[str]) -> set[str]:
-    typed = {str(getattr(user, name) or "") for name in fields} | {a.text for a in _addresses(user)}
-    return {normalise(text) for text in typed if text}
+def _names(account: Account, fields: list[str]) -> set[str]:
+    """What somebody may call it by, as it is stored."""
+    own = {str(getattr(account.user, name) or "") for name in fields}
+    return {*own, *(address.text for address in account.addresses)} - {""}
 
 
-def _matched(user: AbstractBaseUser, identifier: str) -> Account:
-    addresses = _addresses(user)
-    meant = [address for address in addresses if normalise(address.text) == normalise(identifier)]
-    return Account(user, addresses, matched=next(iter(meant), None))
+def _matched(account: Account, identifier: str) -> Account:
+    meant = [address for address in account.addresses if normalise(address.text) == normalise(identifier)]
+    return replace(account, matched=next(iter(meant), None))
 
 
 def _addresses(user: AbstractBaseUser) -> tuple[Address, ...]:

@@ -218,12 +218,12 @@ def _slow_lookup() -> Iterator[CheckMessage]:
     name, model = accounts.email_field(), get_user_model()
     if not name:
         return
-    field = model._meta.get_field(name)
-    functional = any(index.expressions for index in model._meta.indexes)
-    if not (getattr(field, "db_index", False) or getattr(field, "unique", False) or functional):
-        table, column = model._meta.db_table, getattr(field, "column", name)
+    if not accounts.is_indexed(name):
+        fields = [model._meta.get_field(each) for each in dict.fromkeys([model.USERNAME_FIELD, name])]
+        columns = [str(getattr(field, "column", field.name)) for field in fields]
+        wanted = ", ".join([*(f"(UPPER({column}))" for column in columns), f"({columns[-1]})"])
         yield Warning(
             f"{model._meta.label}.{name} has no index: each ask scans all users, 10-28 ms at 100 000.",
-            hint=f"On PostgreSQL: CREATE INDEX CONCURRENTLY ON {table} (UPPER({column})), and one on ({column}).",
+            hint=f"On PostgreSQL: CREATE INDEX CONCURRENTLY ON {model._meta.db_table} …, for each of {wanted}.",
             id="recovery.W015",
         )

@@ -7,7 +7,7 @@ from typing import Final
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
-from recovery import accounts, agents, timelines
+from recovery import accounts, agents, audiences, timelines
 from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Explanation, Finding, made, seen
@@ -49,8 +49,13 @@ def explain(subject: Subject, *, viewer: AbstractBaseUser | None = None, now: da
     findings = _in_order(finding for rule in RULES for finding in rule(facts))
     if not findings:
         findings = (_little_known(facts),)
-    would = forecasting.would(subject, now=facts.now) if subject.user is not None else None
+    would = forecasting.would(subject, audience=_door(facts), now=facts.now)
     return Explanation(subject, findings[0], findings, _timeline(facts), would)
+
+
+def _door(facts: Facts) -> str:
+    """Where the person asked, and asks again; else their own."""
+    return facts.request.audience if facts.request is not None else audiences.CHOSEN_LATER
 
 
 def _in_order(found: Iterator[Finding]) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ from django.db.models import Q
 from recovery import accounts, gates, heartbeats, limits, lockouts, routes, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
+from recovery.conf import conf
 from recovery.diagnosis.subjects import Subject
 from recovery.models import (
     AuditEvent,
@@ -30,6 +31,7 @@ from recovery.models import (
     Suppression,
 )
 from recovery.models.emails import FINAL_FAILURES
+from recovery.origin import Origin, is_hash
 from recovery.reasons import LINK_KINDS, Action, EmailKind, EmailState, Outcome, Part, Refusal, TokenState
 
 MOST: Final = 100  # rows of a kind that one explanation reads
@@ -111,6 +113,36 @@ class Facts:
         return issued.select_related("email", "request").order_by("-issued_at").first()
 
     @property
+    def said_where(self) -> Email | Decision | None:
+        """What says where a link of the account's own, not to a backup, went or was to go."""
+        if self.email is not None and not self.email.context.get("to_backup"):
+            return self.email
+        return self.decision if self.decision is not None and self.decision.address else None
+
+    @property
+    def mailed_to(self) -> str:
+        """The account's own address as it was then; as it is now where nothing says it."""
+        row = self.said_where
+        return self.own_address if row is None else row.recipient if isinstance(row, Email) else row.address
+
+    @property
+    def own_address(self) -> str:
+        """Where a link for the account goes now, "" for nowhere."""
+        main = self.account.reset_address if self.account else None
+        return main.text if main else ""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the account has other addresses by now: what became of mail to the old one is mended no more."""
+        own = {normalise(address.text) for address in self.account.addresses} if self.account else set()
+        return bool(own) and normalise(self.mailed_to) not in own
+
+    @property
+    def got_in(self) -> bool:
+        """Whether a new password was set over the link of this mail."""
+        return self.link is not None and self.link.state == TokenState.USED
+
+    @property
     def is_settled(self) -> bool:
         """Whether a request or mail was named whose mail ended then: how the account is now explains nothing of it."""
         named = self.subject.request is not None or self.subject.email is not None
@@ -187,10 +219,7 @@ class Facts:
     @property
     def address(self) -> str:
         """Where the mail went, else where one would go."""
-        if self.email is not None:
-            return self.email.recipient
-        main = self.account.reset_address if self.account else None
-        return main.text if main else ""
+        return self.email.recipient if self.email is not None else self.own_address
 
     @property
     def address_key(self) -> str:
@@ -214,12 +243,19 @@ class Facts:
     def waits_to_join(self) -> bool:
         return self.subject.user is not None and gates.waits_to_join(self.subject.user)
 
+    @property
+    def place(self) -> str:
+        """Under what limits count the place that asked; "" where rows do not keep it whole (``CLIENT_DATA``)."""
+        ip = (self.request.ip or "") if self.request is not None else ""
+        return Origin(ip).source if conf.CLIENT_DATA["ip"] == "full" and not is_hash(ip) else ""
+
     @cached_property
     def counted(self) -> dict[tuple[str, str], limits.Standing]:
-        """The limits on asking, by name and subject: of the account, and of each name that may be typed."""
-        typed = [self.request.identifier] if self.request else []
+        """The limits on asking, by name and subject: of the account, of what was typed, and of the place that asked."""
+        request = self.request
         subjects: Sequence[tuple[str, str]] = [
             *([("account", self.key)] if self.key else []),
-            *(("address", name) for name in sorted({normalise(name) for name in [*self.names, *typed] if name})),
+            *([("address", normalise(request.identifier))] if request else []),
+            *([("source", self.place)] if self.place else []),
         ]
         return limits.look(subjects)

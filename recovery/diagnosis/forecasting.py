@@ -4,21 +4,24 @@ Walks the gates and checks that the real run walks, and counts nothing. What onl
 the provider answers, is no part of it; and how often a stranger's client address has asked, nobody knows beforehand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recovery import accounts, audiences, gates, heartbeats, level, limits, routes, suppressions
+from recovery import accounts, audiences, backup_addresses, gates, heartbeats, level, limits, routes, suppressions
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.diagnosis.findings import Forecast
+from recovery.diagnosis.of_mail import CIRCUITS
 from recovery.diagnosis.subjects import Subject
 from recovery.diagnosis.wording import moment
 from recovery.gates import Verdict
+from recovery.models import RouteState
 from recovery.reasons import Cause, EmailKind, EmailReason, Gate, Kind, Outcome, Part, SuppressionReason
+from recovery.routes import Route
 
 _OBSTACLES: Final = {
     Outcome.INACTIVE: Cause.INACTIVE_ACCOUNT,
@@ -35,6 +38,9 @@ _STOPS: Final = {
     SuppressionReason.COMPLAINED: Cause.COMPLAINED,
     SuppressionReason.STAFF: Cause.SUPPRESSED_BY_STAFF,
 }
+_WAITS: Final = frozenset(
+    {Cause.ROUTE_OFF, Cause.NO_ROUTE, Cause.WORKERS_SILENT, Cause.PROVIDER_DOWN, *CIRCUITS.values()}
+)
 
 
 def would(
@@ -42,12 +48,12 @@ def would(
     *,
     by_staff: bool = False,
     identifier: str = "",
-    audience: str = audiences.DEFAULT,
+    audience: str = audiences.CHOSEN_LATER,
     now: datetime | None = None,
 ) -> Forecast | None:
     """What would become of a reset for this person, asked for now: by themselves over ``identifier`` (their address,
-    unless given) at the door ``audience``, or by staff, who pass throttle and cool-down. None where nobody is known.
-    Reads only."""
+    unless given) at the door ``audience`` (theirs, unless given), or by staff, who pass throttle and cool-down. None
+    where nobody is known. Reads only."""
     user = subject.user
     if user is None:
         return None
@@ -65,8 +71,7 @@ def would(
     verdict = gates.walk(account, kind=kind, is_unlimited=by_staff, is_within=_looks)
     if verdict.outcome != Outcome.SENT:
         return _no(verdict.outcome, _OBSTACLES[Outcome(verdict.outcome)], verdict=verdict, free=_free(verdict, at))
-    asked_at = audiences.CHOSEN_LATER if by_staff else audience
-    return _on_its_way(verdict, audiences.of(user, asked_at=asked_at, kind=kind))
+    return _on_its_way(verdict, audiences.of(user, asked_at=audience, kind=kind))
 
 
 def _usual(account: Account) -> str:
@@ -87,25 +92,38 @@ def _on_its_way(verdict: Verdict, audience: str) -> Forecast:
     if held is not None:
         cause = Cause.LEVEL_NONE if held == EmailReason.LEVEL_NONE else Cause.LEVEL_SYSTEM
         return _no(Outcome.LEVEL_BLOCKED, cause, verdict=verdict)
-    stopped = suppressions.of([normalise(verdict.address)[:254]], kind=verdict.kind)
-    if stopped:
-        reason = SuppressionReason(next(iter(stopped.values())))
-        return _no(Outcome.SENT, _STOPS[reason], verdict=verdict)
-    ways = routes.plan(verdict.kind, audience, routes.states())
+    main = normalise(verdict.address)[:254]
+    address, stopped = verdict.address, suppressions.of([main], kind=verdict.kind)
+    if stopped:  # and the ladder sends a fresh link to a backup address, if there is one
+        backup = backup_addresses.next_for(verdict.account.key, not_in=[main])
+        if backup is None:
+            return _no(Outcome.SENT, _STOPS[SuppressionReason(stopped[main])], verdict=verdict)
+        address = backup.address
+    known = routes.states()
+    ways = routes.plan(verdict.kind, audience, known)
     if not ways:
-        cause = Cause.ROUTE_OFF if routes.of(verdict.kind, audience) else Cause.NO_ROUTE
-        return _no(Outcome.SENT, cause, verdict=verdict)
+        return _no(Outcome.SENT, _way_out(routes.of(verdict.kind, audience), known), verdict=verdict)
     if all(heartbeats.silent(part, longer_than=heartbeats.SILENT) for part in (Part.WORKER, Part.SWEEP)):
         return _no(Outcome.SENT, Cause.WORKERS_SILENT, verdict=verdict)
     said = _("A reset that is asked for now would leave at once for %(address)s by %(route)s.")
     return Forecast(
         goes=True,
-        sentence=said % {"address": verdict.address, "route": ways[0].name},
+        sentence=said % {"address": address, "route": ways[0].name},
         outcome=Outcome.SENT,
         kind=verdict.kind,
-        address=verdict.address,
+        address=address,
         route=ways[0].name,
     )
+
+
+def _way_out(ways: Sequence[Route], known: Mapping[str, RouteState]) -> Cause:
+    """Why none of these may be taken: there is none, staff switched one off, or they fail."""
+    if not ways:
+        return Cause.NO_ROUTE
+    failing = [known[way.name] for way in ways if not known[way.name].switched_off]
+    if len(failing) < len(ways):
+        return Cause.ROUTE_OFF
+    return CIRCUITS.get(failing[0].reason, Cause.PROVIDER_DOWN)
 
 
 def _free(verdict: Verdict, at: datetime) -> datetime | None:
@@ -118,7 +136,7 @@ def _free(verdict: Verdict, at: datetime) -> datetime | None:
 
 def _no(outcome: str, cause: Cause, *, verdict: Verdict | None = None, free: datetime | None = None) -> Forecast:
     said = _("A reset that is asked for now would bring no mail: %(why)s.") % {"why": cause.label}
-    if outcome == Outcome.SENT and cause in (Cause.ROUTE_OFF, Cause.NO_ROUTE, Cause.WORKERS_SILENT):
+    if outcome == Outcome.SENT and cause in _WAITS:
         said = _("A reset that is asked for now would have to wait: %(why)s.") % {"why": cause.label}
     if free is not None:
         said = _("%(said)s It is free again at %(at)s.") % {"said": said, "at": moment(free)}

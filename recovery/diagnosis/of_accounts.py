@@ -37,7 +37,7 @@ def unknown(facts: Facts) -> Iterator[Finding]:
         said = {"typed": typed, "name": accounts.name_of(user)}
         evidence = seen(email, _("A mail for this account went there."), email.queued_at)
         yield made(Cause.FORMER_ADDRESS, evidence, confidence=Confidence.OBSERVED, said=said, target=person(user))
-    for user in within(facts.viewer, near.misses(typed)):
+    for user in near.misses(typed, viewer=facts.viewer):
         said = {"typed": typed, "name": accounts.name_of(user)}
         evidence = Evidence(_("One letter makes the difference."), model=label_of(user), pk=accounts.key_of(user))
         yield made(Cause.NEAR_MISS, evidence, confidence=Confidence.INFERRED, said=said, target=person(user))
@@ -68,17 +68,18 @@ def unfit(facts: Facts) -> Iterator[Finding]:
 
 
 def mistyped(facts: Facts) -> Iterator[Finding]:
-    """A domain that is one letter off a well-known one takes mail to nowhere, or to a stranger."""
+    """A domain that is one letter off a well-known one takes mail to nowhere, or to a stranger: of the address that was
+    mailed then, though the account may have another by now."""
     if facts.account is None or (facts.request is not None and facts.request.completed_at):
         return
-    main = facts.account.reset_address
-    domain = likely_domain(main.text) if main else None
-    if main is None or domain is None or (facts.link is not None and facts.link.person_opened_at):
+    domain = likely_domain(facts.mailed_to)
+    if domain is None or (facts.link is not None and facts.link.person_opened_at):
         return
-    evidence = Evidence(_("Its domain is one letter off %(domain)s.") % {"domain": domain})
-    said = {"address": main.text, "domain": domain}
-    target = person(facts.account.user)
-    yield made(Cause.ADDRESS_MISTYPED, evidence, confidence=Confidence.INFERRED, said=said, target=target)
+    text, row = _("Its domain is one letter off %(domain)s.") % {"domain": domain}, facts.said_where
+    evidence = seen(row, text) if row else Evidence(text, None, *person(facts.account.user))
+    said = {"address": facts.mailed_to, "domain": domain}
+    fix, target = Fix.SEND_NEW_LINK if facts.has_moved else None, person(facts.account.user)
+    yield made(Cause.ADDRESS_MISTYPED, evidence, confidence=Confidence.INFERRED, said=said, fix=fix, target=target)
 
 
 def proposed(facts: Facts) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from recovery import level
-from recovery.addresses import normalise
+from recovery.conf import conf
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Evidence, Finding, made, seen, target_of
 from recovery.diagnosis.of_accounts import person
@@ -36,7 +36,7 @@ def asked(facts: Facts) -> Iterator[Finding]:
         case Outcome.THROTTLED:
             cause = Cause.ACCOUNT_LIMIT if facts.decision is not None and facts.key else Cause.THROTTLED
             evidence = seen(request, request.get_outcome_display(), request.requested_at)
-            said = {"free": moment(_free_at(facts, cause))}
+            said = {"free": moment(_free_at(facts, request, cause))}
             fix = None if target else Fix.WAIT
             yield made(cause, evidence, confidence=Confidence.RECORDED, said=said, fix=fix, target=target)
         case Outcome.COOLDOWN:
@@ -81,12 +81,12 @@ def no_signs() -> Evidence:
     return Evidence(_("Neither a worker nor a sweep gave a sign of life within the last minute."))
 
 
-def _free_at(facts: Facts, cause: Cause) -> datetime:
-    """When the limit is free again, as of now; now where it is by now."""
-    request = facts.request
-    name = "account" if cause == Cause.ACCOUNT_LIMIT else "address"
-    subject = facts.key if name == "account" else normalise(request.identifier if request else "")
-    standing = facts.counted.get((name, subject))
-    if standing is None or not standing.is_used_up:
-        return facts.now
-    return standing.free_again_at
+def _free_at(facts: Facts, request: ResetRequest, cause: Cause) -> datetime:
+    """When the person may ask again, as of now: what was typed and the place that asked are counted both, and no row
+    says which of them was too much. Of a place that rows do not keep whole, when it is free at the latest."""
+    names = ("account",) if cause == Cause.ACCOUNT_LIMIT else ("address", "source")
+    used_up = [each for (name, _), each in facts.counted.items() if name in names and each.is_used_up]
+    free = [facts.now, *(standing.free_again_at for standing in used_up)]
+    if "source" in names and not facts.place and not used_up:
+        free.append(request.requested_at + conf.REQUEST_LIMITS["source"][1])
+    return max(free)

@@ -54,7 +54,7 @@ _BY_PROVIDER = ("AnymailRecipientsRefused", "backend sent nothing")
 def came_back(facts: Facts) -> Iterator[Finding]:
     """It bounced, or the recipient was refused."""
     email = facts.email
-    if email is None or email.state not in (EmailState.BOUNCED, EmailState.FAILED):
+    if email is None or email.state not in (EmailState.BOUNCED, EmailState.FAILED) or facts.got_in:
         return
     said = {"address": email.recipient, "text_for_it": text_for_it(email)}
     events = [event for event in facts.events if event.kind in _FAILED]
@@ -63,16 +63,16 @@ def came_back(facts: Facts) -> Iterator[Finding]:
     if not refused and email.state != EmailState.BOUNCED:
         return
     told = [event_of(event) for event in events[:1]]
+    cause = Cause.RECIPIENT_REFUSED if refused else Cause.BOUNCED_UNCLEAR
     if bounce is not None:
         told.append(seen(bounce, bounce.get_bounce_class_display(), bounce.occurred_at, quote=bounce.evidence))
+        cause = _class_of(bounce)
     if _is_listed(told[0].quote if told and refused else "") or _is_held(bounce):
-        cause, target = Cause.ON_PROVIDERS_LIST, target_of(email)
-    elif bounce is not None:
-        cause, target = _class_of(bounce), _of_address(facts)
-    else:
-        cause = Cause.RECIPIENT_REFUSED if refused else Cause.BOUNCED_UNCLEAR
-        target = _of_address(facts)
-    yield made(cause, *told, confidence=Confidence.REPORTED, said=said, target=target)
+        cause = Cause.ON_PROVIDERS_LIST
+    fix, target = _anew(facts), _of_person(facts)
+    if cause == Cause.ON_PROVIDERS_LIST and fix is None:
+        target = target_of(email)
+    yield made(cause, *told, confidence=Confidence.REPORTED, said=said, fix=fix, target=target)
 
 
 _FAILED = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED})
@@ -88,24 +88,25 @@ def stopped(facts: Facts) -> Iterator[Finding]:
     evidence = [seen(row, row.get_reason_display(), row.since)]
     if withheld and email is not None:
         evidence.append(seen(email, email.get_reason_display(), email.queued_at))
-    is_lifted = row not in facts.stops
+    is_over = row not in facts.stops or _anew(facts) is not None
     yield made(
         _STOPS[SuppressionReason(row.reason)],
         *evidence,
         confidence=Confidence.RECORDED if withheld else Confidence.OBSERVED,
         said={"address": facts.address},
-        fix=Fix.SEND_NEW_LINK if is_lifted else None,
-        target=_of_person(facts) if is_lifted else target_of(row),
+        fix=Fix.SEND_NEW_LINK if is_over else None,
+        target=_of_person(facts) if is_over else target_of(row),
     )
 
 
 def complained(facts: Facts) -> Iterator[Finding]:
     """It arrived, and was reported as spam."""
     found = next((bounce for bounce in facts.bounces if bounce.bounce_class == BounceClass.COMPLAINT), None)
-    if found is None or facts.email is None:
+    if found is None or facts.email is None or facts.got_in:
         return
     evidence = seen(found, found.get_bounce_class_display(), found.occurred_at, quote=found.evidence)
     row = next((row for row in facts.stops if row.reason == SuppressionReason.COMPLAINED), None)
+    row = row if _anew(facts) is None else None
     yield made(
         Cause.COMPLAINED,
         evidence,
@@ -120,7 +121,7 @@ def ended(facts: Facts) -> Iterator[Finding]:
     """By us or by staff: set aside, cancelled, given up, or too late."""
     email = facts.email
     cause = _ENDED.get((EmailState(email.state), EmailReason(email.reason))) if email and email.reason else None
-    if email is None or cause is None:
+    if email is None or cause is None or facts.got_in:
         return
     last = [event_of(event) for event in facts.events[:1]]
     is_active = facts.account is not None and facts.account.user.is_active
@@ -148,9 +149,13 @@ def ladder(facts: Facts) -> Iterator[Finding]:
     if email is None or not email.context.get("to_backup") or facts.subject.email is not None:
         return
     said = {"address": email.recipient, "at": moment(email.queued_at)}
-    if email.state in FINAL_FAILURES or (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.SUPPRESSED):
+    is_held = (email.state, email.reason) == (EmailState.WITHHELD, EmailReason.SUPPRESSED)
+    if (email.state in FINAL_FAILURES and not facts.got_in) or is_held:
         rows = [seen(email, email.get_state_display(), email.queued_at), *map(event_of, facts.events[:1])]
-        yield made(Cause.BACKUP_FAILED, *rows, confidence=Confidence.REPORTED, said=said, target=_of_address(facts))
+        by_others = email.state in (EmailState.BOUNCED, EmailState.FAILED)
+        confidence = Confidence.REPORTED if by_others else Confidence.RECORDED  # held back or too late: by us
+        target = _of_person(facts)
+        yield made(Cause.BACKUP_FAILED, *rows, confidence=confidence, said=said, fix=_anew(facts), target=target)
     elif facts.link is not None and facts.link.person_opened_at is None and facts.refusal is None:
         rows = [seen(each, each.get_state_display(), each.queued_at) for each in reversed(facts.emails)]
         yield made(Cause.SENT_TO_BACKUP, *rows, confidence=Confidence.RECORDED, said=said)
@@ -186,7 +191,10 @@ def _is_held(bounce: Bounce | None) -> bool:
 
 def _matters_now(facts: Facts) -> bool:
     """Whether a mail that is asked for now would be held back, and nothing is under way that shows how it goes."""
-    return facts.email is None or facts.email.state in (*FINAL_FAILURES, EmailState.CANCELLED)
+    if facts.email is None:
+        return True
+    is_over = facts.email.state in (*FINAL_FAILURES, EmailState.CANCELLED)
+    return is_over and not facts.got_in and not facts.has_moved
 
 
 def _stop_of(email: Email) -> Suppression | None:
@@ -200,6 +208,6 @@ def _of_person(facts: Facts) -> Target | None:
     return person(facts.account.user) if facts.account else None
 
 
-def _of_address(facts: Facts) -> Target | None:
-    """Whose address is to be corrected."""
-    return _of_person(facts)
+def _anew(facts: Facts) -> Fix | None:
+    """Where the account has another address by now, there is none to mend: a new link goes there."""
+    return Fix.SEND_NEW_LINK if facts.has_moved else None

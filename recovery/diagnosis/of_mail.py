@@ -1,6 +1,7 @@
 """From the queue to the provider: what mail waits for, and what became of it at the provider so far."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from django.utils.translation import gettext as _
 
@@ -20,7 +21,7 @@ _WAITS_FOR = {
     EmailReason.PROVIDER_BUSY: Cause.PROVIDER_BUSY,
     EmailReason.RENDER_ERROR: Cause.RENDER_ERROR,
 }
-_CIRCUITS = {
+CIRCUITS: Final[Mapping[str, Cause]] = {
     EmailReason.PROVIDER_REFUSED_US: Cause.PROVIDER_REFUSES_US,
     EmailReason.PROVIDER_BUSY: Cause.PROVIDER_BUSY,
 }
@@ -29,7 +30,7 @@ _CIRCUITS = {
 def waiting(facts: Facts) -> Iterator[Finding]:
     """Queued, or to be tried again: what it waits for."""
     email = facts.email
-    if email is None or email.handed_over_at is not None:
+    if email is None or email.handed_over_at is not None or facts.got_in:
         return
     if email.state == EmailState.SENDING:
         yield made(Cause.BEING_SENT, _state(email), confidence=Confidence.RECORDED)
@@ -55,7 +56,8 @@ def waiting(facts: Facts) -> Iterator[Finding]:
 
 def doubtful(facts: Facts) -> Iterator[Finding]:
     email = facts.email
-    if email is not None and email.state == EmailState.UNKNOWN:
+    is_there = facts.link is not None and facts.link.opened_at is not None
+    if email is not None and email.state == EmailState.UNKNOWN and not is_there:
         evidence = [*_last_said(facts), _state(email)]
         yield made(Cause.ANSWER_LOST, *evidence, confidence=Confidence.UNKNOWN)
 
@@ -127,7 +129,7 @@ def _ways(facts: Facts, email: Email, said: dict[str, str]) -> Iterator[Finding]
         target = ("recovery.routestate", state.name)
         yield made(Cause.ROUTE_OFF, evidence, confidence=Confidence.OBSERVED, said=own, target=target)
     for state in [state for state in states if not state.switched_off][:1]:
-        cause = _CIRCUITS.get(EmailReason(state.reason), Cause.PROVIDER_DOWN) if state.reason else Cause.PROVIDER_DOWN
+        cause = CIRCUITS.get(state.reason, Cause.PROVIDER_DOWN)
         evidence = seen(state, state.get_circuit_display(), state.opened_at, quote=state.detail)
         yield made(cause, evidence, confidence=Confidence.OBSERVED, said={**said, "route": state.name})
 

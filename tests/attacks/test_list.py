@@ -127,6 +127,7 @@ CASES = {
     109: "erasure beside the trail",
     110: "what is kept, and for how long",
     111: "rights of staff: every role, page, act and file, by the page and without it",
+    112: "a member of staff as the attacker: the link, the password, another address",
     113: "bulk tools, pressed twice and by two at once",
     114: "evidence for auditors",
     115: "headers",

@@ -13,12 +13,11 @@ from tests.diagnosis.stage import Stage
 @dataclass
 class Call:
     """Who is looked up (a text or a user), whose access the fix brings back, and where the way there is not the usual
-    one: what is ``helped`` along before the fix, what is done instead of a button (``mend``), and how the flow is run
-    again (``again``). ``fixed`` is False where nothing here mends it; ``seen`` is what was said in the midst of it."""
+    one: what is done instead of a button (``mend``), and how the flow is run again (``again``). ``fixed`` is False
+    where nothing here mends it; ``seen`` is what was said in the midst of it."""
 
     who: Any
     user: Any = None
-    helped: Callable[[], object] | None = None
     mend: Callable[[Explanation], object] | None = None
     again: Callable[[], object] | None = None
     then: Cause = Cause.COMPLETED

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
-
 from recovery import sweep
-from recovery.diagnosis import Finding
+from recovery.diagnosis import Explanation
 from recovery.models import Email
 from recovery.reasons import EmailState, Fix
 from tests.admin.posting import REASON, USERS, posted
@@ -27,8 +25,9 @@ ROW_PAGES = {
 RIGHT_ADDRESS = "right@new.example"
 
 
-def press(finding: Finding) -> None:
-    """Do what the finding offers, with the row that it names, and let workers work."""
+def press(found: Explanation) -> None:
+    """Do what the leading cause offers, with the row that it names, and let workers work."""
+    finding, user = found.leading, found.subject.user
     model, key = finding.fix_target or ("", "")
     client = superuser()
     match finding.fix:
@@ -46,10 +45,10 @@ def press(finding: Finding) -> None:
             _of_row(client, model, key, *ROW_PAGES[finding.fix])
         case Fix.LIFT_SUPPRESSION:
             _of_row(client, model, key, "recovery.suppression", "lift")
-            send_to(finding)
+            send_to(user)
         case Fix.LIFT_AT_PROVIDER:
             _of_row(client, model, key, "recovery.email", "at-provider")
-            send_to(finding)
+            send_to(user)
         case Fix.RETRY_MAIL:
             verb = "release" if Email.objects.get(pk=key).state == EmailState.WITHHELD else "retry"
             _of_row(client, model, key, "recovery.email", f"steer/{verb}")
@@ -62,10 +61,8 @@ def press(finding: Finding) -> None:
     sweep.sweep()
 
 
-def send_to(finding: Finding) -> None:
-    """Send a new link to whoever the lifted address belongs to."""
-    user = get_user_model().objects.order_by("pk").first()
-    assert user is not None
+def send_to(user: Any) -> None:
+    """Send a new link to whoever the page is about, to their address that was lifted."""
     assert posted(superuser(), f"{USERS}{user.pk}/send-reset-link/", reason=REASON).status_code == 200
 
 

@@ -10,6 +10,7 @@ import pytest
 from example_project.provider.fates import Record
 from recovery.diagnosis import ORDER, rank
 from recovery.diagnosis.fixes import FIXES
+from recovery.diagnosis.of_failures import _CLASSES, _ENDED
 from recovery.reasons import IN_ORDER, Cause, Confidence, Fix, MailLevel
 from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
@@ -26,8 +27,38 @@ def test_the_order_and_each_why_are_documented_in_that_order() -> None:
 
 
 def test_every_pair_of_causes_has_an_order() -> None:
-    assert sorted(rank(cause) for cause in Cause) == list(range(len(Cause)))
-    assert all(why and why[0].islower() and not why.endswith(".") for why in ORDER.values())
+    assert set(ORDER) == set(Cause)
+    assert [rank(cause) for cause in ORDER] == list(range(len(Cause)))
+    assert len(set(ORDER.values())) == len(ORDER), "two causes never stand in the order for the same reason"
+    assert all(re.fullmatch(r"[a-z].{30,}[^.]", why) for why in ORDER.values())
+
+
+NOTHING_BEFORE = [
+    Cause.LOCKED_BY_STAFF, Cause.INACTIVE_ACCOUNT, Cause.DISPUTED_ADDRESS, Cause.CORRECTION_PENDING,
+    Cause.NOT_ACTIVATED, Cause.NO_PASSWORD, Cause.ALREADY_JOINED, Cause.NO_ADDRESS, Cause.UNVERIFIED_ADDRESS,
+]  # fmt: skip
+"""What must be mended before any mail helps."""
+ENDED = [*_CLASSES.values(), *_ENDED.values(), Cause.MAILBOX_FULL, Cause.RECIPIENT_REFUSED, Cause.SUPPRESSED]
+WAITS = [
+    Cause.PROVIDER_DOWN, Cause.PROVIDER_BUSY, Cause.WORKERS_SILENT, Cause.DELAYED, Cause.NO_NEWS, Cause.NO_NEWS_YET,
+    Cause.BEING_SENT, Cause.QUEUED, Cause.NOT_DECIDED,
+]  # fmt: skip
+FURTHER = [
+    Cause.COMPLETED, Cause.FORM_LEFT, Cause.SCANNER_OPENED, Cause.DELIVERED_UNSEEN, Cause.DELAYED, Cause.NO_NEWS_YET,
+    Cause.BEING_SENT, Cause.QUEUED, Cause.NOT_DECIDED, Cause.NEVER_ASKED,
+]  # fmt: skip
+"""How far a mail comes, the furthest first."""
+
+
+def test_the_order_keeps_the_three_rules_that_made_it() -> None:
+    said = DOC.split("## Which cause leads")[1]
+    assert all(
+        word in said for word in ("must be\nmended first", "what has ended before what only", "further on its way")
+    )
+    of_mail = {*ENDED, *WAITS, *FURTHER} - {*NOTHING_BEFORE}
+    assert max(map(rank, NOTHING_BEFORE)) < min(map(rank, of_mail))
+    assert max(rank(cause) for cause in ENDED if cause not in NOTHING_BEFORE) < min(map(rank, WAITS))
+    assert sorted(FURTHER, key=rank) == FURTHER
 
 
 def test_every_confidence_has_its_rule() -> None:

@@ -1,14 +1,24 @@
 """Yesterday's case is explained by what was decided then; what is so today changes only what is to be done."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from allauth.account.models import EmailAddress
+from django.utils import timezone
+
+from example_project.provider.fates import Record
+from recovery import limits, resets, suppressions, sweep
+from recovery.diagnosis.wording import moment
+from recovery.models import Email
 from recovery.reasons import Cause, Confidence, Fix, MailLevel, Outcome
-from tests.admin.posting import REASON, posted
+from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
-from tests.asking import asked
-from tests.diagnosis.callers_of_mail import change_level
-from tests.diagnosis.stage import Stage, explained
+from tests.asking import ask, asked
+from tests.diagnosis.callers_of_mail import SPARE, change_level
+from tests.diagnosis.stage import Stage, explained, newest_email
+from tests.ladder import with_backup
 
 DAY = timedelta(days=1)
 
@@ -78,6 +88,135 @@ def test_routes_and_doors_of_today_explain_nothing_of_a_mail_that_left(stage: St
     reference = stage.asks(user)
     stage.set(ROUTES=[{**stage.way(), "KINDS": ["alarm"]}])
     assert [finding.code for finding in explained(reference).findings] == [Cause.NO_NEWS_YET]
+
+
+def corrected(user: Any, address: str) -> None:
+    posted(superuser(), f"{USERS}{user.pk}/correct-address/", address=address, reason=REASON)
+
+
+@pytest.mark.parametrize("record", [Record.HARD_BOUNCE, Record.SOFT_BOUNCE])
+def test_what_came_back_from_an_address_of_then_is_told_and_a_link_to_the_new_one_mends_it(
+    record: Record, stage: Stage
+) -> None:
+    user = stage.reader()
+    reference = stage.asks(user)
+    stage.bounces(user, record)
+    corrected(user, "grace@new.example")
+    found = explained(reference)
+    code = Cause.ADDRESS_DEAD if record == Record.HARD_BOUNCE else Cause.MAILBOX_FULL
+    assert (found.leading.code, found.leading.fix) == (code, Fix.SEND_NEW_LINK)
+    assert user.email in found.leading.sentence
+    assert found.leading.fix_target == ("auth.user", str(user.pk))
+    assert not {Cause.SUPPRESSED, Cause.ADDRESS_MISTYPED} & {finding.code for finding in found.findings}
+
+
+def test_an_address_that_is_mistyped_now_explains_nothing_of_mail_to_another(stage: Stage) -> None:
+    user = stage.reader()
+    reference = stage.asks(user)
+    stage.bounces(user)
+    corrected(user, "grace@gmial.com")
+    assert Cause.ADDRESS_MISTYPED not in [finding.code for finding in explained(reference).findings]
+    user.refresh_from_db()
+    assert explained(stage.asks(user)).leading.code == Cause.ADDRESS_MISTYPED
+
+
+@pytest.mark.parametrize("is_mailed", [True, False])
+def test_an_address_that_was_mistyped_then_is_told_though_it_was_corrected(is_mailed: bool, stage: Stage) -> None:
+    user = stage.reader(email="grace@gmial.com")
+    if not is_mailed:
+        change_level(MailLevel.NONE)
+    reference = stage.asks(user)
+    if not is_mailed:
+        Email.objects.all().delete()  # purged; the decision still says where it was to go
+    change_level(MailLevel.ALL)
+    corrected(user, "grace@gmail.com")
+    [mistyped] = [each for each in explained(reference).findings if each.code == Cause.ADDRESS_MISTYPED]
+    assert "grace@gmial.com" in mistyped.sentence
+    assert mistyped.fix == Fix.SEND_NEW_LINK
+    assert [each.model for each in mistyped.evidence] == ["recovery.email" if is_mailed else "recovery.decision"]
+
+
+def test_whoever_has_several_addresses_has_not_moved_from_the_one_that_was_mailed(stage: Stage) -> None:
+    user = stage.reader()
+    for address, primary in ((user.email, True), ("second@example.org", False)):
+        EmailAddress.objects.create(user=user, email=address, verified=True, primary=primary)
+    stage.asks("second@example.org")
+    stage.bounces("second@example.org")
+    leading = explained(user).leading
+    assert (leading.code, leading.fix) == (Cause.ADDRESS_DEAD, Fix.CORRECT_ADDRESS)
+
+
+@pytest.mark.parametrize("record", [Record.HARD_BOUNCE, Record.SPAM_COMPLAINT])
+def test_whatever_comes_back_after_the_person_got_in_explains_nothing(record: Record, stage: Stage) -> None:
+    user = stage.reader()
+    stage.asks(user)
+    stage.says(user, Record.DELIVERY)
+    stage.gets_in(user)
+    stage.bounces(user, record)
+    found = explained(user)
+    assert [finding.code for finding in found.findings] == [Cause.COMPLETED]
+    assert found.would is not None
+    assert found.would.obstacle == (Cause.SUPPRESSED if record == Record.HARD_BOUNCE else Cause.COMPLAINED)
+
+
+def test_an_answer_that_was_lost_is_no_doubt_once_the_person_got_in(stage: Stage) -> None:
+    user = stage.reader()
+    stage.provider.mode("garbage", times=1)
+    stage.asks(user)
+    stage.gets_in(user)
+    assert [finding.code for finding in explained(user).findings] == [Cause.COMPLETED]
+
+
+@pytest.mark.parametrize("is_reported", [True, False])
+def test_a_backup_that_failed_is_reported_by_others_and_recorded_where_it_was_held_back_here(
+    is_reported: bool, stage: Stage
+) -> None:
+    user = stage.reader()
+    with stage.by_locmem():
+        with_backup(user, SPARE)
+    stage.lives()
+    stage.asks(user)
+    if is_reported:
+        stage.bounces(user)
+        stage.bounces(SPARE)
+    else:
+        stage.says(user, Record.HARD_BOUNCE)
+        climbed = resets.climb(newest_email().pk)
+        suppressions.add(SPARE, reason="staff", source="desk")
+        assert climbed
+        sweep.sweep()
+    leading = explained(user).leading
+    expected = Confidence.REPORTED if is_reported else Confidence.RECORDED
+    assert (leading.code, leading.confidence) == (Cause.BACKUP_FAILED, expected)
+
+
+def free_at(reference: str) -> str:
+    leading = explained(reference).leading
+    assert leading.code == Cause.THROTTLED
+    [said] = re.findall(r"may ask again from (.+?) on;", leading.sentence)
+    return str(said)
+
+
+def test_a_place_that_asked_too_often_is_free_when_its_own_hour_ends(stage: Stage) -> None:
+    stage.set(REQUEST_LIMITS={"source": (1, timedelta(hours=5)), "address": (5, timedelta(hours=1))})
+    place, user = stage.place(), stage.reader()
+    ask(place, "somebody@else.example")
+    ask(place, user.email)
+    assert asked().outcome == Outcome.THROTTLED
+    ends = max(limits.look([("source", asked().ip)]).values(), key=lambda each: each.free_again_at).free_again_at
+    assert free_at(asked().shown_reference) == moment(ends)
+    assert ends > timezone.now() + timedelta(hours=4)
+
+
+def test_of_a_place_that_rows_do_not_keep_it_is_told_when_it_is_free_at_the_latest(stage: Stage) -> None:
+    stage.set(
+        REQUEST_LIMITS={"source": (1, timedelta(hours=5)), "address": (5, timedelta(hours=1))},
+        CLIENT_DATA={"ip": "cut"},
+    )
+    place, user = stage.place(), stage.reader()
+    ask(place, "somebody@else.example")
+    ask(place, user.email)
+    assert free_at(asked().shown_reference) == moment(asked().requested_at + timedelta(hours=5))
 
 
 def test_of_two_requests_the_named_one_is_explained_and_else_the_newest(stage: Stage) -> None:
