@@ -4,19 +4,16 @@ Masking happens here and nowhere else: the admin adds its links (``admin.viewers
 an act is allowed is asked in ``resets``.
 """
 
-import re
 from collections.abc import Iterable
 from email.utils import parseaddr
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.functional import cached_property
 
 from recovery import accounts, agents
-from recovery.addresses import mask
+from recovery.addresses import mask, mask_in
 from recovery.conf import conf
-
-_ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
 
 
 class Viewer:
@@ -37,9 +34,7 @@ class Viewer:
     def text(self, text: str) -> str:
         """Free text, such as a mail server's answer, with every address in it masked but those that the site itself
         sends from: they stand on every mail, and whoever is to let it through must know them."""
-        if self.sees_addresses:
-            return text
-        return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._senders else mask(found[0]), text)
+        return text if self.sees_addresses else mask_in(text, but_for=self._senders)
 
     @cached_property
     def _senders(self) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from recovery import accounts, cases, feedback, notices, resets, sweep
+from recovery import accounts, cases, feedback, notices, privacy, resets, sweep
 from recovery.feedback import Report
 from recovery.models import Email, RawEvent, SupportCase
 from recovery.origin import Origin
@@ -75,3 +75,8 @@ def queued(user: Any) -> Email:
     """A notice that waits for a worker."""
     found = notices.new_device(user, origin=Origin(ip=HOME, user_agent="Opera", language="en"))
     return found[0]
+
+
+def erased(user: Any) -> dict[str, int]:
+    """Erase somebody by the Python API; how many rows of each kind were held."""
+    return privacy.erase(privacy.of_user(user), reason="ticket 4711").held

@@ -27,15 +27,11 @@ from tests.factories import StaffFactory, UserFactory
 from tests.following import dead_page, failing, let_pass, mailed_link, opened, trail
 from tests.homes import at_home
 from tests.ladder import asks, fails
-from tests.privacy.life import ADDRESS, NAME, TELLS, grace, lives, meets_trouble, queued
+from tests.privacy.life import ADDRESS, NAME, TELLS, erased, grace, lives, meets_trouble, queued
 from tests.privacy.searching import OF_NOBODY, planted, tables, where
 from tests.signing_in import fail, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
-
-
-def erased(user: Any) -> dict[str, int]:
-    return privacy.erase(privacy.of_user(user), reason="ticket 4711").held
 
 
 def rows_of(user: Any) -> dict[str, int]:
