@@ -17,6 +17,7 @@ WELL_KNOWN_DOMAINS: Final = (
 
 
 _ANY: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
+_WHOLE: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=@]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2}[\w-]*""")
 
 
 def normalise(text: str) -> str:
@@ -37,8 +38,13 @@ def mask(address: str) -> str:
     return f"{_mask_word(local)}@{_mask_word(name or domain)}{dot}{ending if dot else ''}"
 
 
+def mask_whole(text: str) -> str:
+    """As ``mask_in``, only what has a domain of several labels: what people write otherwise stays as it is."""
+    return _WHOLE.sub(lambda found: mask(found[0]), text)
+
+
 def mask_in(text: str, *, but_for: Container[str] = ()) -> str:
-    """Free text with every address in it masked, but for these, in small letters."""
+    """Free text with whatever may be an address masked, but for these, in small letters."""
     return _ANY.sub(lambda found: found[0] if found[0].lower() in but_for else mask(found[0]), text)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from recovery import origin
-from recovery.addresses import mask_in
+from recovery.addresses import mask_whole
 from recovery.models import AuditEvent, AuditOrigin, Email, ResetRequest
 from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
@@ -57,7 +57,7 @@ def event(
         request_id=request.pk if request else request_id,
         reference=request.reference if request else "",
         email_id=email.pk if email else None,
-        reason=mask_in(reason)[:500] if "@" in reason else reason[:500],
+        reason=mask_whole(reason)[:500],
         occurred_at=at or Now(),
         detail=detail,
     )
