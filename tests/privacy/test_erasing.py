@@ -9,7 +9,7 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from recovery import accounts, lockouts, outbox, privacy, suppressions, sweep
+from recovery import accounts, audit, lockouts, outbox, privacy, suppressions, sweep
 from recovery.models import (
     AccountState,
     AuditEvent,
@@ -47,7 +47,11 @@ def test_a_search_through_the_whole_database_finds_nothing_of_whoever_was_erased
     mailed_link(neighbour)
     before = rows_of(neighbour)
     found = {column.split(".")[0] for column in where(*TELLS)}
-    assert {"recovery_email", "recovery_resetrequest", "recovery_lockout", "recovery_suppression"} <= found
+    met = (
+        "addresscorrection", "auditorigin", "backupaddress", "bounce", "casenote", "decision", "email", "emailevent",
+        "lockout", "logincounter", "resetrequest", "resettoken", "suppression",
+    )  # fmt: skip
+    assert {f"recovery_{name}" for name in met} <= found
     records = AuditEvent.objects.count()
     if with_account:
         user.delete()
@@ -57,6 +61,7 @@ def test_a_search_through_the_whole_database_finds_nothing_of_whoever_was_erased
     assert where(*TELLS) == []
     assert rows_of(neighbour) == before
     assert AuditEvent.objects.count() > records, "the trail stays"
+    assert audit.verify().is_sound
     [told] = trail(Action.ERASED)
     assert told["with_account"] == with_account
     assert told["rows"]["emails"] > 5
