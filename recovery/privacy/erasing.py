@@ -27,7 +27,7 @@ from recovery.models import (
     SupportCase,
 )
 from recovery.models.primary import atomic
-from recovery.privacy import mentions, people, rows
+from recovery.privacy import mentions, rows
 from recovery.privacy.people import Person
 from recovery.reasons import CaseEnd, CorrectionState, EmailState, Outcome, TellingState
 from recovery.retention import remove, remove_cases, remove_emails, remove_requests
@@ -155,9 +155,7 @@ def _corrections_of_others(person: Person) -> None:
                 resets.withdraw_corrections(row.user_key, CorrectionState.LAPSED)
             held = AddressCorrection.objects.select_for_update().get(pk=row.pk)
             held.old_address, held.new_address = (
-                ""
-                if normalise(address) in person.address_keys and not people.is_anothers(address, person.key)
-                else address
+                "" if normalise(address) in person.address_keys else address
                 for address in (held.old_address, held.new_address)
             )
             held.reason, held.decision = (mentions.cut(text, person.names) for text in (held.reason, held.decision))

@@ -70,7 +70,7 @@ def found_again(person: Person) -> Person:
         *AddressCorrection.objects.filter(user_key=key).values_list("old_address", flat=True),
         *AddressCorrection.objects.filter(user_key=key).values_list("new_address", flat=True),
     }
-    names = frozenset(name for name in found if name and not is_anothers(name, key))
+    names = frozenset(name for name in found if name and not _is_anothers(name, key))
     person = replace(person, names=names)
     return replace(person, ips=_places(person))
 
@@ -80,8 +80,7 @@ def _names_of(user: AbstractBaseUser) -> frozenset[str]:
     return frozenset(str(name) for name in own if name)
 
 
-def is_anothers(name: str, key: str) -> bool:
-    """Whether the site finds another account by this name or address."""
+def _is_anothers(name: str, key: str) -> bool:
     return any(account.key != key for account in accounts.of_identifier(name))
 
 
