@@ -85,7 +85,7 @@ def decisions(person: Person) -> "QuerySet[Decision]":
 def reports(person: Person) -> "QuerySet[EmailEvent]":
     """What was told, or posted and not understood, of no mail that we know, and names an address of theirs."""
     addresses = [name for name in person.names if "@" in name]
-    nobodys = models.QuerySet(EmailEvent).filter(email=None).order_by()
+    nobodys: QuerySet[EmailEvent] = models.QuerySet(EmailEvent).filter(email=None).order_by()
     found = nobodys.filter(mentions.may_name(_REPORTED, addresses)).values_list("pk", *_REPORTED)
     theirs = [pk for pk, *texts in found.iterator() if any(mentions.named_in(text, addresses) for text in texts)]
     return nobodys.filter(pk__in=theirs)
