@@ -3,7 +3,9 @@
 Pure functions. Which account an address belongs to is asked in ``accounts``.
 """
 
+import re
 import unicodedata
+from collections.abc import Container
 from typing import Final
 
 MAX_LENGTH: Final = 254  # RFC 5321 section 4.5.3.1.3: a path of 256 octets with its angle brackets
@@ -12,6 +14,10 @@ WELL_KNOWN_DOMAINS: Final = (
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com",
     "protonmail.com", "aol.com", "gmx.de", "gmx.net", "web.de", "t-online.de", "orange.fr", "free.fr",
 )  # fmt: skip
+
+
+_ANY: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
+_WHOLE: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=@]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2}[\w-]*""")
 
 
 def normalise(text: str) -> str:
@@ -30,6 +36,16 @@ def mask(address: str) -> str:
         return _mask_word(address)
     name, dot, ending = domain.rpartition(".")
     return f"{_mask_word(local)}@{_mask_word(name or domain)}{dot}{ending if dot else ''}"
+
+
+def mask_whole(text: str) -> str:
+    """As ``mask_in``, only what has a domain of several labels: what people write otherwise stays as it is."""
+    return _WHOLE.sub(lambda found: mask(found[0]), text)
+
+
+def mask_in(text: str, *, but_for: Container[str] = ()) -> str:
+    """Free text with whatever may be an address masked, but for these, in small letters."""
+    return _ANY.sub(lambda found: found[0] if found[0].lower() in but_for else mask(found[0]), text)
 
 
 def _mask_word(word: str) -> str:

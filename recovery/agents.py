@@ -72,6 +72,13 @@ def may_see(actor: AbstractBaseUser, audience: str) -> bool:
     return doors is None or audience in doors
 
 
+def may_see_strangers(actor: AbstractBaseUser, audience: str) -> bool:
+    """Whether the site's own mail to an address that is no account's is for this member of staff. With ``MAY_ACT_ON``
+    it is for superusers alone: it may be of people whom the site lets nobody else reach."""
+    is_asked = bool(conf.MAY_ACT_ON) and not getattr(actor, "is_superuser", False)
+    return not is_asked and may_see(actor, audience)
+
+
 def busy(many: int = MANY) -> dict[str, int]:
     """Those who acted on so many people or more within an hour, by the key of their account, with how many people that
     were. One statement over the hour's rows, found by their keys."""

@@ -4,19 +4,18 @@ Masking happens here and nowhere else: the admin adds its links (``admin.viewers
 an act is allowed is asked in ``resets``.
 """
 
-import re
 from collections.abc import Iterable
 from email.utils import parseaddr
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.functional import cached_property
 
 from recovery import accounts, agents
-from recovery.addresses import mask
+from recovery.addresses import mask, mask_in, normalise
 from recovery.conf import conf
-
-_ADDRESS: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
+from recovery.models import Email
+from recovery.reasons import EmailKind
 
 
 class Viewer:
@@ -26,6 +25,7 @@ class Viewer:
         self.user = user
         self.sees_addresses: bool = user.has_perm("recovery.see_addresses")
         self._people: dict[str, AbstractBaseUser | None] = {}
+        self._owners: dict[str, list[AbstractBaseUser]] = {}
 
     def may_view(self, model_name: str) -> bool:
         """Whether this viewer has the right to see rows of ours: ``email``, ``routestate``, ``heartbeat``…"""
@@ -37,9 +37,7 @@ class Viewer:
     def text(self, text: str) -> str:
         """Free text, such as a mail server's answer, with every address in it masked but those that the site itself
         sends from: they stand on every mail, and whoever is to let it through must know them."""
-        if self.sees_addresses:
-            return text
-        return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._senders else mask(found[0]), text)
+        return text if self.sees_addresses else mask_in(text, but_for=self._senders)
 
     @cached_property
     def _senders(self) -> set[str]:
@@ -74,3 +72,19 @@ class Viewer:
         if not people and audience and self.doors is not None:
             return audience in self.doors
         return all(agents.may_act_on(self.user, user) for user in people)
+
+    def reaches_mail(self, email: Email) -> bool:
+        """As ``reaches``, of one mail of the log. The site's own names no account: those that the site finds by its
+        address must all be in scope; see ``agents.may_see_strangers`` for one that is nobody's."""
+        if email.kind != EmailKind.SITE or not agents.is_limited():
+            return self.reaches(email.account_keys, audience=email.audience)
+        if owners := self._owners_of(email.recipient):
+            return all(agents.may_act_on(self.user, user) for user in owners)
+        return agents.may_see_strangers(self.user, email.audience)
+
+    def _owners_of(self, address: str) -> list[AbstractBaseUser]:
+        """Looked up once for a page, however many mails went there."""
+        key = normalise(address)
+        if key not in self._owners:
+            self._owners[key] = [account.user for account in accounts.of_identifier(address)]
+        return self._owners[key]

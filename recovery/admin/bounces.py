@@ -77,6 +77,9 @@ class BounceAdmin(ExportMixin):
     def accounts_of(self, row: Bounce) -> Iterable[str]:
         return whose(row)
 
+    def is_reached(self, row: Bounce, viewer: Viewer) -> bool:
+        return super().is_reached(row, viewer) and (row.email is None or viewer.reaches_mail(row.email))
+
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [Bounce.objects.filter(recipient_key=normalise(term)[:254]), Bounce.objects.filter(user_key=term)]
         return chain(*(way.order_by("-occurred_at").values_list("pk", flat=True)[:MOST_FOUND] for way in ways))

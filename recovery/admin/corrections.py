@@ -66,7 +66,7 @@ class CorrectionColumns(Columns):
 
     @admin.display(description=_("right address"))
     def new(self, row: AddressCorrection) -> str:
-        return self.viewer.address(row.new_address)
+        return self.viewer.address(row.new_address) or "–"
 
     @admin.display(description=_("proposed by"))
     def proposer(self, row: AddressCorrection) -> Any:

@@ -209,6 +209,9 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
     def accounts_of(self, row: Email) -> Iterable[str]:
         return row.account_keys
 
+    def is_reached(self, row: Email, viewer: Viewer) -> bool:
+        return viewer.reaches_mail(row)
+
     def hidden_in(self, row: Email) -> list[tuple[str, str]]:
         return [(gettext("Recipient"), row.recipient)]
 

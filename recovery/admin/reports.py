@@ -70,16 +70,16 @@ class ReportMixin(ReadOnlyAdmin):
         audit.record(Action.EXPORTED, actor_key=actor_key, model="report", format=form, **facts)
 
         viewer = Viewer(request.user)
-        rows = evidence.rows(since=since, until=until, reached=lambda keys: _reached(viewer, keys))
+        rows = evidence.rows(since=since, until=until, reached=lambda asks: _reached(viewer, asks))
         answer = StreamingHttpResponse(evidence.lines(rows, form), content_type=FORMATS[form].content_type)
         answer["Content-Disposition"] = f'attachment; filename="requests-{now:%Y%m%dT%H%M%SZ}.{form}"'
         answer["X-Content-Type-Options"] = "nosniff"
         return answer
 
 
-def _reached(viewer: Viewer, keys: list[set[str]]) -> list[bool]:
-    viewer.look_up(key for some in keys for key in some)
-    return [viewer.reaches(some) for some in keys]
+def _reached(viewer: Viewer, asks: list[tuple[set[str], str]]) -> list[bool]:
+    viewer.look_up(key for keys, _audience in asks for key in keys)
+    return [viewer.reaches(keys, audience=audience) for keys, audience in asks]
 
 
 def _moment(text: str) -> datetime | None:

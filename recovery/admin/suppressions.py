@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import agents, provider_lists, suppressions
+from recovery import accounts, agents, provider_lists, suppressions
 from recovery.addresses import normalise
 from recovery.admin import moments
 from recovery.admin.acts import asking, lead_back, url_of
@@ -128,11 +128,12 @@ class SuppressionAdmin(ExportMixin):
     search_help_text = _("The whole address.")
 
     def accounts_of(self, row: Suppression) -> Iterable[str]:
-        """Whose mail went there, which matters where staff reach only some people."""
+        """Whose mail went there, else whose address it is: that matters where staff reach only some people."""
         if not agents.is_limited():
             return []
         emails = Email.objects.filter(recipient_key=row.address_key).exclude(user_key="").order_by("-queued_at")
-        return set(emails.values_list("user_key", flat=True)[:20])
+        mailed = set(emails.values_list("user_key", flat=True)[:20])
+        return mailed or {account.key for account in accounts.of_identifier(row.address_key)}
 
     def staff_of(self, row: Suppression) -> Iterable[str]:
         return [row.lifted_by]

@@ -95,7 +95,7 @@ def emails(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     limit = _limit(said)
     page = list(rows[: limit + 1])
     viewer.look_up(key for row in page for key in row.account_keys)
-    shown = [row for row in page[:limit] if viewer.reaches(row.account_keys, audience=row.audience)]
+    shown = [row for row in page[:limit] if viewer.reaches_mail(row)]
     actor_key = accounts.key_of(actor)
     audit.record(Action.LIST_READ, actor_key=actor_key, user_key=about, reason=reason, list="email", rows=len(shown))
     following = str(page[limit - 1].pk) if len(page) > limit else None

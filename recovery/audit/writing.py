@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from recovery import origin
+from recovery.addresses import mask_whole
 from recovery.models import AuditEvent, AuditOrigin, Email, ResetRequest
 from recovery.models.batches import insert_new
 from recovery.models.insertion import insert
@@ -43,9 +44,10 @@ def event(
     """One row: who (``actor_key``, blank for the person or the app), did what, to whose account. It is not written yet:
     for a caller that writes it together with what it records.
 
-    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed; ``detail``
-    must be JSON and free of personal data. Without ``at`` the database says when. Where the person of a web request
-    acted from goes beside the row, or into the request or link that is written with it.
+    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed, in which addresses are
+    masked, for nothing is ever taken out of the trail; ``detail`` must be JSON and free of personal data. Without
+    ``at`` the database says when. Where the person of a web request acted from goes beside the row, or into the request
+    or link that is written with it.
     """
     row = AuditEvent(
         action=action,
@@ -55,7 +57,7 @@ def event(
         request_id=request.pk if request else request_id,
         reference=request.reference if request else "",
         email_id=email.pk if email else None,
-        reason=reason[:500],
+        reason=mask_whole(reason)[:500],
         occurred_at=at or Now(),
         detail=detail,
     )

@@ -18,6 +18,7 @@ from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
 from recovery.models.requests import parse_reference
 from recovery.origin import printable
+from recovery.reasons import EmailKind
 
 MOST: Final = 10  # people of one look-up: a box that a whole team shares
 LONGEST: Final = 254
@@ -139,7 +140,9 @@ def _of_keys(
     reached = within(viewer, [people[key] for key in sorted(people)])
     yield from (Subject(user, request, email, accounts.name_of(user)) for user in reached)
     left = email or request
-    if not people and (viewer is None or left is None or agents.may_see(viewer, left.audience)):
+    is_site_mail = email is not None and email.kind == EmailKind.SITE
+    may_see = agents.may_see_strangers if is_site_mail else agents.may_see
+    if not people and (viewer is None or left is None or may_see(viewer, left.audience)):
         # Of nobody, or of people who are gone: what they left says nothing of others.
         label = request.shown_reference if request else str(email.pk) if email else ""
         yield Subject(None, request, email, label)

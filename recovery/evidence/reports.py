@@ -42,10 +42,13 @@ Row = dict[str, Any]
 
 
 def rows(
-    *, since: datetime | None, until: datetime, reached: Callable[[list[set[str]]], list[bool]] | None = None
+    *,
+    since: datetime | None,
+    until: datetime,
+    reached: Callable[[list[tuple[set[str], str]]], list[bool]] | None = None,
 ) -> Iterator[list[Row]]:
-    """The requests of the period, the oldest first, some hundred at a time. ``reached`` says of each one's accounts
-    whether whoever reads may see it."""
+    """The requests of the period, the oldest first, some hundred at a time. ``reached`` says of each one's accounts and
+    door whether whoever reads may see it."""
     requests = ResetRequest.objects.filter(pk__lt=key_at(until + SKEW), requested_at__lt=until).order_by("pk")
     last = UUID(int=0)
     if since:
@@ -53,7 +56,7 @@ def rows(
     while some := list(requests.filter(pk__gt=last)[:AT_ONCE]):
         last = some[-1].pk
         keys = _accounts(some)
-        seen = reached([keys[each.pk] for each in some]) if reached else [True] * len(some)
+        seen = reached([(keys[each.pk], each.audience) for each in some]) if reached else [True] * len(some)
         facts = _facts([each.pk for each in some])
         yield [_row(each, keys[each.pk], facts) for each, is_seen in zip(some, seen, strict=True) if is_seen]
 

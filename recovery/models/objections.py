@@ -13,7 +13,12 @@ class Objection(models.Model):
     that nobody answered has no row; the secrets are in none."""
 
     email = models.OneToOneField(
-        Email, models.CASCADE, primary_key=True, related_name="objection", verbose_name=_("notice")
+        Email,
+        models.CASCADE,
+        primary_key=True,
+        db_constraint=False,  # as of bounces
+        related_name="objection",
+        verbose_name=_("notice"),
     )
     user_key = models.CharField(_("whose account"), max_length=200)
     open_count = models.PositiveSmallIntegerField(_("openings"), default=0)

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from django.db.models import F
 
-from recovery import audit, cases, limits, lockouts, suppressions, tokens
+from recovery import audit, cases, limits, lockouts, resets, suppressions, tokens
+from recovery.addresses import normalise
 from recovery.models import (
     AccountState,
+    AddressCorrection,
     AuditOrigin,
     BackupAddress,
     Bounce,
@@ -25,9 +27,9 @@ from recovery.models import (
     SupportCase,
 )
 from recovery.models.primary import atomic
-from recovery.privacy import rows
+from recovery.privacy import mentions, rows
 from recovery.privacy.people import Person
-from recovery.reasons import CaseEnd, EmailState, Outcome, TellingState
+from recovery.reasons import CaseEnd, CorrectionState, EmailState, Outcome, TellingState
 from recovery.retention import remove, remove_cases, remove_emails, remove_requests
 
 BATCH: Final = 500
@@ -144,6 +146,22 @@ def _account(person: Person) -> None:
             rows.devices(person).update(device_known_since=None, hashed_as="", known_as="")
 
 
+def _corrections_of_others(person: Person) -> None:
+    """The address goes and the row stays. One that waits ends first: to whom an address belonged that is nobody's now,
+    staff find out anew."""
+    for row in rows.corrections_of_others(person):
+        with atomic(AddressCorrection):
+            if row.state == CorrectionState.PENDING:
+                resets.withdraw_corrections(row.user_key, CorrectionState.LAPSED)
+            held = AddressCorrection.objects.select_for_update().get(pk=row.pk)
+            held.old_address, held.new_address = (
+                "" if normalise(address) in person.address_keys else address
+                for address in (held.old_address, held.new_address)
+            )
+            held.reason, held.decision = (mentions.cut(text, person.names) for text in (held.reason, held.decision))
+            held.save(update_fields=["old_address", "new_address", "reason", "decision"])
+
+
 def _sign_ins(person: Person) -> None:
     with atomic(AccountState):
         lockouts.forget(person.key, person.names, is_gone=person.is_gone)
@@ -175,6 +193,7 @@ _STEPS: Final[Sequence[Callable[[Person], None]]] = (
     _suppressions,
     _lists,
     _account,
+    _corrections_of_others,
     _sign_ins,
     _places,
     _counters,

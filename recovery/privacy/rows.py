@@ -3,12 +3,10 @@
 A table with text of people that is missing here is found by the tests, which search the whole database.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from django.db import models
@@ -33,6 +31,7 @@ from recovery.models import (
     SupportCase,
     Suppression,
 )
+from recovery.privacy import mentions
 from recovery.privacy.people import Person
 from recovery.reasons import EmailKind
 
@@ -57,16 +56,22 @@ def emails(person: Person) -> "QuerySet[Email]":
     """Mail for this account, mail to one of its addresses that was for nobody else, and what support was told."""
     own = Q(user_key=person.key) | Q(user_key="", recipient_key__in=person.address_keys)
     linked = ResetToken.objects.filter(user_key=person.key, email__isnull=False).values("email")
+    # Of several accounts of one address, it says itself whose it is: a link may be gone before its mail.
+    named = Q(user_key="", context__usernames__has_key=person.key)
     told = [str(pk) for pk in cases(person).values_list("pk", flat=True)]
     # That a case was closed may still be on its way to whoever works on it.
     news = Q(kind=EmailKind.SUPPORT_CASE, context__case__in=told, context__is_closed=False)
-    return Email.objects.filter(own | Q(pk__in=linked) | news).order_by()
+    return Email.objects.filter(own | named | Q(pk__in=linked) | news).order_by()
 
 
 def shared_emails(keys: Sequence[UUID], person: Person) -> set[UUID]:
-    """Which of these brought a link for another account, too."""
+    """Which of these are for another account, too: they name it, or brought it a link."""
     others = ResetToken.objects.filter(email__in=keys).exclude(user_key=person.key)
-    return set(others.values_list("email", flat=True))
+    mails = Email.objects.filter(pk__in=keys, user_key="").order_by().only("context")
+    return {
+        *others.values_list("email", flat=True),
+        *(email.pk for email in mails if email.account_keys - {person.key}),
+    }
 
 
 def links(person: Person) -> "QuerySet[ResetToken]":
@@ -80,11 +85,14 @@ def decisions(person: Person) -> "QuerySet[Decision]":
 def reports(person: Person) -> "QuerySet[EmailEvent]":
     """What was told, or posted and not understood, of no mail that we know, and names an address of theirs."""
     addresses = [name for name in person.names if "@" in name]
-    written = sorted({form for name in addresses for form in (name, json.dumps(name)[1:-1], quote(name))})
-    named = _any("recipient", "iexact", addresses)
-    for column in ("content", "detail", "error"):
-        named |= _any(column, "icontains", written)
-    return models.QuerySet(EmailEvent).filter(named, email=None).order_by()
+    nobodys: QuerySet[EmailEvent] = models.QuerySet(EmailEvent).filter(email=None).order_by()
+    found = nobodys.filter(mentions.may_name(_REPORTED, addresses)).values_list("pk", *_REPORTED)
+    theirs = [pk for pk, *texts in found.iterator() if any(mentions.named_in(text, addresses) for text in texts)]
+    return nobodys.filter(pk__in=theirs)
+
+
+_REPORTED: Final = ("recipient", "content", "detail", "error")
+"""Where a report may name whom it is about."""
 
 
 def bounces(person: Person) -> "QuerySet[Bounce]":
@@ -115,9 +123,13 @@ def repaired(person: Person) -> "QuerySet[RepairMember]":
 
 
 def corrections(person: Person) -> "QuerySet[AddressCorrection]":
-    """Of this account, and of others to which one of its addresses was proposed by mistake."""
+    return AddressCorrection.objects.filter(user_key=person.key).order_by()
+
+
+def corrections_of_others(person: Person) -> "QuerySet[AddressCorrection]":
+    """To or from one of their addresses, by mistake: they are others' rows, and neither told nor taken away."""
     named = _any("new_address", "iexact", person.names) | _any("old_address", "iexact", person.names)
-    return AddressCorrection.objects.filter(Q(user_key=person.key) | named).order_by()
+    return AddressCorrection.objects.filter(named).exclude(user_key=person.key).order_by()
 
 
 def backups(person: Person) -> "QuerySet[BackupAddress]":

@@ -1,5 +1,6 @@
 """Staff who are limited to doors: whoever is of others, and what was asked there, looks like not existing."""
 
+import json
 from typing import Any
 
 import pytest
@@ -83,6 +84,17 @@ def test_an_ask_that_meant_nobody_is_of_the_door_where_it_was_asked() -> None:
     for request in ResetRequest.objects.all():
         wanted = 200 if request.audience == "portal" else 404
         assert client.get(f"/admin/recovery/diagnosis/request/{request.pk}/").status_code == wanted
+
+
+def test_the_report_of_requests_has_those_of_their_door_alone(ours: Any, theirs: Any) -> None:
+    for door, address in (("portal", ours.email), ("site", theirs.email), ("portal", "b@x.org"), ("site", "c@x.org")):
+        asks_at(door, address)
+    work()
+    client = staff("recovery.view_auditevent", "recovery.export_audit", username="desk")
+    client.handler.enforce_csrf_checks = False
+    text = b"".join(client.post(listed("auditevent", "report/jsonl/")).streaming_content)  # type: ignore[attr-defined]
+    seen = [(row["audience"], row["accounts"]) for row in map(json.loads, text.splitlines())]
+    assert seen == [("portal", str(ours.pk)), ("portal", "")]
 
 
 def test_people_of_other_doors_look_like_not_existing(ours: Any, theirs: Any) -> None:

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.utils import timezone
 
-from recovery import accounts, cases, feedback, notices, resets, sweep
+from recovery import accounts, cases, feedback, lockouts, notices, privacy, resets, suppressions, sweep
 from recovery.feedback import Report
-from recovery.models import Email, RawEvent, SupportCase
+from recovery.models import ApiCall, Email, RawEvent, SupportCase, Suppression
 from recovery.origin import Origin
+from recovery.reasons import EmailKind, EmailState
+from tests.api.calling import key, post, program
 from tests.asking import FIREFOX, NEW_PASSWORD, ask, browser
 from tests.factories import StaffFactory, UserFactory
 from tests.homes import signs_in
@@ -32,7 +35,9 @@ def grace() -> Any:
 
 def lives(user: Any, settings: Any) -> None:
     """Everything that may happen to somebody, from two places."""
-    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": timedelta(days=2)}
+    desk = {"TARGET": "recovery.cases.targets.email", "TO": "desk@example.org"}
+    more = {"ADDRESS_CORRECTION": timedelta(days=2), "CASE_TARGETS": [desk]}
+    settings.RECOVERY = {**settings.RECOVERY, **more}
     for typed in (ADDRESS.upper(), f" {NAME.title()} ", FORMER):
         ask(browser(REMOTE_ADDR=HOME), typed)
     sweep.sweep()
@@ -49,7 +54,32 @@ def lives(user: Any, settings: Any) -> None:
     origin = Origin(ip=AWAY, user_agent=FIREFOX["HTTP_USER_AGENT"], language="en")
     notices.new_device(user, origin=origin)
     accounts.free_addresses(accounts.key_of(user))
-    resets.correct_address(user, FORMER, actor=StaffFactory.create(is_superuser=True), reason="called")
+    boss = StaffFactory.create(is_superuser=True)
+    resets.correct_address(user, FORMER, actor=boss, reason=f"called, writes from {FORMER}")
+    _met_by_others(user, boss)
+    _what_staff_wrote(user, boss)
+
+
+def _met_by_others(user: Any, boss: Any) -> None:
+    """By a program, by the site's own mail, by a form of a provider, and by a mistake with another account."""
+    assert post(program(REMOTE_ADDR=HOME), "requests/", {"identifier": ADDRESS}, **key()).status_code == 202
+    assert ApiCall.objects.exists()
+    facts = {"recipient": ADDRESS, "recipient_key": ADDRESS.lower(), "subject": f"An invoice for {NAME}"}
+    Email.objects.create(kind=EmailKind.SITE, state=EmailState.HANDED_OVER, send_by=timezone.now(), **facts)
+    form = f"recipient={quote(ADDRESS, safe='')}&event=failed"
+    RawEvent.objects.create(esp="mailgun", content=form, error="ValueError: signature")
+    other = UserFactory.create()
+    resets.correct_address(other, ADDRESS, actor=boss, reason=f"is said to have {ADDRESS}")
+
+
+def _what_staff_wrote(user: Any, boss: Any) -> None:
+    """Reasons that name the person, where a person may be named and in the trail."""
+    reason = f"{ADDRESS} called"
+    resets.send_by_staff(user, actor=boss, reason=reason, origin=Origin())
+    for row in Suppression.objects.filter(address_key=ADDRESS.lower(), lifted_at=None):
+        suppressions.lift(row, actor=boss, reason=reason)
+    lockouts.lock(user, actor=boss, reason=reason)
+    sweep.sweep()
 
 
 def _mail_that_fails(user: Any) -> None:
@@ -75,3 +105,8 @@ def queued(user: Any) -> Email:
     """A notice that waits for a worker."""
     found = notices.new_device(user, origin=Origin(ip=HOME, user_agent="Opera", language="en"))
     return found[0]
+
+
+def erased(user: Any) -> dict[str, int]:
+    """Erase somebody by the Python API; how many rows of each kind were held."""
+    return privacy.erase(privacy.of_user(user), reason="ticket 4711").held

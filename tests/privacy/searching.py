@@ -1,4 +1,4 @@
-"""Searches every column of every table of recovery for what tells of a person, and plants it in every column that could
+"""Searches every column of every table for what tells of a person, and plants it in every column that could
 hold it: so whoever adds a table or a column with people in it hears of it here."""
 
 import json
@@ -36,15 +36,21 @@ KEYS: Final = frozenset({"user_key", "counter_key", "key", "dedupe_key", "digest
 """Columns of keys and hashes, and of dotted paths."""
 
 
-def tables() -> list[str]:
+SITES_OWN: Final = frozenset({"auth_user", "account_emailaddress"})
+"""The account itself, which is the site's, and stays where it is not deleted."""
+
+
+def tables(*, of_site: bool = False) -> list[str]:
+    """Ours, or all that there are but those of accounts."""
     with connection.cursor() as cursor:
-        return [name for name in connection.introspection.table_names(cursor) if name.startswith("recovery_")]
+        names = connection.introspection.table_names(cursor)
+    return [name for name in names if name.startswith("recovery_") or (of_site and name not in SITES_OWN)]
 
 
 def cells() -> Iterator[tuple[str, str]]:
-    """Every value there is in our tables, as text, under ``table.column``."""
+    """Every value there is in the database but for accounts, as text, under ``table.column``."""
     with connection.cursor() as cursor:
-        for table in tables():
+        for table in tables(of_site=True):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             columns = [each[0] for each in cursor.description]
             for row in cursor.fetchall():

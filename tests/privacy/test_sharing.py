@@ -1,25 +1,24 @@
 """Erasing a person leaves alone what is others' as well: addresses, requests, mails, places and lists they share."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 
-from recovery import accounts, privacy, suppressions
-from recovery.models import Decision, Email, ResetRequest, ResetToken, Suppression
+from recovery import accounts, privacy, resets, retention, suppressions, sweep
+from recovery.models import AddressCorrection, Decision, Email, ResetRequest, ResetToken, Suppression
+from recovery.reasons import Action, CorrectionState, EmailState
 from tests.asking import ask, asked, browser, follow, links, set_password, work
-from tests.factories import UserFactory
-from tests.following import opened, row_of
-from tests.privacy.life import ADDRESS, NAME, grace
+from tests.factories import StaffFactory, UserFactory
+from tests.following import let_pass, opened, row_of, trail
+from tests.privacy.life import ADDRESS, NAME, erased, grace
 from tests.privacy.searching import where
 from tests.rotations.people import force, funnel, readers
 from tests.rotations.people import work as finish
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
-
-
-def erased(user: Any) -> dict[str, int]:
-    return privacy.erase(privacy.of_user(user), reason="ticket 4711").held
 
 
 def test_whoever_shares_the_address_keeps_what_is_held_about_them() -> None:
@@ -36,6 +35,75 @@ def test_whoever_shares_the_address_keeps_what_is_held_about_them() -> None:
     assert where(NAME) == []
     client, form = opened(links(mail.outbox[-1])[1 if "husband" in mail.outbox[-1].body else 0])
     assert client.get(form).status_code == 200
+
+
+def mailed_together() -> "tuple[Any, Any, Email]":
+    user, other = grace(), UserFactory.create(username="husband", email=ADDRESS)
+    ask(browser(), ADDRESS)
+    work()
+    return user, other, Email.objects.get()
+
+
+def test_the_name_leaves_a_shared_mail_that_was_being_sent_at_that_moment() -> None:
+    user, other, email = mailed_together()
+    sending = {"state": EmailState.SENDING, "lease_until": timezone.now() + timedelta(seconds=90)}
+    Email.objects.filter(pk=email.pk).update(**sending)
+    assert privacy.erase(privacy.of_user(user)).left == 1
+    assert not trail(Action.ERASED)
+    Email.objects.update(state=EmailState.HANDED_OVER, lease_until=None)
+    let_pass(timedelta(minutes=3))
+    sweep.sweep()
+    assert where(NAME) == []
+    assert len(trail(Action.ERASED)) == 1
+    assert Email.objects.get().account_keys == {accounts.key_of(other)}
+
+
+def test_nor_does_a_shared_mail_keep_it_whose_links_went_before(settings: Any) -> None:
+    user, other, email = mailed_together()
+    settings.RECOVERY = {**settings.RECOVERY, "RETENTION": {"requests": timedelta(days=2)}}
+    let_pass(timedelta(days=3))
+    retention.purge()
+    assert not ResetToken.objects.exists()
+    [told] = privacy.export(privacy.of_user(user))["held"]["emails"]
+    assert told.keys() == {"id", "kind", "queued_at"}, "it is the other's as well"
+    erased(user)
+    assert where(NAME) == []
+    assert Email.objects.get().account_keys == {accounts.key_of(other)}
+    erased(other)
+    assert not Email.objects.filter(pk=email.pk).exists()
+
+
+def correction(settings: Any, user: Any, address: str) -> AddressCorrection:
+    settings.RECOVERY = {**settings.RECOVERY, "ADDRESS_CORRECTION": timedelta(days=2)}
+    boss = StaffFactory.create(is_superuser=True)
+    return resets.correct_address(user, address, actor=boss, reason=f"she writes from {address}.")
+
+
+def test_a_correction_of_another_account_keeps_its_row_without_the_address(settings: Any) -> None:
+    user, other = grace(), UserFactory.create(username="adele")
+    row = correction(settings, other, ADDRESS.upper())
+    resets.withdraw_corrections(row.user_key, CorrectionState.REFUSED)
+    assert "corrections" not in privacy.held(privacy.of_user(user))
+    assert privacy.export(privacy.of_user(user))["held"]["corrections"] == []
+    assert "corrections" in privacy.held(privacy.of_user(other))
+    erased(user)
+    row.refresh_from_db()
+    assert (row.state, row.new_address, row.old_address) == (CorrectionState.REFUSED, "", other.email)
+    assert row.reason == "she writes from …."
+    assert where(ADDRESS) == []
+
+
+def test_one_that_waits_ends_and_never_takes_effect(settings: Any) -> None:
+    user, other = grace(), UserFactory.create(username="adele")
+    row, address = correction(settings, other, ADDRESS), other.email
+    user.delete()
+    sweep.sweep()
+    let_pass(timedelta(days=3))
+    sweep.sweep()
+    row.refresh_from_db()
+    other.refresh_from_db()
+    assert (row.state, row.new_address, other.email) == (CorrectionState.LAPSED, "", address)
+    assert [told["end"] for told in trail(Action.CORRECTION_ENDED)] == ["lapsed"]
 
 
 def test_where_a_shared_request_was_answered_from_goes_with_whoever_answered_it() -> None:

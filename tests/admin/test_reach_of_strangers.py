@@ -1,0 +1,96 @@
+"""Site mail, its bounces and suppressions name an address and no account: staff who reach some people see theirs."""
+
+from typing import Any
+
+import pytest
+
+from recovery import suppressions
+from recovery.models import Bounce, Email, Suppression
+from recovery.reasons import EmailKind, EmailState
+from tests.admin.pages import listed
+from tests.admin.staff import ALL_BUT_ADA, staff
+from tests.api.calling import member, staff_post
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ADA, BOB, BOTH, NOBODY = "ada@example.com", "bob@example.com", "both@example.com", "nobody@elsewhere.example"
+RIGHTS = ("recovery.view_email", "recovery.view_bounce", "recovery.view_suppression", "recovery.diagnose")
+
+
+@pytest.fixture(autouse=True)
+def told() -> None:
+    """A mail of the site's own to each of them, which came back and is suppressed."""
+    for name, address in (("ada", ADA), ("bob", BOB)):
+        UserFactory.create(username=name, email=address)
+        UserFactory.create(username=f"{name}s-other", email=BOTH)
+    get = Suppression.objects.get
+    for address in (ADA, BOB.upper(), BOTH, NOBODY):
+        key = address.lower()
+        facts = {"recipient": address, "recipient_key": key, "subject": "Invoice", "state": EmailState.BOUNCED}
+        email = Email.objects.create(kind=EmailKind.SITE, send_by="2026-11-29T08:00Z", **facts)
+        Bounce.objects.create(email=email, recipient_key=key, bounce_class="hard", rule="smtp:550")
+        suppressions.add(key, reason="complained", source="ours", kind="locked")
+        assert get(address_key=key)
+
+
+def pages(client: Any) -> list[set[str]]:
+    rows = {page: client.get(listed(page)).context["cl"].result_list for page in ("email", "bounce", "suppression")}
+    seen = [{getattr(row, "recipient_key", "") or row.address_key for row in found} for found in rows.values()]
+    for page, found in rows.items():
+        for row in {"email": Email, "bounce": Bounce, "suppression": Suppression}[page].objects.all():
+            is_there = client.get(listed(page, f"{row.pk}/change/")).status_code == 200
+            assert is_there == (row in found), page
+    return seen
+
+
+def diagnosed(client: Any) -> set[str]:
+    page = "/admin/recovery/diagnosis/email/{}/"
+    return {row.recipient_key for row in Email.objects.all() if client.get(page.format(row.pk)).status_code == 200}
+
+
+def reached_by_api(client: Any) -> set[str]:
+    keys = {row["id"] for row in staff_post(client, "emails", {}).json()["emails"]}
+    return set(Email.objects.filter(pk__in=keys).values_list("recipient_key", flat=True))
+
+
+EVERYBODY = {ADA, BOB, BOTH, NOBODY}
+
+
+def test_without_a_limit_all_of_it_is_seen(settings: Any) -> None:
+    client = staff(*RIGHTS)
+    assert pages(client) == [EVERYBODY] * 3
+    assert reached_by_api(member(settings, "recovery.view_email")) == EVERYBODY
+
+
+def but_for_ada(actor: Any, user: Any) -> bool:
+    return not user.get_username().startswith("ada")
+
+
+def test_staff_of_a_workspace_see_what_went_to_addresses_of_their_people_alone(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada"}
+    client = staff(*RIGHTS)
+    assert pages(client) == [{BOB}, {BOB}, {BOB, NOBODY}]
+    assert reached_by_api(member(settings, "recovery.view_email")) == {BOB}
+    assert ADA not in diagnosed(client)
+    assert NOBODY not in diagnosed(client)
+
+
+def test_what_went_to_nobodys_address_is_for_superusers(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    boss = staff(is_superuser=True)
+    assert pages(boss) == [{BOB, BOTH, NOBODY}] * 3
+    assert NOBODY in diagnosed(boss)
+    assert ADA not in diagnosed(boss)
+
+
+def doors_of(actor: Any) -> list[str] | None:
+    return [actor.username] if actor.username in ("default", "portal") else None
+
+
+@pytest.mark.parametrize(("door", "seen"), [("default", EVERYBODY), ("portal", set()), ("boss", EVERYBODY)])
+def test_staff_of_some_doors_see_what_is_of_their_people_and_the_default_door_what_is_nobodys(
+    door: str, seen: set[str], settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_AUDIENCES": f"{__name__}.doors_of"}
+    assert pages(staff(*RIGHTS, username=door))[0] == seen
