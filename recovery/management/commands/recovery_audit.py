@@ -69,11 +69,12 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> None:
         try:
-            text = options["anchor"].read_text("utf-8", "replace") if options["anchor"] else ""
+            text = options["anchor"].read_bytes().decode("utf-8", "replace") if options["anchor"] else ""
         except OSError as error:
             raise CommandError(str(error), returncode=2) from error
         if options["anchor"] and not audit.holds_anchor(text):
-            raise CommandError(f"{options['anchor']} holds no anchor.", returncode=2)
+            said = "holds no line that is an anchor, with no more before it than time, level and logger"
+            raise CommandError(f"{options['anchor']} {said}.", returncode=2)
         told = audit.verify(anchors=text)
         if options["json"]:
             self.stdout.write(json.dumps(told.as_dict()))
