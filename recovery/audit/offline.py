@@ -7,8 +7,9 @@ text to read for how they are made. Exit code 0: everything fits; 1: something d
 
 Without one of the three options a bundle is only checked against itself: whoever made it could have made it anew.
 An anchor is a line ``recovery-anchor:<seal>:<position>:<head>`` that left the site earlier: in a log, a mail, a file.
-It proves all rows up to its position. In a log only the time, the level, the logger and the process may stand before it. The keys of the exported seals come by another way than the bundle; they prove
-that a holder of the site's secret sealed. The SHA-256 of the manifest stands in the site's own trail.
+It proves all rows up to its position. In a log only time, level, logger and process may stand before it. The keys of
+the exported seals come by another way than the bundle; they prove that a holder of the site's secret sealed. The
+SHA-256 of the manifest stands in the site's own trail.
 """
 
 import argparse

@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import recovery.models.emails
 import recovery.models.primary
 import recovery.models.requests
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
