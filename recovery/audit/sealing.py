@@ -124,14 +124,14 @@ def _made(last: AuditSeal | None, keys: list[bytes]) -> AuditSeal:
 def _write(each: AuditSeal, last: AuditSeal | None) -> bool:
     """False if another was quicker. The number is the key of the row, so that even without the lock no two would be."""
     with atomic(AuditSeal):
-        _take_lock()
+        take_lock()
         if AuditSeal.objects.order_by("-number").values_list("number", flat=True).first() != (last and last.number):
             return False
         each.save()
     return True
 
 
-def _take_lock() -> None:
+def take_lock() -> None:
     """Until the transaction ends. On SQLite a statement that writes nothing takes what BEGIN IMMEDIATE would."""
     connection = connections[router.db_for_write(AuditSeal)]
     with connection.cursor() as cursor:

@@ -22,6 +22,7 @@ from recovery import audit
 from recovery.audit import offline, reading, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
+from recovery.formulas import neutral
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, key_at
@@ -199,10 +200,7 @@ def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """As text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
-    line = " ".join(text.split("\n"))
-    return f"'{line}" if line.startswith(("=", "+", "-", "@", "\t", "\r")) else line
+    return neutral(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or ""))
 
 
 def _seal(each: AuditSeal, *, with_leaves: bool) -> dict[str, Any]:
@@ -242,4 +240,5 @@ def _write_keys(path: Path, first: int, last: int) -> None:
         if name in masters:
             keys[str(number)] = offline.seal_key(masters[name], number).hex()
     path.touch(mode=0o600)
+    path.chmod(0o600)  # also where it was there already
     path.write_text(json.dumps({"keys": keys}) + "\n", "utf-8")

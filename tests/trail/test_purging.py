@@ -90,6 +90,7 @@ def test_a_person_is_destroyed_and_every_seal_still_verifies(old: None) -> None:
 def test_where_people_acted_from_goes_with_the_requests_of_its_time(old: None, settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "RETENTION": {"requests": timedelta(days=30)}}
     assert retention.outlook().origins == retention.purge().origins == 2
+    assert {"what": "auditorigin", "rows": 2} in trail(Action.PURGED), "the trail says that it was, and that once"
     assert AuditOrigin.objects.get().person_key == "9"
     assert AuditEvent.objects.filter(action=Action.LINK_REVOKED).count() == 100
     assert audit.verify().is_sound

@@ -54,9 +54,12 @@ class Command(BaseCommand):
         else:
             done = audit.unprotect(reason=options["reason"])
         said = "the trail's triggers are there" if wanted else "the trail has no triggers any more; run protect again"
-        self._say(
-            options, {"done": done, "protected": audit.is_protected()}, f"{said} ({'done' if done else 'as before'})"
-        )
+        is_protected = audit.is_protected()
+        if wanted and not is_protected and not options["dry_run"]:
+            said = "a setting of a role or database, session_replication_role, switches the trail's triggers off"
+        self._say(options, {"done": done, "protected": is_protected}, f"{said} ({'done' if done else 'as before'})")
+        if wanted and not is_protected and not options["dry_run"]:
+            sys.exit(1)
 
     def _seal(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
