@@ -289,18 +289,3 @@ def test_the_origin_of_one_request_is_not_that_of_the_next_and_a_task_has_none()
     actor = StaffFactory.create()
     resets.send_by_staff(UserFactory.create(), actor=actor, reason="x", origin=Origin())
     assert AuditOrigin.objects.count() == 2
-
-
-@pytest.mark.attack(109)
-def test_where_a_person_opened_a_link_and_chose_the_password_is_destroyed_with_the_rest() -> None:
-    user, other = UserFactory.create(), UserFactory.create()
-    for each in (user, other):
-        client, form = opened(mailed_link(each), **HOME)
-        set_password(client, form, "short")
-        set_password(client, form)
-    assert audit.destroy_person(accounts.key_of(user)) == 1
-    assert set(ResetToken.objects.filter(opened_ip=None).values_list("user_key", flat=True)) == {accounts.key_of(user)}
-    assert set(ResetRequest.objects.exclude(completed_ip=None).values_list("tokens__user_key", flat=True)) == {
-        accounts.key_of(other)
-    }
-    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {accounts.key_of(other)}
