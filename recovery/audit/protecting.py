@@ -190,4 +190,4 @@ def _run(connection: BaseDatabaseWrapper, statements: Iterable[str]) -> None:
 def _rows(connection: BaseDatabaseWrapper, sql: str, params: Sequence[str]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
