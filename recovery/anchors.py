@@ -40,8 +40,8 @@ def mail(anchor: AuditAnchor, *, to: list[str]) -> None:
         context = {
             "alarm": "anchor",
             "what": gettext("keep this mail, it holds the anchor of the audit trail"),
-            "about": str(anchor),
-            "detail": "",
+            "about": "",
+            "detail": str(anchor),  # which stands in a line by itself
             "is_over": False,
             "dashboard_url": "",
         }

@@ -21,6 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from recovery.exceptions import KeyInUse, KeyReused
 from recovery.models import ApiCall
 
+BATCH: Final = 1000
 LIFE: Final = timedelta(hours=24)
 LEASE: Final = timedelta(seconds=60)
 """How long a call may be at work. After that its process is taken for dead, and a repetition acts anew."""
@@ -77,8 +78,11 @@ def purgeable() -> "models.QuerySet[ApiCall]":
 
 
 def purge() -> int:
-    """Remove them; returns how many went."""
-    return purgeable()._raw_delete(router.db_for_write(ApiCall))
+    """Remove them; returns how many went. Commits a thousand at a time; one that is taken up again meanwhile stays."""
+    gone = 0
+    while keys := list(purgeable().values_list("pk", flat=True)[:BATCH]):
+        gone += purgeable().filter(pk__in=keys)._raw_delete(router.db_for_write(ApiCall))
+    return gone
 
 
 @sensitive_variables()

@@ -8,7 +8,7 @@ cookie. What the cookie is good for stands in ``devices``.
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import DatabaseError
@@ -28,6 +28,7 @@ FORBIDDEN: Final = 403
 HOUR: Final = timedelta(hours=1)
 MOST_REFUSALS: Final = 100
 _MARK: Final = "_recovery_signed_in"
+_REFUSED: Final = "_recovery_refused"
 
 Answer = Callable[[HttpRequest], Any]  # of HttpResponseBase, or of something to wait for that gives one
 
@@ -72,22 +73,38 @@ class RecoveryMiddleware:
         return response
 
 
+def refused(request: HttpRequest, user: Any) -> None:
+    """Remember on the request who has no right to what they called: for pages that know their caller by other means
+    than a session."""
+    setattr(request, _REFUSED, user)
+
+
 def _note_refusal(request: HttpRequest) -> None:
     """A member of staff came to a page of ours that they have no right to (OWASP ASVS 5.0 section 16.3.2). Past a
-    hundred within the hour the trail tells nothing new of them, and must not grow by it. Forms of other sites are
-    refused before anybody's rights are asked."""
-    found, user = request.resolver_match, cast(Any, getattr(request, "user", None))
-    if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", False):
+    hundred within the hour the trail tells nothing new of them, and must not grow by it."""
+    found, user = request.resolver_match, _refused_at(request)
+    if found is None or user is None:
         return
-    if "recovery" in found.app_names or (found.url_name or "").startswith("recovery_"):
-        facts: dict[str, Any] = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
-        try:
-            key = accounts.key_of(user)
-            told = AuditEvent.objects.filter(actor_key=key, action=Action.ACCESS_REFUSED)
-            if told.filter(pk__gte=key_at(timezone.now() - HOUR))[:MOST_REFUSALS].count() < MOST_REFUSALS:
-                audit.record(Action.ACCESS_REFUSED, actor_key=key, **facts)
-        except DatabaseError:
-            logger.exception("middleware: a refusal was not recorded")
+    facts: dict[str, Any] = {"page": f"{found.namespace}:{found.url_name}", "method": str(request.method)}
+    try:
+        key = accounts.key_of(user)
+        told = AuditEvent.objects.filter(actor_key=key, action=Action.ACCESS_REFUSED)
+        if told.filter(pk__gte=key_at(timezone.now() - HOUR))[:MOST_REFUSALS].count() < MOST_REFUSALS:
+            audit.record(Action.ACCESS_REFUSED, actor_key=key, **facts)
+    except DatabaseError:
+        logger.exception("middleware: a refusal was not recorded")
+
+
+def _refused_at(request: HttpRequest) -> Any:
+    """Who was refused a page of ours for want of a right, or None. Forms of other sites are refused before anybody's
+    rights are asked. Of the pages under a model of the site's own, ours are those whose view is ours."""
+    if hasattr(request, _REFUSED):
+        return getattr(request, _REFUSED)
+    found, user = request.resolver_match, getattr(request, "user", None)
+    if found is None or not getattr(user, "is_staff", False) or not getattr(request, "csrf_processing_done", False):
+        return None
+    is_ours = "recovery" in found.app_names or (found.url_name or "").startswith("recovery_")
+    return user if is_ours or getattr(found.func, "__module__", "").startswith("recovery.admin.") else None
 
 
 def _follow(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -76,6 +76,10 @@ def nobody_rolls_up() -> None:
     RollUpProgress.objects.update(rolled_at=timezone.now() - 16 * MINUTE, lease_until=timezone.now() + HOUR)
 
 
+def nobody_seals() -> None:
+    act(at=timezone.now() - 11 * MINUTE, action=Action.LINK_REVOKED)
+
+
 def provider_is_silent() -> None:
     lately(60, state=EmailState.HANDED_OVER, took=None)
 
@@ -109,6 +113,7 @@ CASES: dict[Alarm, tuple[Callable[[], None], str]] = {
     Alarm.NO_ROUTE: (every_route_is_off, ""),
     Alarm.CASES_PILED: (cases_pile_up, ""),
     Alarm.FIGURES_OLD: (nobody_rolls_up, ""),
+    Alarm.TRAIL_UNSEALED: (nobody_seals, ""),
     Alarm.WEBHOOK_SILENT: (provider_is_silent, "postmark"),
     Alarm.ASKS_UNUSUAL: (far_more_ask_than_usual, "forgot"),
     Alarm.LOCKOUTS_MANY: (many_names_are_locked, "sign-in"),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from recovery import accounts, audit, diagnosis
+from recovery import accounts, audit, diagnosis, resets
 from recovery.admin import explained
 from recovery.admin.acts import page, url_of
 from recovery.admin.readonly import NothingEdited, refuse_nul
@@ -74,8 +74,9 @@ class DiagnosisAdmin(NothingEdited):
         form = LookUpForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._page(request, form, title=_("Why did the mail not come?"))
-        found = diagnosis.find(form.cleaned_data["said"], viewer=actor_of(request))
-        return self._answer(request, found, form)
+        said = form.cleaned_data["said"]
+        self._note_beyond(request, said)
+        return self._answer(request, diagnosis.find(said, viewer=actor_of(request)), form)
 
     def person_view(self, request: HttpRequest, key: str) -> HttpResponse:
         """Of an account, over whatever it asked for last."""
@@ -83,16 +84,19 @@ class DiagnosisAdmin(NothingEdited):
         key, viewer = unquote(key), Viewer.of(request)
         user = None if "\0" in key else viewer.person(key)
         if user is None or not viewer.reaches([key]):
+            self._note_beyond(request, key)
             raise Http404
         return self._explain(request, Subject(user, label=accounts.name_of(user)))
 
     def request_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         self._check(request)
+        self._note_beyond(request, str(key))
         found = diagnosis.find(str(key), viewer=actor_of(request))
         return self._one_of(request, [one for one in found if one.request and one.request.pk == key and not one.email])
 
     def email_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         self._check(request)
+        self._note_beyond(request, str(key))
         found = diagnosis.find(str(key), viewer=actor_of(request))
         return self._one_of(request, [one for one in found if one.email and one.email.pk == key])
 
@@ -138,6 +142,11 @@ class DiagnosisAdmin(NothingEdited):
         shown = explained.of(found, viewer, self.admin_site.name, back=own or url_of(self, "changelist"))
         title = viewer.text(subject.label) if own else _("Nobody by this name")
         return self._page(request, form or LookUpForm(), title=title, **shown)
+
+    def _note_beyond(self, request: HttpRequest, said: str) -> None:
+        """Whoever looks for somebody out of their scope is told of nobody, and the trail of whom it was."""
+        actor = actor_of(request)
+        resets.note_beyond(actor, diagnosis.beyond(said, viewer=actor))
 
     def _note(self, request: HttpRequest, found: Iterable[Subject], told: Explanation | None = None) -> None:
         """On the trail: who looked, at whom, and which cause led. What was typed is not there, it may be anything."""

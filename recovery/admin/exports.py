@@ -7,7 +7,6 @@ a batch of rows at a time, in the order of keys, and never counted beforehand.
 import csv
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from html import unescape
@@ -32,13 +31,11 @@ from recovery.admin.acts import url_of
 from recovery.admin.readonly import ReadOnlyAdmin, refuse_nul
 from recovery.admin.scope import actor_of
 from recovery.admin.viewers import Viewer
+from recovery.formulas import neutral
 from recovery.reasons import Action
 
 _MOMENT: Final = re.compile(r'<time datetime="([^"]*)".*?</time> <span class="quiet recovery-ago">.*?</span>')
 _TAG: Final = re.compile(r"<[^>]*>")
-_MARKS: Final = frozenset("=+-@\u2212")
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})  # blanks, breaks and control characters of all kinds
-_NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Format(NamedTuple):
@@ -48,24 +45,6 @@ class Format(NamedTuple):
     content_type: str
     written: Callable[[list[str], list[list[str]], bool], str]
     """Some rows as text, given the columns' names, the rows, and whether the file begins with them."""
-
-
-def neutral(text: str) -> str:
-    """Text as one line that no spreadsheet takes for a formula: the only place that sees to it.
-
-    After OWASP's page on CSV injection: a formula begins with = + - or @, however wide these are written and whatever
-    cannot be seen stands before, or with a tab or line break. What follows a semicolon counts as a beginning, since
-    that parts cells where a comma is the decimal sign. An apostrophe before it makes it text.
-    """
-    line = ";".join(f"'{cell}" if _is_formula(cell) else cell for cell in text.split(";"))
-    if line.isprintable():
-        return line
-    return "".join(" " if unicodedata.category(sign) in _NO_TEXT else sign for sign in line)
-
-
-def _is_formula(cell: str) -> bool:
-    first = next((sign for sign in cell if unicodedata.category(sign) not in _UNSEEN), "")
-    return cell.startswith(("\t", "\r", "\n")) or unicodedata.normalize("NFKC", first) in _MARKS
 
 
 def plain(shown: Any) -> str:

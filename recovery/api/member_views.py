@@ -36,7 +36,9 @@ def diagnose(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
     """Why a person did not get the mail; as ``recovery_diagnose --json``, one entry for each person that is meant."""
     said = bodies.read(request, {"said": str, "reason": str})
     reason, viewer = _reason(said), Viewer(actor)
-    subjects = diagnosis.find(bodies.text(said, "said", most=LONGEST), viewer=actor)
+    whom = bodies.text(said, "said", most=LONGEST)
+    resets.note_beyond(actor, diagnosis.beyond(whom, viewer=actor), reason=reason)
+    subjects = diagnosis.find(whom, viewer=actor)
     found = [diagnosis.explain(subject, viewer=actor) for subject in subjects]
     for each in found:
         audit.record(

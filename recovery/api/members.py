@@ -2,7 +2,7 @@
 
 By the site's own function (``API_AUTHENTICATOR``), which reads a header, or by the session of a browser: a session
 counts only with the CSRF token, since a browser sends its cookie for any page. Whoever they are, they need the same
-right as in the admin, and reach the same people (``MAY_ACT_ON``).
+right as in the admin, and reach the same people (``MAY_ACT_ON``). That somebody lacks it, the middleware notes.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from recovery import accounts, limits, resets
+from recovery import accounts, limits, middleware, resets
 from recovery.api.calls import View, call
 from recovery.api.problems import Refused, wrong
 from recovery.conf import conf
@@ -61,6 +61,7 @@ def _member(request: HttpRequest, right: str) -> AbstractBaseUser:
     if user is None or not user.is_active:
         raise Refused(Problem.NOT_AUTHENTICATED)
     if not (getattr(user, "is_staff", False) and user.has_perm(right)):
+        middleware.refused(request, user)
         raise Refused(Problem.NOT_ALLOWED)
     found: AbstractBaseUser = user
     return found

@@ -7,8 +7,9 @@ text to read for how they are made. Exit code 0: everything fits; 1: something d
 
 Without one of the three options a bundle is only checked against itself: whoever made it could have made it anew.
 An anchor is a line ``recovery-anchor:<seal>:<position>:<head>`` that left the site earlier: in a log, a mail, a file.
-It proves all rows up to its position. The keys of the exported seals come by another way than the bundle; they prove
-that a holder of the site's secret sealed. The SHA-256 of the manifest stands in the site's own trail.
+It proves all rows up to its position. In a log only time, level, logger and process may stand before it. The keys of
+the exported seals come by another way than the bundle; they prove that a holder of the site's secret sealed. The
+SHA-256 of the manifest stands in the site's own trail.
 """
 
 import argparse
@@ -40,7 +41,15 @@ FIELDS: Final = (
 """Columns of a row that its digest covers, in this order. Its key is covered by the leaf."""
 START: Final = "0" * 64
 """What the first seal of all stands on."""
-ANCHOR: Final = re.compile(r"recovery-anchor:(\d{1,18}):(\d{1,18}):([0-9a-f]{64})")
+_BEFORE: Final = (
+    r"[\d \t:.,+|()\[\]-]|(?<=\d)[T/](?=\d)|(?<=\d)Z|INFO/?|recovery\.anchors"
+    "|MainProcess|ForkPoolWorker|SpawnPoolWorker|MainThread|ThreadPoolExecutor"
+)
+"""What logging writes before a message, Celery's included: no word in it that somebody else could have chosen."""
+ANCHOR: Final = re.compile(
+    rf"(?:{_BEFORE})*recovery-anchor:(\d{{1,18}}):(\d{{1,18}}):([0-9a-f]{{64}})[ \t\r]*", re.ASCII
+)
+"""A whole line. What has an anchor within it may be the path of somebody's request, in the same log."""
 ROWS: Final = "trail.jsonl"
 TABLE: Final = "trail.csv"
 SEALS: Final = "seals.jsonl"
@@ -93,6 +102,16 @@ def seal_key(master: bytes, number: int) -> bytes:
 def proof(key: bytes, of_head: str) -> str:
     """HMAC-SHA256 of a head under its seal's key, as hexadecimal digits."""
     return hmac.digest(key, of_head.encode(), "sha256").hex()
+
+
+def anchors_in(text: str) -> dict[int, set[tuple[int, str]]]:
+    """The anchors of a text, by the number of their seal: its last position and its head. Of one seal there is one; of
+    two that differ one is false, and neither vouches for anything."""
+    found: dict[int, set[tuple[int, str]]] = {}
+    for line in text.split("\n"):  # alone: a path may hold what else Python takes for the end of a line
+        if "recovery-anchor:" in line and (fits := ANCHOR.fullmatch(line)):
+            found.setdefault(int(fits[1]), set()).add((int(fits[2]), fits[3]))
+    return found
 
 
 class Problem(NamedTuple):
@@ -192,13 +211,18 @@ class Bundle:
     def _anchored(self, text: str) -> str:
         heads = {each["number"]: each for each in self.seals}
         met = 0
-        for number, position, wanted in ((int(n), int(p), h) for n, p, h in ANCHOR.findall(text)):
-            if number not in heads:
+        for number, told in anchors_in(text).items():
+            each = heads.get(number)
+            if len(told) > 1:
+                self._wrong(
+                    each["first"] if each else 0, "forged", f"the anchors of seal {number} contradict each other"
+                )
+            elif each is None:
                 continue  # of another time than this bundle's
-            each = heads[number]
-            if (each["head"], each["first"] + each["size"] - 1) != (wanted, position):
+            elif told != {(each["first"] + each["size"] - 1, each["head"])}:
                 self._wrong(each["first"], "forged", f"seal {number} is not the one that was anchored")
-            met = max(met, position)
+            else:
+                met = max(met, each["first"] + each["size"] - 1)
         return f"anchors, up to position {met}" if met else ""
 
     def _keyed(self, keys: Mapping[str, str] | None) -> str:
@@ -235,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     proven: list[str] = []
     manifest: Mapping[str, Any] = {}
     try:
-        anchors = options.anchors.read_text("utf-8", "replace") if options.anchors else ""
+        anchors = options.anchors.read_bytes().decode("utf-8", "replace") if options.anchors else ""
         keys = json.loads(options.keys.read_text("utf-8"))["keys"] if options.keys else None
         bundle = Bundle(options.bundle)
         proven = bundle.check(anchors=anchors, keys=keys, sha256=options.sha256)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 
 from recovery.audit import offline
 from recovery.audit.protecting import gate
-from recovery.audit.sealing import masters
+from recovery.audit.sealing import masters, take_lock
 from recovery.audit.writing import record
 from recovery.models import AuditEvent, AuditOrigin, AuditSeal, ResetRequest, ResetToken
 from recovery.models.primary import atomic, key_at
@@ -32,24 +32,33 @@ def purge(*, before: datetime) -> int:
     Rows that have no seal yet stay, and so does a batch whose end is younger.
     """
     gone = 0
-    while seals := list(purgeable(before).only("number", "first", "count", "keys", "head")[:AT_ONCE]):
-        with atomic(AuditEvent), gate():
-            keys = [key for each in seals for key in each.row_keys()]
+    while rows := _purge_some(before):
+        gone += rows
+    return gone
+
+
+def _purge_some(before: datetime) -> int:
+    """Under the lock of the chain: whoever purges at the same time finds what is left, and notes what they removed."""
+    with atomic(AuditEvent):
+        take_lock()
+        seals = list(purgeable(before).only("number", "first", "count", "keys", "head")[:AT_ONCE])
+        if not seals:
+            return 0
+        keys, last = [key for each in seals for key in each.row_keys()], seals[-1]
+        with gate():
             AuditOrigin.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(AuditOrigin))
             AuditEvent.objects.purge(keys)
             AuditSeal.objects.purge([each.number for each in seals])
-            last = seals[-1]
-            record(
-                Action.TRAIL_PURGED,
-                rows=len(keys),
-                before=before.isoformat(),
-                seals=[seals[0].number, last.number],
-                position=last.last,
-                head=last.head,
-                proof=_proof(last.number, last.head),
-            )
-        gone += len(keys)
-    return gone
+        record(
+            Action.TRAIL_PURGED,
+            rows=len(keys),
+            before=before.isoformat(),
+            seals=[seals[0].number, last.number],
+            position=last.last,
+            head=last.head,
+            proof=_proof(last.number, last.head),
+        )
+    return len(keys)
 
 
 def rows_in(seals: "QuerySet[AuditSeal]") -> int:
@@ -87,11 +96,15 @@ def old_origins(before: datetime) -> "QuerySet[AuditOrigin]":
 
 
 def destroy_origins(*, before: datetime) -> int:
-    """Destroy where people acted from before that moment, as ``destroy_person`` does; commits a thousand at a time, and
-    returns how many records that were. The rows of the trail stay."""
+    """Destroy where people acted from before that moment, as ``destroy_person`` does; commits a thousand at a time,
+    each with its line in the trail, and returns how many records that were. The rows of the trail stay."""
     gone = 0
     while keys := list(old_origins(before).values_list("pk", flat=True)[:BATCH]):
-        gone += AuditOrigin.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(AuditOrigin))
+        with atomic(AuditOrigin):
+            some = AuditOrigin.objects.filter(pk__in=keys)._raw_delete(router.db_for_write(AuditOrigin))
+            if some:
+                record(Action.PURGED, what=AuditOrigin._meta.model_name, rows=some)
+        gone += some
     return gone
 
 

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connections, router
 from django.utils import timezone
 
 from recovery.audit import offline
+from recovery.audit.reading import keys_of, rows_of
 from recovery.conf import secret_keys
 from recovery.models import AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
@@ -46,7 +47,7 @@ def seal(*, seconds: float = SECONDS, far: bool = False) -> int:
         far, _looked_far["at"] = True, time.monotonic()
     while time.monotonic() < ends:
         last = newest()
-        rows = list(islice(unsealed(last, LATE if far else NEAR), BATCH))
+        rows = _batch(unsealed(LATE if far else NEAR))
         if not rows:
             break
         if _write(_made(last, rows), last):
@@ -54,46 +55,35 @@ def seal(*, seconds: float = SECONDS, far: bool = False) -> int:
     return sealed
 
 
+def _batch(keys: Iterator[bytes]) -> list[bytes]:
+    """What goes into one seal. Keys that are ahead of the clock have seals of their own: with them among its own, no
+    batch would tell how far the chain is."""
+    found, ahead = list(islice(keys, BATCH)), key_at(timezone.now() + SKEW).bytes
+    return [key for key in found if key < ahead] or found
+
+
 def newest() -> AuditSeal | None:
     """The seal that the chain ends with."""
     return AuditSeal.objects.order_by("-number").first()
 
 
-def since(last: AuditSeal | None, back: timedelta) -> UUID:
-    """The first key that may have no seal and still get one."""
-    if last is None:
+def since(back: timedelta) -> UUID:
+    """The first key that may have no seal and still get one: so far back from where the chain is, and from now. A row
+    whose key was ahead of the clock when it was sealed does not tell where that is, not even once its time has come."""
+    seals = AuditSeal.objects.order_by("-frontier").values_list("frontier", "sealed_at")
+    reached = (key for key, at in seals.iterator(chunk_size=20) if key < key_at(at + SKEW))
+    if (key := next(reached, None)) is None:
         return _FIRST
-    at = datetime.fromtimestamp((last.frontier.int >> 80) / 1000, UTC)
+    at = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
     return key_at(min(at, timezone.now()) - back)
 
 
-def unsealed(last: AuditSeal | None, back: timedelta) -> Iterator[UUID]:
+def unsealed(back: timedelta) -> Iterator[bytes]:
     """Keys of rows without a seal, the oldest first."""
-    first = since(last, back)
+    first = since(back)
     near = AuditSeal.objects.filter(frontier__gte=first).order_by().values_list("keys", flat=True)
     sealed = {key for each in near.iterator() for key in keys_in(each)}
-    keys = AuditEvent.objects.filter(pk__gte=first).order_by("pk").values_list("pk", flat=True)
-    return (key for key in keys.iterator(chunk_size=2000) if key not in sealed)
-
-
-def rows_of(keys: list[UUID]) -> dict[UUID, bytes]:
-    """The digests of these rows, as far as they are there. Their keys lie side by side, but for what was late: one
-    range is read quicker than a thousand keys."""
-    found = AuditEvent.objects.filter(pk__gte=min(keys), pk__lte=max(keys)).order_by()
-    if found[: 2 * len(keys) + 1].count() > 2 * len(keys):
-        found = AuditEvent.objects.filter(pk__in=keys).order_by()
-    wanted, rows = set(keys), found.values_list("pk", *offline.FIELDS)
-    return {key: offline.digest(as_sealed(values)) for key, *values in rows if key in wanted}
-
-
-def as_sealed(values: list[Any]) -> list[Any]:
-    """A row's values, in the order of ``offline.FIELDS``, as its digest covers them and an export shows them."""
-    at, *others = values
-    return [at.astimezone(UTC).isoformat(timespec="microseconds"), *map(_plain, others)]
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
+    return (key for key in keys_of(AuditEvent.objects.filter(pk__gte=first).order_by("pk")) if key not in sealed)
 
 
 def header_of(each: AuditSeal) -> offline.Header:
@@ -112,17 +102,16 @@ def masters() -> dict[str, bytes]:
     return {offline.proof(master, "name of the key")[:16]: master for master in made}
 
 
-def _made(last: AuditSeal | None, keys: list[UUID]) -> AuditSeal:
+def _made(last: AuditSeal | None, keys: list[bytes]) -> AuditSeal:
     digests = rows_of(keys)
     keys = [key for key in keys if key in digests]
-    frontier = max(keys[-1], last.frontier) if last else keys[-1]
     each = AuditSeal(
         number=last.number + 1 if last else 1,
         first=last.last + 1 if last else 1,
         count=len(keys),
-        keys=b"".join(key.bytes for key in keys),
+        keys=b"".join(keys),
         digests=b"".join(digests[key] for key in keys),
-        frontier=frontier,
+        frontier=UUID(bytes=max(keys)),
         sealed_at=_now(),
         previous=last.head if last else offline.START,
     )
@@ -135,14 +124,14 @@ def _made(last: AuditSeal | None, keys: list[UUID]) -> AuditSeal:
 def _write(each: AuditSeal, last: AuditSeal | None) -> bool:
     """False if another was quicker. The number is the key of the row, so that even without the lock no two would be."""
     with atomic(AuditSeal):
-        _take_lock()
+        take_lock()
         if AuditSeal.objects.order_by("-number").values_list("number", flat=True).first() != (last and last.number):
             return False
         each.save()
     return True
 
 
-def _take_lock() -> None:
+def take_lock() -> None:
     """Until the transaction ends. On SQLite a statement that writes nothing takes what BEGIN IMMEDIATE would."""
     connection = connections[router.db_for_write(AuditSeal)]
     with connection.cursor() as cursor:

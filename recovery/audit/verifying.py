@@ -3,7 +3,8 @@
 Writes nothing. What it cannot prove is said in so many words: ``Verified.unproven``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -12,15 +13,21 @@ from uuid import UUID
 
 from recovery.audit import offline
 from recovery.audit.purging import is_beginning
-from recovery.audit.sealing import LATE, header_of, leaves_of, masters, newest, rows_of, since
+from recovery.audit.reading import keys_of, rows_of
+from recovery.audit.sealing import LATE, header_of, leaves_of, masters, since
 from recovery.audit.writing import digest_of
 from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
+from recovery.models.audit import keys_in
+from recovery.models.primary import key_at
 from recovery.reasons import Action, Damage
 
 AT_ONCE: Final = 20  # seals whose rows are held at a time
 MOST: Final = 1000  # findings of a kind; whoever has more knows enough
 TARDY: Final = timedelta(minutes=10)
 """A row that got its seal so long after its own time was committed late, or was written with a time of the past."""
+
+
+Anchors = Mapping[int, set[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,20 +71,20 @@ class _Walk:
 
     def __init__(self) -> None:
         self.told = Verified(head=offline.START)
-        self.settled_before = since(newest(), LATE)
+        self.settled_before = since(LATE)
         self.settled = 0
         self.masters = masters()
-        self.missing: list[tuple[int, UUID, bytes]] = []
-        self.changed: list[tuple[int, UUID, bytes, bytes]] = []
+        self.missing: list[tuple[int, bytes, bytes]] = []
+        self.changed: list[tuple[int, bytes, bytes, bytes]] = []
         self.unknown: list[AuditSeal] = []
 
-    def wrong(self, position: int, damage: Damage, said: str, key: UUID | None = None) -> None:
-        self.told.found.append(Found(position, damage.value, said, str(key or "")))
+    def wrong(self, position: int, damage: Damage, said: str, key: bytes = b"") -> None:
+        self.told.found.append(Found(position, damage.value, said, str(UUID(bytes=key)) if key else ""))
 
 
 def verify(*, anchors: str = "") -> Verified:
-    """Read everything and judge it. ``anchors`` is any text with lines ``recovery-anchor:…``, such as a log. Done anew
-    where a purge came between."""
+    """Read everything and judge it. ``anchors`` is a text with lines that are anchors, such as a log. Done anew where a
+    purge came between."""
     while True:
         first = _first_number()
         walk = _Walk()
@@ -88,7 +95,7 @@ def verify(*, anchors: str = "") -> Verified:
 
 def holds_anchor(text: str) -> bool:
     """Whether there is an anchor in it."""
-    return bool(offline.ANCHOR.search(text))
+    return bool(offline.anchors_in(text))
 
 
 def _first_number() -> int | None:
@@ -96,8 +103,11 @@ def _first_number() -> int | None:
 
 
 def _read(walk: _Walk, anchors: str) -> None:
-    wanted = {int(number): (int(position), head) for number, position, head in offline.ANCHOR.findall(anchors)}
-    own = {row.number: (row.position, row.head) for row in AuditAnchor.objects.all()}
+    wanted = offline.anchors_in(anchors)
+    own = dict[int, set[tuple[int, str]]]()
+    for row in AuditAnchor.objects.all():
+        own.setdefault(row.number, set()).add((row.position, row.head))
+    _judge_contradictions(walk, wanted, own)
     last: AuditSeal | None = None
     for some in _parts(AuditSeal.objects.order_by("number").iterator(chunk_size=AT_ONCE), AT_ONCE):
         for each in some:
@@ -125,14 +135,17 @@ def _judge_seal(walk: _Walk, each: AuditSeal, last: AuditSeal | None) -> None:
     if last is None:
         told.first = each.first
         if each.number > 1 and not _was_purged(each):
-            walk.wrong(each.first, Damage.DELETED, f"seals before {each.number} are gone, and no purge is on record")
+            said = f"seals before {each.number} are gone, and no purge is on record that a key of this site proves"
+            walk.wrong(each.first, Damage.DELETED, said)
         elif each.number == 1 and (each.first, each.previous) != (1, offline.START):
             walk.wrong(each.first, Damage.EDITED, "the first seal is not where a chain begins")
     elif (each.number, each.first) != (last.number + 1, last.last + 1):
         walk.wrong(last.last + 1, Damage.DELETED, f"there is no seal between {last.number} and {each.number}")
     elif each.previous != last.head:
         walk.wrong(each.first, Damage.FORGED, f"seal {each.number} does not stand on seal {last.number}")
-    is_whole = len(bytes(each.keys)) == 16 * each.count and len(bytes(each.digests)) == 32 * each.count
+    keys, digests = bytes(each.keys), bytes(each.digests)
+    is_whole = 0 < len(keys) == 16 * each.count and len(digests) == 32 * each.count
+    is_whole = is_whole and max(keys_in(keys)) == each.frontier.bytes  # by which the next rows are looked for
     if not is_whole or offline.head(each.previous, header_of(each), offline.body(leaves_of(each))) != each.head:
         walk.wrong(each.first, Damage.EDITED, f"seal {each.number} is not what its head says")
     elif (master := walk.masters.get(each.key_id)) is None:
@@ -148,30 +161,46 @@ def _was_purged(each: AuditSeal) -> bool:
     return any(is_beginning(detail, number=each.number - 1, head=each.previous) for detail in records.iterator())
 
 
-def _judge_anchors(walk: _Walk, each: AuditSeal, *anchors: dict[int, tuple[int, str]]) -> None:
+def _judge_contradictions(walk: _Walk, *anchors: Anchors) -> None:
+    for number in sorted(number for known in anchors for number, told in known.items() if len(told) > 1):
+        first = AuditSeal.objects.filter(number=number).values_list("first", flat=True).first()
+        said = f"the anchors of seal {number} contradict each other: all but one are false"
+        walk.wrong(first or 0, Damage.FORGED, said)
+
+
+def _judge_anchors(walk: _Walk, each: AuditSeal, *anchors: Anchors) -> None:
     for known in anchors:
-        if each.number in known:
-            if known[each.number] != (each.last, each.head):
-                walk.wrong(each.first, Damage.FORGED, f"seal {each.number} is not the one that was anchored")
-            elif known is anchors[0]:
-                walk.told.anchors += 1
-                walk.told.anchored = max(walk.told.anchored, each.last)
+        told = known.get(each.number, set())
+        if len(told) != 1:
+            continue  # none, or a finding already
+        if told != {(each.last, each.head)}:
+            walk.wrong(each.first, Damage.FORGED, f"seal {each.number} is not the one that was anchored")
+        elif known is anchors[0]:
+            walk.told.anchors += 1
+            walk.told.anchored = max(walk.told.anchored, each.last)
 
 
 def _judge_rows(walk: _Walk, seals: Sequence[AuditSeal]) -> None:
-    keys = [each.row_keys() for each in seals]
-    there = rows_of([key for some in keys for key in some])
-    for each, own in zip(seals, keys, strict=True):
-        tardy = int((each.sealed_at - TARDY).timestamp() * 1000)
-        for place, (key, sealed) in enumerate(zip(own, each.row_digests(), strict=False)):
-            found = there.get(key)
-            if found is None:
-                walk.missing.append((each.first + place, key, sealed))
-            elif found != sealed:
-                walk.changed.append((each.first + place, key, sealed, found))
-            walk.told.rows += found is not None
-            walk.settled += found is not None and key < walk.settled_before
-            walk.told.tardy += key.int >> 80 < tardy
+    own = [keys_in(each.keys) for each in seals]
+    there, before = rows_of([key for some in own for key in some]), walk.settled_before.bytes
+    for each, keys in zip(seals, own, strict=True):
+        sealed, found = each.row_digests(), [there.get(key) for key in keys]
+        if found != sealed:
+            _compare(walk, each.first, zip(keys, sealed, found, strict=False))
+        present, tardy = keys, key_at(each.sealed_at - TARDY).bytes[:6]  # the milliseconds
+        if None in found:
+            present = [key for key in keys if key in there]
+        walk.told.rows += len(present)
+        walk.settled += sum(key < before for key in present)
+        walk.told.tardy += sum(key < tardy for key in present)
+
+
+def _compare(walk: _Walk, first: int, rows: Iterable[tuple[bytes, bytes, bytes | None]]) -> None:
+    for position, (key, sealed, found) in enumerate(rows, first):
+        if found is None:
+            walk.missing.append((position, key, sealed))
+        elif found != sealed:
+            walk.changed.append((position, key, sealed, found))
     del walk.missing[MOST:], walk.changed[MOST:]
 
 
@@ -189,12 +218,12 @@ def _name_changes(walk: _Walk) -> None:
         walk.wrong(position, Damage.DELETED, "the row was sealed and is gone", key)
 
 
-def _judge_cut(walk: _Walk, last: AuditSeal | None, *anchors: dict[int, tuple[int, str]]) -> None:
+def _judge_cut(walk: _Walk, last: AuditSeal | None, *anchors: Anchors) -> None:
     """An anchor of a seal beyond the end: the end was cut, whether the rows are still there or not."""
     end, number = walk.told.last, last.number if last else 0
-    beyond = {n: position for known in anchors for n, (position, _) in known.items() if n > number}
+    beyond = [(n, position) for known in anchors for n, told in known.items() if n > number for position, _ in told]
     if beyond:
-        said = f"an anchor knows seal {max(beyond)}, with rows up to position {max(beyond.values())}"
+        said = f"an anchor knows seal {max(beyond)[0]}, with rows up to position {max(p for _, p in beyond)}"
         walk.wrong(end + 1, Damage.CUT, said)
 
 
@@ -206,27 +235,17 @@ def _judge_unsealed(walk: _Walk) -> None:
     walk.told.waiting = max(0, newer - (walk.told.rows - walk.settled))
     if settled.count() == walk.settled:
         return
-    sealed = {key.int: position for position, key in _positions()}
-    in_order = sorted(sealed.items())
-    keys = settled.values_list("pk", flat=True).iterator(chunk_size=2000)
-    for key in islice((key for key in keys if key.int not in sealed), MOST):
-        walk.wrong(_next_position(in_order, key.int), Damage.INSERTED, "the row was never sealed", key)
+    sealed = {key: first + place for first, keys in _keys_of_seals() for place, key in enumerate(keys)}
+    in_order = sorted(sealed)
+    for key in islice((key for key in keys_of(settled) if key not in sealed), MOST):
+        place = bisect_left(in_order, key)
+        position = sealed[in_order[place]] if place < len(in_order) else walk.told.last + 1
+        walk.wrong(position, Damage.INSERTED, "the row was never sealed", key)
 
 
-def _positions() -> Iterator[tuple[int, UUID]]:
+def _keys_of_seals() -> Iterator[tuple[int, list[bytes]]]:
     for first, keys in AuditSeal.objects.order_by("number").values_list("first", "keys").iterator():
-        stored = bytes(keys)
-        for place in range(0, len(stored), 16):
-            yield first + place // 16, UUID(bytes=stored[place : place + 16])
-
-
-def _next_position(in_order: Sequence[tuple[int, int]], key: int) -> int:
-    """The position of the sealed row that comes next by its key."""
-    low, high = 0, len(in_order)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if in_order[middle][0] < key else (low, middle)
-    return in_order[low][1] if low < len(in_order) else in_order[-1][1] + 1
+        yield first, keys_in(keys)
 
 
 def _judge_keys(walk: _Walk) -> None:
@@ -239,13 +258,15 @@ def _judge_keys(walk: _Walk) -> None:
 
 def _judge_origins(walk: _Walk) -> None:
     """Where people acted from is as it was written, or was destroyed."""
-    origins = AuditOrigin.objects.exclude(salt="").order_by("pk").iterator(chunk_size=2000)
-    for some in _parts(origins, 1000):
+    gone = {key for _, key, _ in walk.missing}  # which is named already
+    for some in _parts(AuditOrigin.objects.order_by("pk").iterator(chunk_size=2000), 1000):
         digests = dict(AuditEvent.objects.filter(pk__in=[each.pk for each in some]).values_list("pk", "origin"))
         for each in some:
             walk.told.origins += 1
-            if each.pk in digests and digests[each.pk] != digest_of(each) and len(walk.told.found) < MOST:
-                walk.wrong(0, Damage.EDITED, "where its person acted from is not what was recorded", each.pk)
+            is_wrong = digests.get(each.pk) != digest_of(each) and each.pk.bytes not in gone
+            if is_wrong and len(walk.told.found) < MOST:
+                said = "where its person acted from is not what was recorded"
+                walk.wrong(0, Damage.EDITED, said, each.pk.bytes)
 
 
 def _say_unproven(walk: _Walk, *, has_anchors: bool) -> None:

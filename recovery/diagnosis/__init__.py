@@ -10,6 +10,18 @@ from recovery.diagnosis.explaining import explain
 from recovery.diagnosis.findings import Evidence, Explanation, Finding, Forecast
 from recovery.diagnosis.forecasting import would
 from recovery.diagnosis.order import ORDER, rank
-from recovery.diagnosis.subjects import Subject, find
+from recovery.diagnosis.subjects import Subject, beyond, find
 
-__all__ = ["ORDER", "Evidence", "Explanation", "Finding", "Forecast", "Subject", "explain", "find", "rank", "would"]
+__all__ = [
+    "ORDER",
+    "Evidence",
+    "Explanation",
+    "Finding",
+    "Forecast",
+    "Subject",
+    "beyond",
+    "explain",
+    "find",
+    "rank",
+    "would",
+]

@@ -1,7 +1,7 @@
 """Who is meant by what somebody typed: a user name, an address, a message id, a reference code or a key.
 
-Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing here tells that
-from not being there.
+Whoever is out of the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``) is not found, and nothing tells the viewer
+that from not being there. Who they were, the trail is told (``beyond``).
 """
 
 import re
@@ -77,6 +77,15 @@ def find(ident: str, *, viewer: AbstractBaseUser | None = None) -> list[Subject]
         if found := list(islice(way(typed, viewer), MOST)):
             return found
     return [Subject(label=typed)]
+
+
+def beyond(ident: str, *, viewer: AbstractBaseUser) -> list[AbstractBaseUser]:
+    """Those out of the viewer's scope who are meant where nobody within it is. For the trail: the viewer is told of
+    nobody. Reads only."""
+    if not agents.is_limited():
+        return []
+    people = [subject.user for subject in find(ident) if subject.user is not None]
+    return [] if within(viewer, people) else people
 
 
 def within(viewer: AbstractBaseUser | None, users: Iterable[AbstractBaseUser]) -> list[AbstractBaseUser]:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 import recovery
 from recovery import audit
-from recovery.audit import offline, sealing
+from recovery.audit import offline, reading, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
+from recovery.formulas import neutral
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, key_at
@@ -128,7 +130,7 @@ class _Writing:
         seals = AuditSeal.objects.order_by("number")
         if self.asked.since:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
-        found, own = [], set(self._asked_for().values_list("pk", flat=True).iterator()) if self._is_narrow() else None
+        found, own = [], set(reading.keys_of(self._asked_for())) if self._is_narrow() else None
         for number, keys in seals.values_list("number", "keys").iterator():
             if own is None or any(key in own for key in keys_in(keys)):
                 found.append(number)
@@ -154,20 +156,18 @@ class _Writing:
         return anchor.number if anchor else newest.number if newest else last
 
     def _rows(self, each: AuditSeal) -> Iterator[dict[str, Any]]:
-        keys = each.row_keys()
-        rows = AuditEvent.objects.filter(pk__in=keys)
+        rows = AuditEvent.objects.filter(pk__in=each.row_keys())
         if self.asked.user_key:
             rows = rows & self._asked_for()
-        found = {key: values for key, *values in rows.order_by().values_list("pk", *offline.FIELDS)}
-        for place, key in enumerate(keys):
+        found = dict(reading.values_of(rows.order_by()))
+        for place, key in enumerate(keys_in(each.keys)):
             if key in found:
                 yield _line(each.first + place, key, found[key])
 
     def _unsealed(self) -> Iterator[dict[str, Any]]:
         """What waits for its seal. Nothing proves it yet."""
-        keys = list(sealing.unsealed(audit.newest(), sealing.LATE))
-        rows = self._asked_for().filter(pk__in=keys).order_by("pk")
-        for key, *values in rows.values_list("pk", *offline.FIELDS):
+        keys = [UUID(bytes=key) for key in sealing.unsealed(sealing.LATE)]
+        for key, values in reading.values_of(self._asked_for().filter(pk__in=keys).order_by("pk")):
             yield _line(None, key, values)
 
     def _manifest(self, seals: int, head: str) -> dict[str, Any]:
@@ -189,9 +189,8 @@ class _Writing:
         }
 
 
-def _line(position: int | None, key: Any, values: list[Any]) -> dict[str, Any]:
-    named = zip(offline.FIELDS, sealing.as_sealed(values), strict=True)
-    return {"position": position, "id": str(key), **dict(named)}
+def _line(position: int | None, key: bytes, values: list[Any]) -> dict[str, Any]:
+    return {"position": position, "id": str(UUID(bytes=key)), **dict(zip(offline.FIELDS, values, strict=True))}
 
 
 def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
@@ -201,10 +200,7 @@ def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """As text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
-    line = " ".join(text.split("\n"))
-    return f"'{line}" if line.startswith(("=", "+", "-", "@", "\t", "\r")) else line
+    return neutral(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or ""))
 
 
 def _seal(each: AuditSeal, *, with_leaves: bool) -> dict[str, Any]:
@@ -244,4 +240,5 @@ def _write_keys(path: Path, first: int, last: int) -> None:
         if name in masters:
             keys[str(number)] = offline.seal_key(masters[name], number).hex()
     path.touch(mode=0o600)
+    path.chmod(0o600)  # also where it was there already
     path.write_text(json.dumps({"keys": keys}) + "\n", "utf-8")

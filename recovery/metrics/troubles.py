@@ -24,10 +24,12 @@ from recovery.metrics import windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
 from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
-from recovery.models import Lockout, RouteState, StandingAlarm, SupportCase
+from recovery.models import AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm, SupportCase
+from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Alarm, Figure, Part, Standing
 
 OLD: Final = timedelta(minutes=15)  # figures that nobody rolled up for so long
+UNSEALED: Final = timedelta(minutes=10)  # a row of the trail without a seal
 FEWEST_COMPLAINTS: Final = 3  # one person who presses the wrong button is no trouble
 SIGN_IN: Final = "sign-in"
 CLEAR: Final = 0.5  # a standing alarm ends at so much of what it began at
@@ -92,6 +94,16 @@ def _of_figures(since: Standings) -> Iterator[Trouble]:
         yield Trouble(Alarm.FIGURES_OLD, "", _("rolled up last at %(moment)s UTC") % {"moment": f"{rolled:%H:%M}"})
 
 
+def _of_trail(since: Standings) -> Iterator[Trouble]:
+    """Seals are made within seconds. One that is ahead of the clock tells nothing of those before it."""
+    now = timezone.now()
+    old = AuditEvent.objects.filter(pk__lt=key_at(now - UNSEALED)).order_by("-pk").values_list("pk", "occurred_at")
+    for key, at in old[:1]:
+        if not AuditSeal.objects.filter(frontier__gte=key, frontier__lt=key_at(now + SKEW)).exists():
+            said = _("no seal for what was at %(moment)s UTC") % {"moment": f"{at:%H:%M}"}
+            yield Trouble(Alarm.TRAIL_UNSEALED, "", said)
+
+
 def _of_shares(since: Standings) -> Iterator[Trouble]:
     """Of the newest hours with enough mail."""
     now = timezone.now()
@@ -149,6 +161,7 @@ def _of_staff(since: Standings) -> Iterator[Trouble]:
 
 RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
     _of_figures,
+    _of_trail,
     _of_shares,
     _of_strangers,
     _of_staff,

@@ -148,7 +148,7 @@ class AuditSeal(AppendOnlyModel):
     count = models.PositiveIntegerField(_("rows"))
     keys = models.BinaryField(_("keys"), help_text=_("16 bytes for each row."))
     digests = models.BinaryField(_("digests"), help_text=_("32 bytes for each row."))
-    frontier = models.UUIDField(_("newest key"), help_text=_("Of this batch and all before it."))
+    frontier = models.UUIDField(_("newest key"), help_text=_("Of this batch."))
     sealed_at = models.DateTimeField(_("sealed"))
     previous = models.CharField(_("head before"), max_length=64)
     head = models.CharField(_("head"), max_length=64)
@@ -162,6 +162,7 @@ class AuditSeal(AppendOnlyModel):
         verbose_name = _("seal of the trail")
         verbose_name_plural = _("seals of the trail")
         ordering = ["-number"]
+        indexes = [models.Index(fields=["frontier"], name="recovery_audit_frontier")]
 
     def __str__(self) -> str:
         return str(self.number)
@@ -172,17 +173,20 @@ class AuditSeal(AppendOnlyModel):
         return self.first + self.count - 1
 
     def row_keys(self) -> list[UUID]:
-        return keys_in(self.keys)
+        return [UUID(bytes=key) for key in keys_in(self.keys)]
 
     def row_digests(self) -> list[bytes]:
-        found = bytes(self.digests)
-        return [found[at : at + 32] for at in range(0, len(found), 32)]
+        return _parts(self.digests, 32)
 
 
-def keys_in(stored: bytes | memoryview) -> list[UUID]:
+def keys_in(stored: bytes | memoryview) -> list[bytes]:
     """The keys that a seal holds."""
+    return _parts(stored, 16)
+
+
+def _parts(stored: bytes | memoryview, size: int) -> list[bytes]:
     found = bytes(stored)
-    return [UUID(bytes=found[at : at + 16]) for at in range(0, len(found), 16)]
+    return [found[at : at + size] for at in range(0, len(found) - size + 1, size)]
 
 
 class AuditAnchor(models.Model):

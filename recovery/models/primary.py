@@ -35,7 +35,7 @@ def new_key() -> uuid.UUID:
 def key_at(moment: datetime) -> uuid.UUID:
     """The smallest key of that millisecond. Rows of a span of time are found by their keys; clocks of web servers may
     differ from the database's, so leave room of ``SKEW`` at both ends."""
-    return uuid.UUID(int=_prefix(int(moment.timestamp() * 1000)) | 2 << 62)
+    return uuid.UUID(int=_prefix(max(0, int(moment.timestamp() * 1000))) | 2 << 62)
 
 
 def _prefix(milliseconds: int) -> int:

@@ -42,4 +42,5 @@ class Alarm(TextChoices):
     NOT_REVOKED = "not_revoked", _("tokens of a kind could not be revoked with a password")
     NOT_ROTATED = "not_rotated", _("an account's access could not be ended")
     AGENT_VOLUME = "agent_volume", _("one member of staff acts on unusually many people")
+    TRAIL_UNSEALED = "trail_unsealed", _("rows of the audit trail wait for their seal")
     ANCHOR_NOT_TOLD = "anchor_not_told", _("the head of the audit trail could not be told outside")

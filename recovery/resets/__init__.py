@@ -30,7 +30,7 @@ from recovery.resets.objecting import (
     stops_a_change,
 )
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
-from recovery.resets.staff import check_rank, check_scope, held_up, request_of, send_by_staff, written
+from recovery.resets.staff import check_rank, check_scope, held_up, note_beyond, request_of, send_by_staff, written
 
 __all__ = [
     "Objected",
@@ -60,6 +60,7 @@ __all__ = [
     "lost",
     "may_act_on",
     "never_joined",
+    "note_beyond",
     "open_link",
     "open_objection",
     "password_changed",

@@ -157,6 +157,12 @@ def check_scope(actor: AbstractBaseUser, user: AbstractBaseUser, *, reason: str)
         raise NotAllowed
 
 
+def note_beyond(actor: AbstractBaseUser, users: Iterable[AbstractBaseUser], *, reason: str = "") -> None:
+    """Put on the trail that staff asked for each of these, who are out of their scope; commits each."""
+    for user in users:
+        refuse(actor, user, reason, by=barred_by(actor, user))
+
+
 def refuse(actor: AbstractBaseUser, user: AbstractBaseUser, reason: str, *, by: str) -> None:
     """Put on the trail that staff may not do this, and which rule says so."""
     actor_key, user_key = accounts.key_of(actor), accounts.key_of(user)

@@ -37,6 +37,21 @@ def trail() -> list[tuple[str, str, str]]:
     return [(line.actor_key, line.user_key, line.detail.get("cause", "")) for line in lines]
 
 
+@pytest.mark.attack(107)
+@pytest.mark.parametrize("way", ["box", "person", "request", "email"])
+def test_a_look_at_somebody_out_of_scope_is_on_the_trail_once(way: str, ada: Any, settings: Any) -> None:
+    request = reset_for(ada)
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    client = staff(RIGHT)
+    if way == "box":
+        assert looked_up(client, "ada.lovelace@example.com").context["subject"].user is None
+    else:
+        key = {"person": ada.pk, "request": request.pk, "email": request.emails.get().pk}[way]
+        assert client.get(listed("diagnosis", f"{way}/{key}/")).status_code == 404
+    [row] = AuditEvent.objects.filter(action=Action.STAFF_REFUSED)
+    assert (row.user_key, row.detail) == (accounts.key_of(ada), {"by": "MAY_ACT_ON"})
+
+
 @pytest.mark.parametrize(
     "way", ["name", "address", "reference", "spoken reference", "message id", "provider's id", "key"]
 )

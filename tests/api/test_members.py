@@ -44,7 +44,7 @@ def test_each_call_needs_its_own_right(act: str, settings: Any) -> None:
     assert code(called(member(settings, *others), act, user)) == "not_allowed"
     assert code(called(member(settings, RIGHTS[act], is_staff=False), act, user)) == "not_allowed"
     assert code(called(member(settings, RIGHTS[act], is_active=False), act, user)) == "not_authenticated"
-    assert not AuditEvent.objects.exists()
+    assert [row.action for row in AuditEvent.objects.all()] == [Action.ACCESS_REFUSED] * 2
     assert called(member(settings, RIGHTS[act]), act, user).status_code in (200, 202)
 
 
@@ -69,6 +69,18 @@ def test_the_token_is_asked_for_where_the_site_has_no_middleware_for_it(settings
     client.get("/accounts/login/")
     token = client.cookies["csrftoken"].value
     assert called(client, "diagnose", user, HTTP_X_CSRFTOKEN=token).status_code == 200
+
+
+@pytest.mark.attack(107)
+@pytest.mark.parametrize("by_session", [True, False])
+def test_a_call_without_the_right_is_on_the_trail_once(by_session: bool, settings: Any) -> None:
+    client = staff("recovery.unlock") if by_session else member(settings, "recovery.unlock")
+    client.get("/accounts/login/")
+    token = client.cookies["csrftoken"].value
+    assert code(called(client, "diagnose", UserFactory.create(), HTTP_X_CSRFTOKEN=token)) == "not_allowed"
+    [row] = AuditEvent.objects.all()
+    assert (row.action, row.actor_key) == (Action.ACCESS_REFUSED, str(client.user.pk))
+    assert row.detail == {"page": "recovery_api:diagnose", "method": "POST"}
 
 
 def test_who_is_signed_in_may_read_the_numbers() -> None:
@@ -143,6 +155,13 @@ def test_somebody_out_of_reach_looks_like_nobody_and_the_try_is_on_the_trail(act
 
 class TestDiagnosis:
     """As ``recovery_diagnose --json``, within reach and masked."""
+
+    def test_a_look_at_somebody_out_of_reach_says_nobody_and_the_try_is_on_the_trail(self, settings: Any) -> None:
+        ada, client = UserFactory.create(username="ada"), member(settings, RIGHTS["diagnose"])
+        settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+        assert staff_post(client, "diagnose", {"said": "ada"}).json()["found"][0]["subject"]["user"] == ""
+        [row] = AuditEvent.objects.filter(action=Action.STAFF_REFUSED)
+        assert (row.user_key, row.reason, row.detail) == (str(ada.pk), REASON, {"by": "MAY_ACT_ON"})
 
     def test_it_says_why_and_stays_on_the_trail(self, settings: Any) -> None:
         user, client = UserFactory.create(is_active=False), member(settings, "recovery.diagnose")

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core import signing
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recovery import retention
+from recovery import idempotency, retention
 from recovery.models import ApiCall, AuditEvent, ResetRequest
 from recovery.reasons import Action
 from recovery.signals import reset_requested
@@ -123,6 +124,16 @@ def test_an_answer_is_kept_for_a_day_and_then_purged() -> None:
     let_pass(timedelta(hours=24, minutes=1))
     assert retention.outlook().api_calls == retention.purge().api_calls == 1
     assert not ApiCall.objects.exists()
+
+
+def test_old_answers_go_in_batches_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "BATCH", 3)
+    for number in range(7):
+        idempotency.claim(f"key-{number}", caller="", act="ask", body={})
+    ApiCall.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
+    with CaptureQueriesContext(connection) as ran:
+        assert idempotency.purge() == 7
+    assert sum("DELETE" in each["sql"] for each in ran.captured_queries) == 3
 
 
 def test_neither_key_nor_address_nor_what_lets_resend_is_kept() -> None:

@@ -73,6 +73,7 @@ def test_whoever_looks_finds_only_whom_they_reach(stage: Stage, ada: Any) -> Non
     text, code = said("ada", "--actor", "agent", "--json")
     assert (code, json.loads(text)["leading"]["code"]) == (1, Cause.UNKNOWN_ACCOUNT)
     assert AuditEvent.objects.get(action=Action.DIAGNOSED).user_key == ""
+    assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).user_key == accounts.key_of(ada)
 
 
 def test_all_accounts_of_an_address_are_told(stage: Stage, ada: Any) -> None:

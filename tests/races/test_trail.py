@@ -1,15 +1,19 @@
 """Case 105: many writers and several sealers at once; the chain has no fork and no gap, and nobody deadlocks."""
 
 import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from recovery import audit
 from recovery.models import AuditEvent, AuditSeal
 from recovery.reasons import Action
+from tests.following import trail
 from tests.together import at_once
+from tests.trail.written import sealed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(105)]
 
@@ -49,6 +53,20 @@ def test_what_many_write_is_sealed_once_by_several_sealers(monkeypatch: pytest.M
     assert len(keys) == len(set(keys)) == WRITERS * EVENTS
     told = audit.verify()
     assert (told.found, told.waiting, told.last) == ([], 0, WRITERS * EVENTS)
+
+
+def test_two_purges_at_once_remove_and_note_each_seal_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from recovery.audit import purging, sealing
+
+    monkeypatch.setattr(sealing, "BATCH", 10)
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    sealed(210)
+    before = timezone.now() + timedelta(days=1)
+    assert sum(at_once(*[lambda: audit.purge(before=before)] * 4)) == 200
+    noted = [each["seals"] for each in trail(Action.TRAIL_PURGED)]
+    assert sorted(noted) == [[first, first + 1] for first in range(1, 21, 2)]
+    audit.seal(far=True)
+    assert audit.verify().is_sound
 
 
 @pytest.mark.postgresql

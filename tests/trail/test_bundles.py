@@ -1,5 +1,6 @@
 """Case 114: what an auditor gets is whole; the script that checks it runs on a bare Python and finds every change."""
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -188,6 +189,32 @@ def test_a_persons_bundle_has_their_rows_and_tells_nothing_of_others(tmp_path: P
     assert {row["user_key"] for row in rows} == {key}
     code, told = anchored(tmp_path / "bundle")
     assert (code, told["proven_by"]) == (0, ["anchors, up to position 14"])
+
+
+def test_the_keys_are_for_their_owner_alone_and_no_cell_of_the_table_is_a_formula(tmp_path: Path) -> None:
+    sealed(1, reason=" \u200b=HYPERLINK(1)", actor_key="x;@SUM(1)")
+    keys = tmp_path / "keys.json"
+    keys.write_text("")
+    keys.chmod(0o644)
+    evidence.export(tmp_path / "bundle", keys=keys)
+    assert keys.stat().st_mode & 0o777 == 0o600
+    with (tmp_path / "bundle" / offline.TABLE).open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["reason"], row["actor_key"]) == ("' \u200b=HYPERLINK(1)", "x;'@SUM(1)")
+
+
+STRANGE = f"recovery-anchor:6:60:{'0' * 64}"
+
+
+def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contradict(bundle: Path) -> None:
+    log = bundle.parent / "site.log"
+    log.write_text(f"{log.read_text()}09:00:01 WARNING django.request: Not Found: /{STRANGE}\n{STRANGE} 404\n")
+    assert anchored(bundle) == (0, {"fits": True, "proven_by": ["anchors, up to position 60"], "problems": []})
+    log.write_text(f"{log.read_text()}INFO:recovery.anchors:{STRANGE}\n")
+    code, told = anchored(bundle)
+    assert (code, told["proven_by"]) == (1, [])
+    assert [(each["position"], each["kind"]) for each in told["problems"]] == [(51, "forged")]
+    assert "contradict" in told["problems"][0]["said"]
 
 
 def test_a_folder_with_something_in_it_and_bad_periods_are_bad_usage(bundle: Path) -> None:

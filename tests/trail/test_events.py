@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
+from django.test import override_settings
 from django.utils import timezone
 
-from recovery import accounts, audit, middleware, resets
+from recovery import accounts, audit, resets
 from recovery.models import AuditEvent, AuditOrigin, Lockout, ResetRequest, ResetToken
 from recovery.origin import Origin
 from recovery.reasons import Action, ActOutcome
@@ -147,6 +149,25 @@ def goes_where_it_may_not(user: Any) -> Happened:
     return Happened(actor=accounts.key_of(client.user))  # type: ignore[attr-defined]
 
 
+def goes_to_a_page_under_the_users(user: Any) -> Happened:
+    client = staff("auth.view_user", username="eve")
+    forget()
+    assert client.get(f"/admin/auth/user/{user.pk}/send-reset-link/", **HOME).status_code == 403
+    return Happened(actor=accounts.key_of(client.user))  # type: ignore[attr-defined]
+
+
+def looks_out_of_reach(user: Any) -> Happened:
+    client = staff("recovery.diagnose", username="eve")
+    forget()
+    with override_settings(RECOVERY={**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.reaches_nobody"}):
+        assert client.get(f"/admin/recovery/diagnosis/person/{user.pk}/", **HOME).status_code == 404
+    return Happened(actor=accounts.key_of(client.user), user=accounts.key_of(user))  # type: ignore[attr-defined]
+
+
+def reaches_nobody(actor: Any, user: Any) -> bool:
+    return False
+
+
 def is_helped(user: Any) -> Happened:
     client = staff("auth.view_user", "recovery.send_reset", username="eve")
     client.handler.enforce_csrf_checks = False
@@ -178,6 +199,8 @@ EVENTS: dict[str, tuple[Callable[[Any], Happened], Action, ActOutcome]] = {
     "backup confirmed": (confirms, Action.BACKUP_CONFIRMED, DONE),
     "locked": (is_locked, Action.LOCKED, DONE),
     "page refused": (goes_where_it_may_not, Action.ACCESS_REFUSED, REFUSED),
+    "page under the users refused": (goes_to_a_page_under_the_users, Action.ACCESS_REFUSED, REFUSED),
+    "look out of reach": (looks_out_of_reach, Action.STAFF_REFUSED, REFUSED),
     "link by staff": (is_helped, Action.REQUESTED, DONE),
 }
 BY_WORKERS = (Action.DECIDED,)
@@ -266,32 +289,3 @@ def test_the_origin_of_one_request_is_not_that_of_the_next_and_a_task_has_none()
     actor = StaffFactory.create()
     resets.send_by_staff(UserFactory.create(), actor=actor, reason="x", origin=Origin())
     assert AuditOrigin.objects.count() == 2
-
-
-@pytest.mark.attack(109)
-def test_where_a_person_opened_a_link_and_chose_the_password_is_destroyed_with_the_rest() -> None:
-    user, other = UserFactory.create(), UserFactory.create()
-    for each in (user, other):
-        client, form = opened(mailed_link(each), **HOME)
-        set_password(client, form, "short")
-        set_password(client, form)
-    assert audit.destroy_person(accounts.key_of(user)) == 1
-    assert set(ResetToken.objects.filter(opened_ip=None).values_list("user_key", flat=True)) == {accounts.key_of(user)}
-    assert set(ResetRequest.objects.exclude(completed_ip=None).values_list("tokens__user_key", flat=True)) == {
-        accounts.key_of(other)
-    }
-    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {accounts.key_of(other)}
-
-
-def test_whoever_keeps_coming_where_they_may_not_fills_no_trail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware, "MOST_REFUSALS", 3)
-    client = staff(username="eve")
-    for _ in range(5):
-        client.get("/admin/recovery/auditevent/")
-    assert AuditEvent.objects.filter(action=Action.ACCESS_REFUSED).count() == 3
-
-
-def test_a_form_of_another_site_is_no_refusal_of_a_right() -> None:
-    answer = staff("recovery.view_auditevent", username="eve").post("/admin/recovery/auditevent/export/csv/")
-    assert answer.status_code == 403
-    assert not AuditEvent.objects.filter(action=Action.ACCESS_REFUSED).exists()

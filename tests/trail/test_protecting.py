@@ -1,6 +1,7 @@
 """Case 103: neither the app nor raw SQL changes the trail, on either database, once it is protected."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
@@ -34,6 +35,16 @@ def statements() -> Iterator[str]:
     for table, change in (("recovery_auditevent", "reason = 'x'"), ("recovery_auditseal", "count = 1")):
         for kind in kinds:
             yield kind.format(table, change)
+        if connection.vendor == "sqlite":
+            yield f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"
+            yield f"REPLACE INTO {table} SELECT * FROM {table}"
+            names = [column.name for column in connection.introspection.get_table_description(cursor(), table)]
+            others = ", ".join(f'"{name}"' for name in names[1:])
+            yield f'REPLACE INTO {table} (rowid, "{names[0]}", {others}) SELECT rowid, 77, {others} FROM {table}'
+
+
+def cursor() -> Any:
+    return connection.cursor()
 
 
 @pytest.mark.attack(103)
@@ -70,12 +81,57 @@ def test_a_trigger_that_is_gone_is_noticed_and_put_back() -> None:
     assert audit.is_protected()
 
 
+ON_POSTGRESQL = {
+    "a trigger that is switched off": "ALTER TABLE recovery_auditevent DISABLE TRIGGER recovery_auditevent_no_update",
+    "one for another thing": "CREATE OR REPLACE TRIGGER recovery_auditevent_no_update BEFORE INSERT ON"
+    " recovery_auditevent FOR EACH ROW EXECUTE FUNCTION recovery_audit_refuse()",
+    "one with a condition": "CREATE OR REPLACE TRIGGER recovery_auditevent_no_update BEFORE UPDATE ON"
+    " recovery_auditevent FOR EACH ROW WHEN (OLD.reason = 'x') EXECUTE FUNCTION recovery_audit_refuse()",
+    "one of a column": "CREATE OR REPLACE TRIGGER recovery_auditevent_no_update BEFORE UPDATE OF reason ON"
+    " recovery_auditevent FOR EACH ROW EXECUTE FUNCTION recovery_audit_refuse()",
+    "another function": "CREATE OR REPLACE FUNCTION recovery_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RETURN OLD; END'",
+    "a role that runs none": "ALTER ROLE CURRENT_USER SET session_replication_role = 'replica'",
+    "a session that runs none": "SET LOCAL session_replication_role = 'replica'",
+}
+ON_SQLITE = {
+    "an open gate": f"INSERT INTO {protecting.GATE} VALUES (1)",
+    "another gate": f"ALTER TABLE {protecting.GATE} ADD COLUMN more integer",
+    "another trigger": "CREATE TRIGGER recovery_auditevent_no_update BEFORE UPDATE ON recovery_auditevent"
+    " WHEN OLD.reason = 'x' BEGIN SELECT RAISE(ABORT, 'the trail is only added to'); END",
+}
+
+
 @pytest.mark.postgresql
-def test_a_trigger_that_is_switched_off_counts_as_gone() -> None:
+@pytest.mark.parametrize("way", ON_POSTGRESQL)
+def test_what_only_looks_like_protection_on_postgresql_is_none(way: str) -> None:
+    audit.protect()
+    assert audit.is_protected()
+    with connection.cursor() as cursor:
+        cursor.execute(ON_POSTGRESQL[way])
+    assert not audit.is_protected()
+
+
+@pytest.mark.postgresql
+def test_a_role_that_is_told_that_the_gate_is_open_removes_nothing() -> None:
+    sealed(1)
     audit.protect()
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE recovery_auditevent DISABLE TRIGGER recovery_auditevent_no_update")
+        cursor.execute("SET LOCAL recovery.audit_gate = 'open'")
+    assert refused("DELETE FROM recovery_auditevent")
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("way", ON_SQLITE)
+def test_what_only_looks_like_protection_on_sqlite_is_none_and_protect_mends_it(way: str) -> None:
+    audit.protect()
+    with connection.cursor() as cursor:
+        if way == "another trigger":
+            cursor.execute("DROP TRIGGER recovery_auditevent_no_update")
+        cursor.execute(ON_SQLITE[way])
     assert not audit.is_protected()
+    assert audit.protect()
+    assert audit.is_protected()
 
 
 def test_a_deployment_without_them_is_warned() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from django.utils import timezone
 from recovery import audit, schedule, sweep, tasks
 from recovery.audit import sealing
 from recovery.models import AuditEvent, AuditSeal
+from recovery.models.insertion import insert
 from recovery.reasons import Action
 from tests.asking import ask, browser
 from tests.trail.written import rows, sealed
@@ -71,11 +73,31 @@ def test_a_clock_that_is_ahead_hides_no_row_of_the_others() -> None:
     assert audit.seal() == 1
 
 
+def test_a_key_that_is_far_ahead_is_sealed_at_once_and_neither_stalls_nor_skips_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = timezone.now()
+    rows(1, at=now)
+    insert(AuditEvent(id=UUID(int=2**128 - 1), action=Action.LINK_REVOKED))
+    ahead = rows(1, at=now + timedelta(hours=3))
+    assert audit.seal(far=True) == 3
+    assert positions() == [(1, 1), (2, 2)], "what is ahead has a seal of its own"
+    rows(1, at=now + timedelta(minutes=30))
+    assert audit.seal(far=True) == 1
+    # Everything stood still until after the time of that key.
+    rows(1, at=now + timedelta(minutes=45))
+    monkeypatch.setattr(sealing.timezone, "now", lambda: now + timedelta(hours=6))
+    assert audit.seal(far=True) == 1
+    assert audit.seal(far=True) == 0, "nothing twice"
+    assert ahead[0].pk in AuditSeal.objects.get(number=2).row_keys()
+    assert audit.verify().is_sound
+
+
 def test_who_is_slower_writes_no_second_seal_of_the_same_number() -> None:
     sealed(3)
     audit.record(Action.LINK_REVOKED)
     last = audit.newest()
-    [key] = list(sealing.unsealed(last, sealing.LATE))
+    [key] = list(sealing.unsealed(sealing.LATE))
     slow = sealing._made(last, [key])
     assert audit.seal(far=True) == 1
     assert sealing._write(slow, last) is False

@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -14,6 +15,10 @@ from recovery.reasons import Action, Damage
 from tests.trail.written import DAMAGES, anchor, run, sealed
 
 pytestmark = pytest.mark.django_db
+
+
+BEFORE = ("", "x recovery.anchors: ", "\u2028", "\x85", "\x0b", "2026-11-29 09:00:00,1 INFO recovery.anchors: ")
+"""What a path may hold before what looks like an anchor."""
 
 
 @pytest.fixture
@@ -42,6 +47,29 @@ def test_what_only_looks_like_an_anchor_is_none(small_batches: None) -> None:
     sealed(3)
     strange = f"recovery-anchor:{'9' * 5000}:1:{'0' * 64}"
     assert audit.verify(anchors=f"{anchor()}\n{strange}").is_sound
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_request_for_a_path_puts_no_anchor_into_the_log(before: str, small_batches: None) -> None:
+    sealed(3)
+    strange = f"recovery-anchor:1:3:{'0' * 64}"
+    lines = [anchor(), f"2026-11-29 09:00:02,7 WARNING django.request: Not Found: /{before}{strange}", f"{strange} 404"]
+    told = audit.verify(anchors="\n".join(lines))
+    assert (told.is_sound, told.anchors) == (True, 1)
+
+
+@pytest.mark.attack(104)
+def test_anchors_that_contradict_each_other_are_found_whichever_comes_last(small_batches: None) -> None:
+    sealed(30)
+    known, last = anchor(), audit.newest()
+    assert last
+    strange = f"recovery-anchor:{last.number}:{last.last}:{'0' * 64}\n"
+    for text in (known + strange, strange + known):
+        told = audit.verify(anchors=text)
+        assert [(each.position, each.damage) for each in told.found] == [(last.first, Damage.FORGED)]
+        assert "contradict" in told.found[0].said
+        assert (told.anchors, told.anchored) == (0, 0), "neither vouches for anything"
 
 
 def test_a_cut_end_is_found_by_an_anchor_alone_and_that_is_said(small_batches: None) -> None:
@@ -106,24 +134,31 @@ def test_a_row_that_gets_its_seal_late_is_told_as_such() -> None:
     assert any("time of the past" in said for said in told.unproven)
 
 
-def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destroyed() -> None:
-    event = audit.record(Action.LINK_REVOKED, user_key="7")
-    beside = AuditOrigin(id=event.pk, person_key="7", ip="192.0.2.7", user_agent="x", salt="salt")
-    run('DELETE FROM "recovery_auditevent"')
-    again = AuditEvent(action=Action.LINK_REVOKED, user_key="7", origin=audit.digest_of(beside), id=event.pk)
-    again.save()
-    beside.save()
-    audit.seal(far=True)
-    assert audit.verify().origins == 1
-    AuditOrigin.objects.update(ip="192.0.2.8")
+@pytest.mark.parametrize("change", ["ip = '192.0.2.8'", "ip = '192.0.2.8', salt = ''", "user_agent = 'y'", "salt = ''"])
+def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destroyed(change: str) -> None:
+    sealed(3, persons=("7",))
+    told = audit.verify()
+    assert (told.is_sound, told.origins) == (True, 1)
+    run(f'UPDATE "recovery_auditorigin" SET {change}')
     assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
     assert audit.destroy_person("7") == 1
     assert audit.verify().is_sound
     assert audit.destroy_person("") == 0
 
 
+def test_a_place_that_is_put_beside_an_act_that_told_none_is_found() -> None:
+    """A look at a person, and whatever a worker did, is one row."""
+    looked = audit.record(Action.DIAGNOSED, actor_key="7", user_key="8")
+    audit.seal(far=True)
+    AuditOrigin.objects.create(id=looked.pk, person_key="7", ip="192.0.2.8", salt="")
+    assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
+
+
 @pytest.mark.attack(104)
-@pytest.mark.parametrize("change", ["sealed_at = '2026-01-01 00:00:00'", "digests = keys", "head = previous"])
+@pytest.mark.parametrize(
+    "change",
+    ["sealed_at = '2026-01-01 00:00:00'", "digests = keys", "head = previous", f"frontier = '{UUID(int=1)}'"],
+)
 def test_a_seal_that_is_not_what_its_head_says_is_named(change: str, small_batches: None) -> None:
     sealed(20)
     run(f'UPDATE "recovery_auditseal" SET {change} WHERE number = 2')

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db import connection
 
 from recovery import audit
-from recovery.audit import offline, sealing
-from recovery.models import AuditEvent, AuditSeal
+from recovery.audit import offline, reading, sealing
+from recovery.models import AuditEvent, AuditOrigin, AuditSeal
+from recovery.models.audit import keys_in
 from recovery.models.insertion import insert
 from recovery.models.primary import key_at
 from recovery.reasons import Action, Damage
@@ -21,8 +22,10 @@ STEP = timedelta(minutes=7)
 _EVENT, _SEAL = '"recovery_auditevent"', '"recovery_auditseal"'
 
 
-def rows(number: int, *, at: datetime = AT, step: timedelta = STEP, **facts: Any) -> list[AuditEvent]:
-    """So many rows of the past, which nobody has sealed."""
+def rows(
+    number: int, *, at: datetime = AT, step: timedelta = STEP, persons: Sequence[str] = (), **facts: Any
+) -> list[AuditEvent]:
+    """So many rows of the past, which nobody has sealed. Beside the first ones stands where these persons were."""
     made = [
         AuditEvent(
             id=UUID(int=key_at(at + n * step).int | n + 1),
@@ -32,6 +35,9 @@ def rows(number: int, *, at: datetime = AT, step: timedelta = STEP, **facts: Any
         )
         for n in range(number)
     ]
+    for each, person in zip(made, persons, strict=False):
+        each.beside = AuditOrigin(id=each.pk, person_key=person, ip="192.0.2.7", user_agent="x", salt="salt")
+        each.origin = audit.digest_of(each.beside)
     for begun in range(0, number, 500):
         insert(*made[begun : begun + 500])
     return made
@@ -97,8 +103,10 @@ def cut(dice: random.Random, trail: list[UUID]) -> int:
     """The newest seals, and with them the rows, so that what is left is a whole chain."""
     newest = AuditSeal.objects.order_by("-number").values_list("number", flat=True)[0]
     kept = AuditSeal.objects.get(number=dice.randrange(1, newest))
-    for key in trail[kept.last :]:
-        run(f"DELETE FROM {_EVENT} WHERE id = %s", stored(key))
+    beyond = trail[kept.last :]
+    for begun in range(0, len(beyond), 500):
+        some = [stored(key) for key in beyond[begun : begun + 500]]
+        run(f"DELETE FROM {_EVENT} WHERE id IN ({', '.join(['%s'] * len(some))})", *some)
     run(f"DELETE FROM {_SEAL} WHERE number > %s", kept.number)
     run('DELETE FROM "recovery_auditanchor" WHERE number > %s', kept.number)
     return kept.last + 1
@@ -112,8 +120,8 @@ def forge(dice: random.Random, trail: list[UUID]) -> int:
     [holder] = [each for each in seals if each.first <= place + 1 <= each.last]
     previous = holder.previous
     for each in seals[holder.number - seals[0].number :]:
-        keys = each.row_keys()
-        digests = sealing.rows_of(keys) if each is holder else dict(zip(keys, each.row_digests(), strict=True))
+        keys = keys_in(each.keys)
+        digests = reading.rows_of(keys) if each is holder else dict(zip(keys, each.row_digests(), strict=True))
         each.digests = b"".join(digests[key] for key in keys)
         each.previous = previous
         each.head = offline.head(previous, sealing.header_of(each), offline.body(sealing.leaves_of(each)))

@@ -54,9 +54,12 @@ class Command(BaseCommand):
         else:
             done = audit.unprotect(reason=options["reason"])
         said = "the trail's triggers are there" if wanted else "the trail has no triggers any more; run protect again"
-        self._say(
-            options, {"done": done, "protected": audit.is_protected()}, f"{said} ({'done' if done else 'as before'})"
-        )
+        is_protected = audit.is_protected()
+        if wanted and not is_protected and not options["dry_run"]:
+            said = "a setting of a role or database, session_replication_role, switches the trail's triggers off"
+        self._say(options, {"done": done, "protected": is_protected}, f"{said} ({'done' if done else 'as before'})")
+        if wanted and not is_protected and not options["dry_run"]:
+            sys.exit(1)
 
     def _seal(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
@@ -69,11 +72,12 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> None:
         try:
-            text = options["anchor"].read_text("utf-8", "replace") if options["anchor"] else ""
+            text = options["anchor"].read_bytes().decode("utf-8", "replace") if options["anchor"] else ""
         except OSError as error:
             raise CommandError(str(error), returncode=2) from error
         if options["anchor"] and not audit.holds_anchor(text):
-            raise CommandError(f"{options['anchor']} holds no anchor.", returncode=2)
+            said = "holds no line that is an anchor, with no more before it than time, level and logger"
+            raise CommandError(f"{options['anchor']} {said}.", returncode=2)
         told = audit.verify(anchors=text)
         if options["json"]:
             self.stdout.write(json.dumps(told.as_dict()))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from recovery import accounts, audit, diagnosis
+from recovery import accounts, audit, diagnosis, resets
 from recovery.diagnosis import Explanation
 from recovery.management.acting import actor_named
 from recovery.origin import printable
@@ -32,6 +32,8 @@ class Command(BaseCommand):
         if not typed:
             raise CommandError("Name somebody.", returncode=2)
         viewer = actor_named(options["actor"], RIGHT)
+        if viewer:
+            resets.note_beyond(viewer, diagnosis.beyond(typed, viewer=viewer))
         found = [diagnosis.explain(subject, viewer=viewer) for subject in diagnosis.find(typed, viewer=viewer)]
         for explanation in found:
             subject = explanation.subject
