@@ -162,14 +162,14 @@ class Demo:
             [ignored] = re.findall(r"^SigIgn:\s*(\w+)$", status.read_text(), re.MULTILINE)
             if int(ignored, 16) >> (signal.SIGINT - 1) & 1:
                 return
-            time.sleep(0.01)
+            time.sleep(0.01)  # what another process ignores, the kernel shows and does not announce
 
     def wait_until_it_has(self, minders: int) -> None:
         """So many of its servers have somebody who clears up after them; the last of them has hardly begun."""
         deadline = time.monotonic() + 60  # asked again and again: it says nothing before it is usable
         while sum("minder.py" in line for line in self.alive().values()) < minders:
             assert time.monotonic() < deadline, self.alive()
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks
 
     def alive(self) -> dict[int, str]:
         """Its processes by id. A zombie's environment is empty: it is dead, only not yet buried."""
@@ -184,7 +184,7 @@ class Demo:
         """What still lives, listens or lies about once there was time to clear up."""
         deadline = time.monotonic() + 60
         while (left := self._left()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # those that end are nobody's children here
         return left
 
     def _left(self) -> list[str]:

@@ -105,6 +105,6 @@ def _warm(port: int, door: str, times: int) -> None:
         except OSError:
             if time.monotonic() > last:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # gunicorn announces to nobody that it listens
         else:
             return

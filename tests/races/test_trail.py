@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from recovery import audit
+from recovery.audit import sealing
 from recovery.models import AuditEvent, AuditSeal
 from recovery.reasons import Action
 from tests.together import at_once
@@ -35,8 +36,6 @@ def writer() -> None:
 
 
 def test_what_many_write_is_sealed_once_by_several_sealers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from recovery.audit import sealing
-
     monkeypatch.setattr(sealing, "BATCH", 20)
 
     def sealer() -> int:
