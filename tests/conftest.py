@@ -78,12 +78,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
+    if databases.is_one_of_several():
+        items.sort(key=lambda item: not waits(item))
 
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no search for garbage has to walk through all of it again."""
     gc.collect()
     gc.freeze()
+
+
+def waits(item: pytest.Item) -> bool:
+    """Whether it waits for processes with databases of their own. Those come first, while the other processes of the
+    session have work for the processor: pytest-django puts them last, and in the end all would wait at once."""
+    return item.get_closest_marker("slow") is not None and item.get_closest_marker("django_db") is None
 
 
 def runs_here(item: pytest.Item) -> bool:
