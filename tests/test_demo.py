@@ -121,6 +121,9 @@ def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_databas
     assert "delivered" in printed.splitlines()[-1]
 
 
+KILLED_WITH_US = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
+
+
 class Demo:
     """A running demo. All processes that descend from it carry a mark in their environment."""
 
@@ -137,6 +140,12 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+        )
+        # Nobody writes to it: it ends the demo, which would stay, when this process is killed. The minders do the rest.
+        self.watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", KILLED_WITH_US, str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            process_group=0,
         )
         self.printed = ""
         self.ports: list[int] = []
@@ -201,6 +210,8 @@ def is_open(port: int) -> bool:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     demo = Demo(tmp_path)
     yield demo
+    demo.watcher.kill()
+    demo.watcher.communicate()
     for number in demo.alive():
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
