@@ -75,7 +75,7 @@ class LockoutMixin(_Base):
         try:
             with _judging():
                 user = judge(request, *args, **credentials)
-        except Exception as error:
+        except Exception as error:  # the backend behind may be the site's
             _stumbled(request, attempt, error)
             raise
         return self._settled(request, given, attempt, user)
@@ -95,7 +95,7 @@ class LockoutMixin(_Base):
         try:
             with _judging():
                 user = await judge(request, *args, **credentials)
-        except Exception as error:
+        except Exception as error:  # the same
             await sync_to_async(_stumbled)(request, attempt, error)
             raise
         return await sync_to_async(self._settled)(request, given, attempt, user)

@@ -106,7 +106,7 @@ class Ringer(threading.Thread):
                 if isinstance(each, threading.Event):
                     each.set()
             if rings:
-                time.sleep(PAUSE)
+                time.sleep(PAUSE)  # what is rung meanwhile goes in one message
 
     def _next(self) -> list[Ring | threading.Event]:
         """Wait for one, and take what came with it."""

@@ -100,7 +100,7 @@ def _again(row: Revocation) -> int:
             facts["revoked"] = end(user) if user and end else None
             Revocation.objects.filter(pk=row.pk).delete()
             audit.record(Action.REVOKED, user_key=row.user_key, **facts)
-    except Exception as error:
+    except Exception as error:  # a revoker is the site's
         logger.exception("revokers: %s failed at try %d", row.revoker, row.attempt_count)
         _note_failure(row, error)
     return 1
@@ -131,7 +131,7 @@ def _tried(name: str, end: Revoker, user: AbstractBaseUser) -> int | str:
     try:
         with transaction.atomic(using=router.db_for_write(type(user))):
             return end(user)
-    except Exception as error:
+    except Exception as error:  # a revoker is the site's; what it stumbles over keeps nobody from a new password
         logger.exception("revokers: %s failed", name)
         alarms.sound(Alarm.NOT_REVOKED, name, detail=type(error).__name__)
         _write_down(name, user, error)

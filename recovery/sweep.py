@@ -124,7 +124,7 @@ def _seal() -> None:
         anchors.tell_due()
     except (InterfaceError, OperationalError):
         raise
-    except Exception:
+    except Exception:  # an anchor is the site's
         logger.exception("sweep: the trail was not sealed, and the next sweep tries again")
 
 
@@ -151,7 +151,7 @@ def _one(take_on: Callable[[UUID], object], pk: UUID) -> bool:
         return take_on(pk) not in (None, False)
     except (InterfaceError, OperationalError):
         raise
-    except Exception:
+    except Exception:  # it asks the site's ACCOUNTS and templates
         logger.exception("sweep: %s failed and waits for its next try", pk)
         return False
 

@@ -64,7 +64,7 @@ def _finished(work: Future[None]) -> None:
     """Wait for it. Cold shutdown and time limits are raised here: what is being sent is noted before they end us."""
     try:
         work.result()
-    except BaseException:
+    except BaseException:  # SystemExit and Celery's time limit are no Exception
         wait([work], timeout=LONGEST_END)
         raise
 
@@ -240,7 +240,7 @@ class Keeper(threading.Thread):
                 sweeping.sweep(stop=self.stopped)
             if not self.stopped.is_set():
                 watch.keep()
-        except Exception:
+        except Exception:  # a thread that ends is started by nobody
             logger.exception("keeper of %s: could not sweep, and tries again", self.node)
         finally:
             connections.close_all()

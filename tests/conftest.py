@@ -20,7 +20,15 @@ NEEDED = frozenset({"broker", "browser", "django_source", "postgresql"})
 ONE_IS_ENOUGH = (
     "tests/admin/test_languages.py",
     "tests/admin/test_matrix.py",
+    "tests/admin/test_previews.py",
     "tests/api/test_schemathesis.py",
+    "tests/attacks/test_every_page.py",
+    "tests/attacks/test_reports.py",
+    "tests/attacks/test_secrets.py",
+    "tests/attacks/test_signs_of_life.py",
+    "tests/attacks/test_worker.py",
+    "tests/audiences/test_forged.py",
+    "tests/audiences/test_places.py",
     "tests/bounces/",
     "tests/browser/",
     "tests/django_own/",
@@ -29,11 +37,16 @@ ONE_IS_ENOUGH = (
     "tests/guards/",
     "tests/incidents/test_thousand.py",
     "tests/provider/",
+    "tests/provider_lists/",
+    "tests/targets/",
     "tests/test_demo.py::test_without_webhooks",
+    "tests/test_keeper.py",
+    "tests/test_mails.py",
     "tests/test_project.py",
 )
-"""What asks little of the database, and much of a browser or of processes that it starts and waits for. Where both
-databases are tested, this runs once, in a process beside theirs; so does every test that asks no database at all."""
+"""What asks little of the database, and much of a browser, of templates, of the pages as a whole, of others' servers or
+of processes that it starts and waits for. Where both databases are tested, this runs once, on PostgreSQL in a process
+beside theirs; so does every test that asks no database at all."""
 
 ASKS_A_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 """Fixtures of tests that do, where no marker says it. Without marker and fixture pytest-django lets none ask."""
@@ -65,12 +78,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
+    if databases.is_one_of_several():
+        items.sort(key=lambda item: not waits(item))
 
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no search for garbage has to walk through all of it again."""
     gc.collect()
     gc.freeze()
+
+
+def waits(item: pytest.Item) -> bool:
+    """Whether it waits for processes with databases of their own. Those come first, while the other processes of the
+    session have work for the processor: pytest-django puts them last, and in the end all would wait at once."""
+    return item.get_closest_marker("slow") is not None and item.get_closest_marker("django_db") is None
 
 
 def runs_here(item: pytest.Item) -> bool:

@@ -40,5 +40,5 @@ class SpyHasher(MD5PasswordHasher):
     def encode(self, password: Any, salt: Any) -> str:
         with store().open("ab", buffering=0) as notes:
             notes.write(b".")
-        time.sleep(float(os.environ.get(SLOWNESS, "0")))
+        time.sleep(float(os.environ.get(SLOWNESS, "0")))  # a hash that takes long, which is what is raced against
         return super().encode(password, salt)

@@ -121,6 +121,9 @@ def test_without_webhooks_nothing_is_delivered_and_the_exit_is_one(given_databas
     assert "delivered" in printed.splitlines()[-1]
 
 
+KILLED_WITH_US = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
+
+
 class Demo:
     """A running demo. All processes that descend from it carry a mark in their environment."""
 
@@ -137,6 +140,12 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+        )
+        # Nobody writes to it: it ends the demo, which would stay, when this process is killed. The minders do the rest.
+        self.watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", KILLED_WITH_US, str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            process_group=0,
         )
         self.printed = ""
         self.ports: list[int] = []
@@ -162,14 +171,14 @@ class Demo:
             [ignored] = re.findall(r"^SigIgn:\s*(\w+)$", status.read_text(), re.MULTILINE)
             if int(ignored, 16) >> (signal.SIGINT - 1) & 1:
                 return
-            time.sleep(0.01)
+            time.sleep(0.01)  # what another process ignores, the kernel shows and does not announce
 
     def wait_until_it_has(self, minders: int) -> None:
         """So many of its servers have somebody who clears up after them; the last of them has hardly begun."""
         deadline = time.monotonic() + 60  # asked again and again: it says nothing before it is usable
         while sum("minder.py" in line for line in self.alive().values()) < minders:
             assert time.monotonic() < deadline, self.alive()
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks
 
     def alive(self) -> dict[int, str]:
         """Its processes by id. A zombie's environment is empty: it is dead, only not yet buried."""
@@ -184,7 +193,7 @@ class Demo:
         """What still lives, listens or lies about once there was time to clear up."""
         deadline = time.monotonic() + 60
         while (left := self._left()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # those that end are nobody's children here
         return left
 
     def _left(self) -> list[str]:
@@ -201,6 +210,8 @@ def is_open(port: int) -> bool:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     demo = Demo(tmp_path)
     yield demo
+    demo.watcher.kill()
+    demo.watcher.communicate()
     for number in demo.alive():
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)

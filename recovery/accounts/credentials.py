@@ -56,7 +56,7 @@ def end_password(user: AbstractBaseUser) -> None:
     try:
         with transaction.atomic(using=router.db_for_write(model)):
             _tell_saved(user, "password")
-    except Exception:
+    except Exception:  # receivers are the site's; the password has ended without them
         logger.exception("account %s: a receiver of post_save failed when its password was ended", key_of(user))
 
 

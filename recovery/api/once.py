@@ -40,7 +40,7 @@ def once(
         return response
     try:
         facts = act()
-    except BaseException:
+    except BaseException:  # whatever ended it, nothing was done, and the next try with this key may
         idempotency.release(claimed)
         raise
     idempotency.settle(claimed, facts)

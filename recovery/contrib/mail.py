@@ -67,7 +67,7 @@ class EmailBackend(BaseEmailBackend):
             is_ours = self.open()
             for number, message in enumerate(messages):
                 sent += self._send_one(message, rows[number], told)
-        except Exception as error:
+        except Exception as error:  # the wrapped class is the site's; what it raised is on record first
             told += [(email, _failed(error)) for email in rows[number]]
             told += [(email, _not_tried(error)) for later in rows[number + 1 :] for email in later]
             if not self.fail_silently:
@@ -80,7 +80,7 @@ class EmailBackend(BaseEmailBackend):
     def _send_one(self, message: EmailMessage, emails: list[Email], told: Told) -> int:
         try:
             count: int | None = self.inner.send_messages([message])  # some classes say nothing
-        except Exception as error:
+        except Exception as error:  # the same, and Django's word for silence covers whatever it raises
             if not self.fail_silently:
                 raise
             told += [(email, _failed(error)) for email in emails]

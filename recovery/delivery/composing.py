@@ -46,7 +46,7 @@ def _rendered(held: Held, life: timedelta | None) -> Message:
     email, default = held.email, str(of_django("LANGUAGE_CODE"))
     try:
         return rendering.message_for(email, held.links, life=life)
-    except Exception as error:
+    except Exception as error:  # translations are the site's
         own = rendering.language_of(email)
         if not own or own == default:
             raise

@@ -160,7 +160,7 @@ class Drain:
             each.may_probe = True
         try:
             ready, moves = checking.check(held, claimed.at)
-        except BaseException:
+        except BaseException:  # a worker that is told to end, too: nobody is to wait for these leases to run out
             self.notes.add(judging.give_back(each) for each in held)
             raise
         if doors := {each.email.audience for each in ready if each.links}:

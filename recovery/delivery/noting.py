@@ -102,7 +102,7 @@ class Notes:
             states = moves.answered(told, self.beside.rows()) if told else {}
         except DatabaseError:
             states = {}
-        except BaseException:
+        except BaseException:  # a worker that is told to end, too: it still writes what waits
             self.waiting = [*told, *self.waiting]
             raise
         self._learn([each for each in told if each.email_id in states], states)
@@ -154,7 +154,7 @@ class Notes:
         connection, began, pause = self._database(), time.monotonic(), FIRST_PAUSE
         while True:
             logger.warning("delivery: the database is away, %s notes wait", len(told))
-            time.sleep(pause)
+            time.sleep(pause)  # a database announces to nobody that it is back
             connection.close()
             try:
                 self._write(told, None)

@@ -55,7 +55,7 @@ def follow(email: Email, *, within: float) -> Symptom:
     started = time.monotonic()
     email.refresh_from_db()
     while not _is_over(email) and time.monotonic() - started < within:
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(BETWEEN_LOOKS)  # it is another process that writes the row
         email.refresh_from_db()
     return told(email)
 

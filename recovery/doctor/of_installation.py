@@ -92,7 +92,7 @@ def broker(*, within: float) -> Symptom:
             said = _("The broker took a message, and no worker answered within %(seconds)d s.") % {"seconds": within}
             advice = _("Start a Celery worker that uses this database and listens to the queue of recovery's tasks.")
             return Symptom(Examined.BROKER, Judgement.PROBLEM, said, advice)
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(BETWEEN_LOOKS)  # it is another process that writes the row
     heartbeats.gone(Part.ECHO, str(visit))
     said = _("A worker answered after %(seconds).1f s.") % {"seconds": time.monotonic() - started}
     return Symptom(Examined.BROKER, Judgement.OK, said)

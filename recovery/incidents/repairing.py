@@ -154,7 +154,7 @@ def _one(member: RepairMember) -> bool:
             deciding.decide(request.pk)
     except (InterfaceError, OperationalError):
         raise
-    except Exception:
+    except Exception:  # it asks the site's ACCOUNTS
         logger.exception("repair: account %s failed and waits for its next try", member.user_key)
         return False
     return request is not None

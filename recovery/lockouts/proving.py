@@ -32,7 +32,7 @@ def check_password(user: AbstractBaseUser, password: str, *, origin: Origin, dev
         is_right = accounts.check_password(user, password)
     except UnicodeEncodeError:  # a lone surrogate, which is in nobody's password
         is_right = False
-    except Exception:
+    except Exception:  # a hasher may be the site's; a password that nobody judged was no guess
         attempt.give_back()
         raise
     if not is_right:

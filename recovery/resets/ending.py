@@ -103,7 +103,7 @@ def _one(member: RotationMember) -> bool:
         decide(request.pk)
     except (InterfaceError, OperationalError):
         raise
-    except Exception:
+    except Exception:  # it asks the site's ACCOUNTS and revokers
         logger.exception("rotation: account %s failed and waits for its next try", member.user_key)
         return False
     return True

@@ -1,13 +1,16 @@
 """What the page of one request, email or entry of the trail shows."""
 
 from datetime import timedelta
+from importlib import reload
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from recovery import accounts, intake, outbox, resets
+from recovery.admin import readonly
 from recovery.models import AuditEvent, Email, EmailEvent
 from recovery.reasons import Action, EmailKind, EmailState, EventKind, Verdict
 from tests.admin.pages import ORIGIN, PAGES, SCRIPT, listed, reset_for, row_of
@@ -85,12 +88,6 @@ def test_an_email_tells_who_said_what_and_why_it_ended(ada: Any) -> None:
 
 
 def test_a_site_may_put_its_own_class_below_these_pages(settings: Any) -> None:
-    from importlib import reload
-
-    from django.contrib import admin
-
-    from recovery.admin import readonly
-
     class Own(admin.ModelAdmin):  # type: ignore[type-arg]
         """The site's own."""
 

@@ -27,7 +27,7 @@ from tests.audiences.site import (
     staff_send,
 )
 from tests.factories import UserFactory
-from tests.ladder import fails
+from tests.ladder import fails, with_backup
 
 pytestmark = pytest.mark.django_db
 
@@ -220,8 +220,6 @@ def test_a_door_that_is_not_there_keeps_nobody_from_their_mail(
 
 
 def test_the_ladder_leads_to_where_the_person_belongs_by_then(user: Any) -> None:
-    from tests.ladder import with_backup
-
     with_backup(user)
     asks_at("site", user.email)
     mailed()

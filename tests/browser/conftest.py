@@ -21,7 +21,21 @@ from recovery.models import ResetRequest
 from tests.factories import UserFactory
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+OFF = (
+    # What a browser shows round the page costs more than most pages of ours, once for each profile, and nobody sees it.
+    "WebUIOmniboxPopup WebUIOmniboxAimPopup SpareRendererForSitePerProcess "
+    # The last list of these counts, and playwright gives one too: this is what stands there.
+    "AvoidCorsURLLoaderRestartOnRedirect AvoidUnnecessaryBeforeUnloadCheckSync DestroyProfileOnBrowserClose "
+    "HttpsUpgrades HttpsFirstBalancedModeAutoEnable LensOverlay MediaRouter PaintHolding PreconnectToSearch AimEnabled "
+    "ThirdPartyStoragePartitioning OptimizationHints NetworkTimeServiceQuerying TcpPortRandomizationWin"
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    f"--disable-features={OFF.replace(' ', ',')}",
+]
 AXE = {"resultTypes": ["violations", "incomplete"]}
 NAMING = {"aria-allowed-attr", "aria-prohibited-attr", "aria-valid-attr-value"}
 """Rules whose doubts count as faults: axe is not sure of a name that no screen reader has to read."""

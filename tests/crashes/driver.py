@@ -1,6 +1,8 @@
 """Runs one scenario in this process, on a database of its own, and prints what came of it as JSON.
 
 python -m tests.crashes.driver contention postgresql writers=20 seconds=10
+
+Functions import what needs Django, which is set up when this module has been read and its servers have addresses.
 """
 
 import json

@@ -37,7 +37,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 def until(is_so: Callable[[], bool], *, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not (so := is_so()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.05)  # it is other processes that make it so
     return so
 
 

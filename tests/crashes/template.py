@@ -3,6 +3,7 @@ second.
 
 A line is a JSON object: what to ``do``, and at which ``point`` and for the how manieth time to die. The answer is one
 too: the ``signal`` that ended the worker, or its exit code. It opens no connection, to whatever: it would be shared.
+Functions import what needs Django, which is set up when this module has been read.
 """
 
 import json
@@ -70,7 +71,7 @@ def loop(order: dict[str, Any]) -> None:
 
     def tell_to_end() -> None:
         while signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Timer(order["seconds"], tell_to_end).start()

@@ -1,5 +1,6 @@
 """``python -m tests.django_own.running FOLDER``: Django's tests on this app, in a process of their own: their user
-models are no business of ours. Prints one JSON object: each test, and what became of it.
+models are no business of ours. Prints one JSON object: each test, and what became of it. ``main`` imports what needs
+Django, once it is set up.
 """
 
 import io

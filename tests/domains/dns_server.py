@@ -80,7 +80,7 @@ class Server:
         return None
 
     def _slow(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
-        time.sleep(0.05)
+        time.sleep(0.05)  # a server that is slow, and answers
         return self._honest(question, name, kind, over_tcp)
 
     def _servfail(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:

@@ -2,7 +2,8 @@
 
 Real processes with real threads, on PostgreSQL with and without ``ATOMIC_REQUESTS`` and on SQLite. A spy in the hasher
 counts passwords that were looked at. Prints what each round let through, and ends with 1 if one let through too much.
-The tests do the same with a few rounds (``test_sign_ins``).
+The tests do the same with a few rounds (``test_sign_ins``). What needs Django is imported once the
+database has an address.
 """
 
 import argparse

@@ -3,8 +3,6 @@
 import http.client
 import json
 import logging
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from example_project.servers import ROOT
-from example_project.servers.minded import free_port
+from example_project.servers import free_port, mind
 
 PATIENCE = 60  # seconds
 JSON = "application/json"
@@ -55,13 +52,9 @@ def served(
         "--workers", str(processes), "--threads", str(threads), "--bind", f"127.0.0.1:{port}",
         "--backlog", "512", "--log-level", "critical",
     ]  # fmt: skip
-    server = subprocess.Popen(command, env={**os.environ, **environment}, cwd=ROOT)
-    try:
+    with mind("gunicorn", f"http://127.0.0.1:{port}", command, environment=environment):
         _warm(port, door, processes * threads)
         yield port
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def posted_at_once(port: int, path: str, bodies: Sequence[str], headers: Mapping[str, str]) -> list[int]:
@@ -105,6 +98,6 @@ def _warm(port: int, door: str, times: int) -> None:
         except OSError:
             if time.monotonic() > last:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # gunicorn announces to nobody that it listens
         else:
             return

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from recovery import audit
+from recovery.audit import sealing
 from recovery.models import AuditEvent, AuditSeal
 from recovery.reasons import Action
 from tests.following import trail
@@ -39,8 +40,6 @@ def writer() -> None:
 
 
 def test_what_many_write_is_sealed_once_by_several_sealers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from recovery.audit import sealing
-
     monkeypatch.setattr(sealing, "BATCH", 20)
 
     def sealer() -> int:

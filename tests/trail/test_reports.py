@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from recovery import accounts, cases, resets
+from recovery.evidence import reports
 from recovery.models import AuditEvent, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import Action, CaseReason
@@ -101,8 +102,6 @@ def test_the_page_leaves_out_whom_its_reader_does_not_reach(story: dict[str, Any
 
 
 def test_it_is_read_in_parts_whatever_its_length(monkeypatch: pytest.MonkeyPatch, ada: Any) -> None:
-    from recovery.evidence import reports
-
     monkeypatch.setattr(reports, "AT_ONCE", 2)
     for number in range(5):
         ask(browser(), f"nobody{number}@example.com")

@@ -50,7 +50,7 @@ class _Read:
     """As prometheus-client wants to be told."""
 
     def collect(self) -> Iterator["Metric"]:
-        from prometheus_client.core import GaugeMetricFamily
+        from prometheus_client.core import GaugeMetricFamily  # an extra; ``scrape`` has said so where it is missing
 
         for name, samples in readings.now().items():
             said, labels = readings.METRICS[name]
