@@ -5,7 +5,6 @@ gets in. Every page on the way is sound, under a policy that lets nothing in fro
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, Final
 
 import pytest
@@ -121,8 +120,6 @@ class Work:
     desk: Desk
     stage: Stage
     follow: Callable[[], None]
-    looks: tuple[str, ...]
-    """In which the pages are judged, in turn: one admin in the other order, so that each is in both."""
 
 
 @pytest.fixture(params=["stock", "unfold"])
@@ -130,7 +127,7 @@ def agent(request: Any, chromium: Browser, live_server: Any, settings: Any, stag
     settings.ADMIN_POLICY = ENFORCED
     if request.param == "stock":
         for desk in sat_down(chromium, live_server.url, BOX):
-            yield Work(desk, stage, lambda: None, ("light", "dark"))
+            yield Work(desk, stage, lambda: None)
         return
     unfolded = request.getfixturevalue("unfolded")
 
@@ -138,7 +135,7 @@ def agent(request: Any, chromium: Browser, live_server: Any, settings: Any, stag
         unfolded.follow(**{name: settings.RECOVERY[name] for name in SETTINGS})
 
     for desk in sat_down(chromium, unfolded.base, BOX, is_unfold=True):
-        yield Work(desk, stage, follow, ("dark", "light"))
+        yield Work(desk, stage, follow)
 
 
 def test_every_fix_that_staff_have_a_button_for_is_pressed_here() -> None:
@@ -146,30 +143,33 @@ def test_every_fix_that_staff_have_a_button_for_is_pressed_here() -> None:
 
 
 def test_every_fix_is_found_asked_and_done_by_keyboard_alone_and_the_person_gets_in(agent: Work) -> None:
-    for number, (fix, look) in enumerate(zip(CALLS, cycle(agent.looks), strict=False)):
+    for number, fix in enumerate(CALLS):
         with ExitStack() as called:
             try:
-                mends(agent, fix, look, f"called back, ticket {number}", called)
+                mends(agent, fix, number, called)
             except AssertionError as error:
                 error.add_note(f"{fix} at {agent.desk.page.url}")
                 raise
 
 
-def mends(agent: Work, fix: Fix, look: str, reason: str, called: ExitStack) -> None:
-    desk, stage = agent.desk, agent.stage
+def mends(agent: Work, fix: Fix, number: int, called: ExitStack) -> None:
+    """The question is judged in light or dark, and where that leads in every other round: in the one admin as it is
+    not in the other."""
+    desk, stage, reason = agent.desk, agent.stage, f"called back, ticket {number}"
+    is_in_turn = (number + desk.is_unfold) % 2 == 0
     stage.set(ROUTES=[stage.way()], ADDRESS_CORRECTION="at_once")
     stage.lives()
     call = CALLS[fix](stage)
     called.enter_context(call.while_called)
     agent.follow()
     desk.speak("de")
-    desk.window.wear(look)
+    desk.window.wear("dark" if is_in_turn else "light")
     back = comes_to_the_button(desk, fix, call)
     asks_soundly(desk, fix)
     answers(desk, reason, MORE.get(fix, {}))
     assert desk.path() == back
     assert desk.speaks() == ("ar", "rtl")
-    assert desk.faults() == []
+    assert (desk.faults() if is_in_turn else [*desk.complaints(), *too_wide(desk.page)]) == []
     was_done(desk, fix, call.user, reason)
     if fix not in ON_MAIL:
         gets_in(stage, fix, call)
