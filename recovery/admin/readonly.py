@@ -149,6 +149,8 @@ class ReadOnlyAdmin(NothingEdited):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = LookaheadPaginator
+    # Where unfold has room for a list's buttons; Django's own admin knows no such name.
+    list_before_template = "admin/recovery/tools.html"
     # The box is there where there is any; what it does stands in ``found``.
     search_fields: ClassVar[tuple[str, ...]] = ("pk",)
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 from example_project import servers
 from recovery import resets
 from recovery.models import ResetRequest
+from tests.browser.unfolding import Unfolded, running_in_unfold
 from tests.factories import UserFactory
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -168,6 +169,20 @@ def site(live_server: Any, settings: Any) -> str:
         "REQUEST_LIMITS": {name: (1000, timedelta(hours=1)) for name in ("address", "account", "source")},
     }
     return str(live_server.url)
+
+
+@pytest.fixture(scope="package")
+def unfold_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unfolded]:
+    """One for the package: it takes seconds to start."""
+    pytest.importorskip("unfold")
+    yield from running_in_unfold(tmp_path_factory.mktemp("unfold") / "recovery.json")
+
+
+@pytest.fixture
+def unfolded(unfold_process: Unfolded, transactional_db: None) -> Iterator[Unfolded]:
+    """The site under unfold, on the rows of this test."""
+    yield unfold_process
+    unfold_process.follow()
 
 
 @pytest.fixture

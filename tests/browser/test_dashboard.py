@@ -1,36 +1,23 @@
 """The dashboard in a real browser: in Django's own admin and in unfold, in every light, by keyboard, without script."""
 
-import json
-import os
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
-from example_project.servers.minded import free_port
 from recovery import heartbeats
 from recovery.reasons import EmailState, Part
-from tests.browser.conftest import AXE, LOOKS, OpenWindow
-from tests.conftest import database_url
+from tests.browser.conftest import LOOKS, OpenWindow
+from tests.browser.desks import faults, too_wide
+from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory
 from tests.past import HOUR, Mail
 from tests.rolled import whole
 
-ROOT = Path(__file__).parents[2]
 DASHBOARD = "/admin/recovery/rollup/"
-WIDEST = """[...document.querySelectorAll("body *")]
-    .filter((each) => !each.closest("section.module"))
-    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-    .slice(-6).map((each) => `${each.tagName}.${each.className}`)"""
 POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
 
 
@@ -56,17 +43,6 @@ def sign_in(page: Page, base: str, query: str = "") -> None:
     with page.expect_navigation():
         page.locator("[type=submit]").first.click()
     assert page.url == f"{base}{DASHBOARD}{query}"
-
-
-def faults(page: Page) -> list[str]:
-    """What axe finds in our own part of the page, and whether that is wider than the window."""
-    told = Axe().run(page, context="#content-main", options=AXE).response["violations"]
-    return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in told] + too_wide(page)
-
-
-def too_wide(page: Page) -> list[str]:
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [f"{wide} px wider than the window, by {page.evaluate(WIDEST)}"] if wide > 0 else []
 
 
 def strict(route: Route) -> None:
@@ -146,47 +122,13 @@ def test_the_pictures_of_the_dashboard_can_be_taken(window: OpenWindow, album: P
         assert number in part.inner_text().replace("\xa0", " ")
 
 
-@pytest.fixture
-def unfolded(a_day_of_mail: None) -> Iterator[str]:
-    yield from running_in_unfold()
-
-
-def running_in_unfold(**changes: Any) -> Iterator[str]:
-    """The site under unfold, on the rows of this test, in a process of its own; ``changes``: of its settings."""
-    pytest.importorskip("unfold")
-    port = free_port()
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.unfolded", "DATABASE_URL": database_url()}
-    command = [sys.executable, "manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"]
-    environment |= {"RECOVERY_NO_BOOTSTRAP": "1", "UNFOLDED": json.dumps(changes)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        _wait_for(f"{base}/admin/login/", process)
-        yield base
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=10).read()
-        except OSError:
-            assert process.poll() is None, "the site under unfold ended"
-            assert time.monotonic() < deadline
-            time.sleep(0.2)  # a server that begins to listen announces it to nobody
-        else:
-            return
-
-
-def test_the_page_is_at_home_in_unfold(chromium: Browser, unfolded: str) -> None:
+@pytest.mark.usefixtures("a_day_of_mail")
+def test_the_page_is_at_home_in_unfold(chromium: Browser, unfolded: Unfolded) -> None:
     for look in LOOKS:
         context: Any = chromium.new_context(locale="en-GB", **LOOKS[look])
         page, complaints = context.new_page(), list[str]()
         page.on("pageerror", lambda error, said=complaints: said.append(str(error)))
-        sign_in(page, unfolded, "?window=7d")
+        sign_in(page, unfolded.base, "?window=7d")
         assert page.locator("#recovery-headline").is_visible()
         assert page.locator(".recovery-tile").count() == 4
         assert complaints == []

@@ -1,7 +1,6 @@
 """The diagnosis, a person's story and a mail's preview in a real browser: Django's admin and unfold, in every light, by
 keyboard, narrow, right to left, under a strict policy."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +14,14 @@ from recovery import heartbeats
 from recovery.models import Email, Heartbeat, ResetRequest
 from recovery.reasons import Part
 from tests.browser.conftest import LOOKS, OpenWindow, Window, ask, newest_link, work
-from tests.browser.test_dashboard import POLICY, faults, running_in_unfold, too_wide
+from tests.browser.desks import LONG, faults, too_wide
+from tests.browser.test_dashboard import POLICY
 from tests.browser.test_pictures import as_staff, report_delivery, state_why
+from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.signing_in import locked
 
 BOX = "/admin/recovery/diagnosis/"
-LONG = "Wiederherstellungszustellbarkeitsbescheinigung"
 
 
 def strict(route: Route) -> None:
@@ -144,24 +144,25 @@ def test_a_mail_that_was_delivered_and_not_seen_comes_with_the_words_for_their_i
 
 
 @pytest.fixture
-def unfolded(transactional_db: None) -> Iterator[str]:
+def locked_out(unfolded: Unfolded) -> str:
+    """Where unfold shows amelie, whose sign-in is locked."""
     StaffFactory.create(is_superuser=True, username="morgan")
     Heartbeat.objects.create(name="worker:one@mail", part="worker", beat_at=Now())
     user: Any = UserFactory.create(username="amelie", email="amelie@example.com")
     locked("amelie")
     Client().post("/recovery/forgot/", {"identifier": user.email})
     work()
-    yield from running_in_unfold()
+    return unfolded.base
 
 
-def test_the_pages_are_at_home_in_unfold(chromium: Browser, unfolded: str) -> None:
+def test_the_pages_are_at_home_in_unfold(chromium: Browser, locked_out: str) -> None:
     key = Email.objects.get(kind="reset").user_key
     preview = f"/admin/recovery/email/{Email.objects.get(kind='reset').pk}/preview/"
     for look in LOOKS:
         context: Any = chromium.new_context(locale="en-GB", **LOOKS[look])
         page, complaints = context.new_page(), list[str]()
         page.on("pageerror", lambda error, said=complaints: said.append(str(error)))
-        page.goto(f"{unfolded}/admin/login/?next={BOX}")
+        page.goto(f"{locked_out}/admin/login/?next={BOX}")
         page.locator("[name=username]").fill("morgan")
         page.locator("[name=password]").fill(PASSWORD)
         with page.expect_navigation():
@@ -171,7 +172,7 @@ def test_the_pages_are_at_home_in_unfold(chromium: Browser, unfolded: str) -> No
         assert page.locator("a[data-fix=unlock]").is_visible()
         assert faults(page) == [], look
         for path in (f"/admin/recovery/resetrequest/person/{key}/", preview):
-            page.goto(unfolded + path)
+            page.goto(locked_out + path)
             assert faults(page) == [], (look, path)
         assert complaints == []
         context.close()
