@@ -52,6 +52,6 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
         except OSError:
             assert process.poll() is None, "the site under unfold ended"
             assert time.monotonic() < deadline
-            time.sleep(0.2)
+            time.sleep(0.2)  # a server that begins to listen announces it to nobody
         else:
             return
