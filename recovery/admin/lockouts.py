@@ -12,11 +12,12 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from recovery import accounts, lockouts
+from recovery import accounts, resets
 from recovery.admin import moments
 from recovery.admin.acts import asking, lead_back, url_of
 from recovery.admin.columns import Columns, worded
@@ -187,17 +188,20 @@ class LockoutAdmin(ExportMixin):
 def lift_each(
     pages: "admin.ModelAdmin[Any]", request: HttpRequest, rows: Sequence[Lockout], reason: str
 ) -> list[Lockout]:
-    """Lift them and say how many that were; those that time or somebody else had ended are told apart. Returns those
-    that were lifted."""
-    lifted = [row for row in rows if lockouts.lift(row, actor=actor_of(request), reason=reason)]
-    if lifted:
-        count = len(lifted)
+    """Lift them and say how many that were; those that the actor may not lift are named, and those that time or
+    somebody else had ended are told apart. Returns those that were lifted."""
+    done, viewer = resets.unlock(rows, actor=actor_of(request), reason=reason), Viewer.of(request)
+    if count := len(done.lifted):
         said = ngettext("%(count)d lockout is lifted.", "%(count)d lockouts are lifted.", count) % {"count": count}
         pages.message_user(request, said, messages.SUCCESS)
-    if left := len(rows) - len(lifted):
+    for row, why in done.refused:
+        person = viewer.person(row.user_key)
+        said = f"{viewer.name(person)}: {why}" if person else why
+        pages.message_user(request, format_html("{}", said), messages.ERROR)
+    if left := len(rows) - count - len(done.refused):
         said = ngettext("%(count)d was over already.", "%(count)d were over already.", left) % {"count": left}
         pages.message_user(request, said, messages.WARNING)
-    return lifted
+    return done.lifted
 
 
 def ask_to_unlock(

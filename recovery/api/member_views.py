@@ -70,12 +70,14 @@ def reset(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
 
 @member_call("POST", "recovery.unlock")
 def unlock(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
-    """End whatever refuses a person's sign-ins, locks by staff included."""
+    """End whatever refuses a person's sign-ins. A lock by staff only where the caller may: else that one stays."""
     said, user, reason = _about(request, actor)
 
     def act() -> Facts:
-        standing = list(lockouts.standing(user))
-        return {"lifted": sum(lockouts.lift(row, actor=actor, reason=reason) for row in standing)}
+        done = resets.unlock(lockouts.standing(user), actor=actor, reason=reason)
+        if done.refused:
+            raise Refused(Problem.NOT_ALLOWED, errors=[wrong("user", "refused", why) for _row, why in done.refused])
+        return {"lifted": len(done.lifted)}
 
     return once(request, said, caller=accounts.key_of(actor), act=act)
 

@@ -31,10 +31,12 @@ from recovery.resets.objecting import (
 )
 from recovery.resets.rotating import force_rotation, free_addresses, renew_links, stop_rotation
 from recovery.resets.staff import check_rank, check_scope, held_up, note_beyond, request_of, send_by_staff, written
+from recovery.resets.unlocking import Unlocked, unlock
 
 __all__ = [
     "Objected",
     "Opening",
+    "Unlocked",
     "activate",
     "activate_account",
     "address_changed",
@@ -81,6 +83,7 @@ __all__ = [
     "stand_objection",
     "stop_rotation",
     "stops_a_change",
+    "unlock",
     "unreachable",
     "user_created",
     "user_saved",

@@ -10,7 +10,7 @@ from recovery.models import AuditEvent, Lockout
 from recovery.reasons import Action, LockKind, LockLift
 from tests.admin.posting import REASON, USERS, page_of, posted, said
 from tests.admin.staff import ALL_BUT_ADA, staff, superuser
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.signing_in import PASSWORD, fail, sign_in
 from tests.signing_in import locked as lock_by_failures
 
@@ -165,6 +165,22 @@ class TestOnThePersonsPage:
         assert AuditEvent.objects.get(action=Action.STAFF_REFUSED).detail == {"by": "rank"}
         posted(superuser(), f"{USERS}{boss.pk}/lock/", reason=REASON)
         assert Lockout.objects.get().user_key == str(boss.pk)
+
+    def test_a_lock_by_staff_is_lifted_by_nobody_whom_it_is_on_or_who_may_do_less(self, row: Lockout) -> None:
+        client, boss = staff(*RIGHTS), StaffFactory(username="boss", is_superuser=True)
+        own = lockouts.lock(client.user, actor=boss, reason="suspected")  # type: ignore[attr-defined]
+        boss_row = lockouts.lock(boss, actor=StaffFactory(), reason="stolen laptop")
+        for path in (lift_page(own), f"{USERS}{own.user_key}/unlock/"):
+            assert "Somebody else must lift" in said(posted(client, path, reason=REASON))[0]
+        ticked = [str(each.pk) for each in (row, own, boss_row)]
+        many = {"action": "lift_lockouts", "_selected_action": ticked, "confirmed": "1", "reason": REASON}
+        told = set(said(posted(client, PAGE, **many)))
+        assert "success: 1 lockout is lifted." in told
+        assert "error: boss: Only a superuser may do this to a superuser." in told
+        assert len(told) == 3
+        assert set(Lockout.objects.standing()) == {own, boss_row}
+        refused = AuditEvent.objects.filter(action=Action.STAFF_REFUSED).order_by("pk")
+        assert [each.detail["by"] for each in refused] == ["own account"] * 2 + ["own account", "rank"]
 
     def test_many_people_are_unlocked_by_the_lists_action(self, row: Lockout, ada: Any) -> None:
         grace = UserFactory(username="grace", password=PASSWORD)

@@ -14,9 +14,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from recovery.models import AuditEvent
+from recovery import lockouts
+from recovery.models import AuditEvent, Lockout
 from recovery.reasons import Action
-from tests.admin.rights import ACTS, CONFIRMED, EDIT, READ, SHOWN, Act
+from tests.admin.rights import ACTS, CONFIRMED, EDIT, READ, SHOWN, WHY, Act
 from tests.admin.roles import NAMES, Role, documented
 from tests.admin.scene import Scene, may_act_on_bob, set_up
 from tests.factories import UserFactory
@@ -186,6 +187,16 @@ def was_done(act: Act, role: Role, before: dict[str, list[Any]]) -> bool:
     known = {row[0] for row in before["recovery.AuditEvent"]}
     lines = AuditEvent.objects.filter(action=act.done, actor_key=str(role.member.pk)).exclude(pk__in=known)
     return lines.exists()
+
+
+@pytest.mark.parametrize("letter", ["A", "U"])
+def test_own_staff_lock_is_lifted_by_no_role(letter: str, scene: Scene) -> None:
+    role = Role(letter, scene.secrets)
+    row = lockouts.lock(role.member, actor=scene.rows["bob"], reason=WHY["reason"])
+    for path in (reverse("admin:recovery_lockout_lift", args=[row.pk]), f"/admin/auth/user/{role.member.pk}/unlock/"):
+        assert role.post(path, WHY).status_code == 302
+    assert Lockout.objects.get(pk=row.pk).stands
+    assert was_done(Act(url="", who="AU", done=Action.STAFF_REFUSED), role, {"recovery.AuditEvent": []})
 
 
 @each_role

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from recovery import outbox
+from recovery import lockouts, outbox
 from recovery.models import AuditEvent, Email, Lockout, ResetRequest
 from recovery.reasons import Action, EmailKind, Kind, Outcome
 from tests.admin.staff import ALL_BUT_ADA, staff
@@ -131,6 +131,15 @@ def test_unlocking_lifts_all_that_stands_with_the_reason(settings: Any) -> None:
     assert (row.lifter_key, row.lift_reason) == (str(client.user.pk), REASON)
     assert AuditEvent.objects.get(action=Action.UNLOCKED).reason == REASON
     assert staff_post(client, "unlock", {"user": str(user.pk)}).json() == {"lifted": 0}
+
+
+def test_a_lock_by_staff_on_whoever_calls_stays(settings: Any) -> None:
+    client = member(settings, "recovery.unlock")
+    lockouts.lock(client.user, actor=UserFactory.create(is_superuser=True), reason="suspected")
+    refused = staff_post(client, "unlock", {"user": str(client.user.pk)})
+    assert code(refused) == "not_allowed"
+    assert "Ask a colleague" in refused.json()["errors"][0]["detail"]
+    assert Lockout.objects.get().stands
 
 
 @pytest.mark.parametrize("act", ["reset", "unlock", "emails"])

@@ -36,15 +36,18 @@ class Command(BaseCommand):
             raise CommandError("Name somebody, or give a --source.", returncode=2)
         actor = actor_named(options["actor"], RIGHT)
         rows, unknown = self._meant(options["identifier"], options["source"], actor)
-        lifted = 0 if options["dry_run"] else sum(lockouts.lift(row, actor=actor, reason=reason) for row in rows)
-        told = {"standing": len(rows), "lifted": lifted, "unknown": unknown}
+        done = resets.unlock([] if options["dry_run"] else rows, actor=actor, reason=reason)
+        refused = [{"user": row.user_key, "why": why} for row, why in done.refused]
+        told = {"standing": len(rows), "lifted": len(done.lifted), "refused": refused, "unknown": unknown}
         if options["json"]:
             self.stdout.write(json.dumps(told))
         else:
             for identifier in unknown:
                 self.stderr.write(f"unknown: {identifier}")
-            self.stdout.write(f"standing {len(rows)}, lifted {lifted}")
-        if unknown:
+            for each in refused:
+                self.stderr.write(f"refused: the lock of account {each['user']}: {each['why']}")
+            self.stdout.write(f"standing {len(rows)}, lifted {len(done.lifted)}")
+        if unknown or refused:
             sys.exit(1)
 
     def _meant(self, identifiers: Sequence[str], sources: Sequence[str], actor: Any) -> tuple[list[Lockout], list[str]]:
