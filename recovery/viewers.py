@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from recovery import accounts, agents
 from recovery.addresses import mask, mask_in, normalise
 from recovery.conf import conf
-from recovery.models import Email
+from recovery.models import Email, ResetRequest
 from recovery.reasons import EmailKind
 
 
@@ -65,22 +65,39 @@ class Viewer:
 
     def reaches(self, keys: Iterable[str], *, audience: str = "") -> bool:
         """Whether all these accounts are in the viewer's scope (``MAY_ACT_ON``, ``STAFF_AUDIENCES``); those that are
-        gone count as in it. What means no account that there is, is of its ``audience``, if it has one."""
+        gone count as in it, at the doors of the viewer if there is an ``audience``. What means no account is seen as
+        ``agents.may_see_strangers`` has it: else what is missing would tell that somebody out of scope is there."""
         if not agents.is_limited():
             return True
-        people = [user for key in keys if key and (user := self.person(key))]
+        named = {key for key in keys if key}
+        if not named:
+            return agents.may_see_strangers(self.user, audience)
+        people = [user for key in named if (user := self.person(key))]
         if not people and audience and self.doors is not None:
             return audience in self.doors
         return all(agents.may_act_on(self.user, user) for user in people)
+
+    def reaches_ask(self, request: ResetRequest, keys: Iterable[str]) -> bool:
+        """As ``reaches``, of a request and the accounts that were decided on; until then it is of those that it means
+        now."""
+        if request.decided_at or any(keys) or not agents.is_limited():
+            return self.reaches(keys, audience=request.audience)
+        return self.reaches_address(request.identifier, audience=request.audience)
 
     def reaches_mail(self, email: Email) -> bool:
         """As ``reaches``, of one mail of the log. The site's own names no account: those that the site finds by its
         address must all be in scope; see ``agents.may_see_strangers`` for one that is nobody's."""
         if email.kind != EmailKind.SITE or not agents.is_limited():
             return self.reaches(email.account_keys, audience=email.audience)
-        if owners := self._owners_of(email.recipient):
+        return self.reaches_address(email.recipient, audience=email.audience)
+
+    def reaches_address(self, address: str, *, audience: str = "") -> bool:
+        """As ``reaches``, of what names an address, or a user name, and no account: of those that it means now."""
+        if not agents.is_limited():
+            return True
+        if owners := self._owners_of(address):
             return all(agents.may_act_on(self.user, user) for user in owners)
-        return agents.may_see_strangers(self.user, email.audience)
+        return agents.may_see_strangers(self.user, audience)
 
     def _owners_of(self, address: str) -> list[AbstractBaseUser]:
         """Looked up once for a page, however many mails went there."""

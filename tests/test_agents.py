@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from recovery import agents, alarms, heartbeats, lockouts, resets, watch
+from recovery import agents, alarms, audit, heartbeats, lockouts, resets, watch
 from recovery.models import AuditEvent, Lockout
 from recovery.origin import Origin
-from recovery.reasons import Alarm, Part
+from recovery.reasons import Action, Alarm, Part
 from recovery.signals import alarm_sounded
 from tests.factories import StaffFactory, UserFactory
 from tests.signing_in import fail
@@ -57,7 +57,7 @@ def test_one_fewer_is_a_busy_day_and_the_same_person_counts_once(heard: list[Any
 def test_what_people_do_for_themselves_and_what_is_over_an_hour_old_does_not_count() -> None:
     agent = StaffFactory()
     unlock(agent, agents.MANY)
-    assert agents.busy() == {str(agent.pk): agents.MANY}
+    assert agents.busy() == {str(agent.pk): (agents.MANY, 0)}
     newest = AuditEvent.objects.latest("pk").occurred_at
     with time_machine.travel(newest + agents.WINDOW + timedelta(seconds=1), tick=False):
         assert agents.busy() == {}
@@ -71,4 +71,26 @@ def test_names_that_nobody_has_count_one_by_one_and_not_all_as_one_person(settin
     for lockout in Lockout.objects.all():
         assert lockout.user_key == ""
         assert lockouts.lift(lockout, actor=agent, reason="ticket")
-    assert agents.busy() == {str(agent.pk): agents.MANY}
+    assert agents.busy() == {str(agent.pk): (agents.MANY, 0)}
+
+
+@pytest.mark.parametrize(
+    ("action", "bound"),
+    [
+        *((action, agents.MANY_LOOKED_AT) for action in (Action.DIAGNOSED, Action.ADDRESS_REVEALED)),
+        *((action, agents.MANY) for action in (
+            Action.PERSON_EXPORTED, Action.SUPPRESSION_LIFTED, Action.EMAIL_RETRIED, Action.EMAIL_RELEASED,
+            Action.EXPORTED,
+        )),
+    ],
+)  # fmt: skip
+def test_looking_many_up_and_taking_their_data_is_told_of_too(action: Action, bound: int, heard: list[Any]) -> None:
+    agent = StaffFactory()
+    for number in range(bound - 1):
+        audit.record(action, actor_key=str(agent.pk), user_key=f"person-{number}")
+    audit.record(action, actor_key=str(agent.pk), user_key="person-0")
+    watch.look()
+    assert heard == []
+    audit.record(action, actor_key=str(agent.pk), user_key="one-more")
+    watch.look()
+    assert heard == [(Alarm.AGENT_VOLUME, str(agent.pk))]

@@ -22,11 +22,12 @@ from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ActorFilter, MomentFilter
 from recovery.admin.reports import ReportMixin
+from recovery.admin.requests import accounts_of
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent, AuditOrigin, Decision, ResetRequest
+from recovery.models import AuditEvent, AuditOrigin, Email, ResetRequest
 from recovery.models.requests import parse_reference, shown_reference
 from recovery.origin import describe_browser
-from recovery.reasons import ActOutcome
+from recovery.reasons import Action, ActOutcome, LockKind
 
 _MOODS = {ActOutcome.DONE: "good", ActOutcome.REFUSED: "open", ActOutcome.FAILED: "bad"}
 
@@ -105,19 +106,18 @@ class AuditEventAdmin(ReportMixin, ExportMixin):
         return [row.actor_key]
 
     def reached(self, rows: list[AuditEvent], viewer: Viewer) -> list[AuditEvent]:
-        """What names no account, an ask and how it was decided, is of those that its request meant."""
+        """What names no account, an ask and how it was decided, is of those that its request meant; what was done to
+        mail, of those whose it is."""
         rows = super().reached(rows, viewer)
-        asks = {row.request_id for row in rows if row.request_id and not row.user_key} if agents.is_limited() else set()
-        meant = dict[Any, list[str]]()
-        for request, key in Decision.objects.filter(request__in=asks).values_list("request_id", "user_key"):
-            meant.setdefault(request, []).append(key)
-        viewer.look_up(chain.from_iterable(meant.values()))
-        asked = ResetRequest.objects.filter(pk__in=asks if viewer.doors is not None else ())
-        doors = dict(asked.values_list("pk", "audience"))
-        return [row for row in rows if row.user_key or self._is_of_reach(row, meant, doors, viewer)]
-
-    def _is_of_reach(self, row: AuditEvent, meant: dict[Any, list[str]], doors: dict[Any, str], viewer: Viewer) -> bool:
-        return viewer.reaches(meant.get(row.request_id, ()), audience=doors.get(row.request_id, ""))
+        if not agents.is_limited():
+            return rows
+        nameless = [row for row in rows if not row.user_key]
+        asks = ResetRequest.objects.prefetch_related("decisions").in_bulk(
+            {row.request_id for row in nameless if row.request_id}
+        )
+        mails = Email.objects.in_bulk({row.email_id for row in nameless if row.email_id})
+        viewer.look_up(key for ask in asks.values() for key in accounts_of(ask))
+        return [row for row in rows if row.user_key or _is_of_reach(row, asks, mails, viewer)]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         row = super().get_object(request, object_id, from_field)
@@ -150,3 +150,14 @@ class AuditEventAdmin(ReportMixin, ExportMixin):
         if reference and not known:  # its request was purged: the trail is read through for what bears it
             ways.append(trail.filter(reference=reference))
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
+
+
+def _is_of_reach(row: AuditEvent, asks: dict[Any, ResetRequest], mails: dict[Any, Email], viewer: Viewer) -> bool:
+    """What is about a purged request or mail, and a lock of a name that nobody has, means no account any more. All
+    else belongs to all: routes, levels, exports, places."""
+    if ask := asks.get(row.request_id):
+        return viewer.reaches_ask(ask, accounts_of(ask))
+    if mail := mails.get(row.email_id):
+        return viewer.reaches_mail(mail)
+    is_of_name = row.action in (Action.LOCKED, Action.UNLOCKED) and row.detail.get("kind") != LockKind.SOURCE
+    return viewer.reaches(()) if row.request_id or row.email_id or is_of_name else True

@@ -78,7 +78,10 @@ class BounceAdmin(ExportMixin):
         return whose(row)
 
     def is_reached(self, row: Bounce, viewer: Viewer) -> bool:
-        return super().is_reached(row, viewer) and (row.email is None or viewer.reaches_mail(row.email))
+        """By its mail, where that is known, and by the account that it names; else by the address."""
+        if row.email is not None:
+            return super().is_reached(row, viewer) and viewer.reaches_mail(row.email)
+        return viewer.reaches([row.user_key]) if row.user_key else viewer.reaches_address(row.recipient_key)
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [Bounce.objects.filter(recipient_key=normalise(term)[:254]), Bounce.objects.filter(user_key=term)]

@@ -132,6 +132,10 @@ class LockoutAdmin(ExportMixin):
     actions = (ACTION,)
     search_help_text = _("The whole user name or address of an account, its key, or a client address.")
 
+    def is_reached(self, row: Lockout, viewer: Viewer) -> bool:
+        """That of a place belongs to all; that of a name is also of a name that nobody has."""
+        return row.kind == LockKind.SOURCE or viewer.reaches([row.user_key])
+
     def staff_of(self, row: Lockout) -> Iterable[str]:
         return [row.actor_key, row.lifter_key]
 

@@ -183,7 +183,9 @@ class ReadOnlyAdmin(NothingEdited):
         return [row for row in rows if self.is_reached(row, viewer)]
 
     def is_reached(self, row: Any, viewer: Viewer) -> bool:
-        return viewer.reaches(self.accounts_of(row), audience=getattr(row, "audience", ""))
+        """What concerns no account here belongs to all, as a route does; a list of what people typed says otherwise."""
+        keys = {key for key in self.accounts_of(row) if key}
+        return not keys or viewer.reaches(keys, audience=getattr(row, "audience", ""))
 
     def of_account(self, rows: "QuerySet[Any]", key: str) -> "QuerySet[Any]":
         return rows.filter(user_key=key)

@@ -104,6 +104,9 @@ class ResetRequestAdmin(ExportMixin, RevealMixin, PersonMixin):
     def accounts_of(self, row: ResetRequest) -> Iterable[str]:
         return accounts_of(row)
 
+    def is_reached(self, row: ResetRequest, viewer: Viewer) -> bool:
+        return viewer.reaches_ask(row, accounts_of(row))
+
     def staff_of(self, row: ResetRequest) -> Iterable[str]:
         return [row.actor_key]
 

@@ -1,7 +1,7 @@
 """Addresses that must not be mailed: why, since when and until when, here and at the provider; and lifting it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -25,6 +25,9 @@ from recovery.admin.stated import ReasonForm
 from recovery.admin.viewers import Viewer
 from recovery.models import Email, Suppression
 from recovery.provider_lists import Looked
+
+
+MOST_MAILS: Final = 20  # the newest to an address: who else had it before says nothing of whose it is
 
 
 class LiftForm(ReasonForm):
@@ -128,12 +131,15 @@ class SuppressionAdmin(ExportMixin):
     search_help_text = _("The whole address.")
 
     def accounts_of(self, row: Suppression) -> Iterable[str]:
-        """Whose mail went there, else whose address it is: that matters where staff reach only some people."""
+        """Whose mail went there lately, and whose address it is: that matters where staff reach only some people."""
         if not agents.is_limited():
             return []
-        emails = Email.objects.filter(recipient_key=row.address_key).exclude(user_key="").order_by("-queued_at")
-        mailed = set(emails.values_list("user_key", flat=True)[:20])
-        return mailed or {account.key for account in accounts.of_identifier(row.address_key)}
+        emails = Email.objects.filter(recipient_key=row.address_key).order_by("-queued_at")[:MOST_MAILS]
+        mailed = {key for email in emails for key in email.account_keys}
+        return mailed | {account.key for account in accounts.of_identifier(row.address_key)}
+
+    def is_reached(self, row: Suppression, viewer: Viewer) -> bool:
+        return viewer.reaches(self.accounts_of(row))
 
     def staff_of(self, row: Suppression) -> Iterable[str]:
         return [row.lifted_by]

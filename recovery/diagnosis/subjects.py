@@ -149,8 +149,7 @@ def _of_keys(
     reached = within(viewer, [people[key] for key in sorted(people)])
     yield from (Subject(user, request, email, accounts.name_of(user)) for user in reached)
     left = email or request
-    is_site_mail = email is not None and email.kind == EmailKind.SITE
-    may_see = agents.may_see_strangers if is_site_mail else agents.may_see
+    may_see = agents.may_see if keys else agents.may_see_strangers
     if not people and (viewer is None or left is None or may_see(viewer, left.audience)):
         # Of nobody, or of people who are gone: what they left says nothing of others.
         label = request.shown_reference if request else str(email.pk) if email else ""

@@ -151,12 +151,16 @@ def _of_strangers(since: Standings) -> Iterator[Trouble]:
 
 def _of_staff(since: Standings) -> Iterator[Trouble]:
     """Members of staff who act on many people, each by the key of their account."""
-    for actor, people in agents.busy(math.ceil(agents.MANY * CLEAR)).items():
-        if people >= agents.MANY or (Alarm.AGENT_VOLUME.value, actor) in since:
+    for actor, volume in agents.busy(CLEAR).items():
+        if volume.share < 1 and (Alarm.AGENT_VOLUME.value, actor) not in since:
+            continue
+        people = volume.looked if volume.is_of_looks else volume.acted
+        said = ngettext("acted on %(count)d person within an hour", "acted on %(count)d people within an hour", people)
+        if volume.is_of_looks:
             said = ngettext(
-                "acted on %(count)d person within an hour", "acted on %(count)d people within an hour", people
+                "looked up %(count)d person within an hour", "looked up %(count)d people within an hour", people
             )
-            yield Trouble(Alarm.AGENT_VOLUME, actor, said % {"count": people})
+        yield Trouble(Alarm.AGENT_VOLUME, actor, said % {"count": people})
 
 
 RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
