@@ -98,8 +98,8 @@ def may_see(actor: AbstractBaseUser, audience: str) -> bool:
 
 
 def may_see_strangers(actor: AbstractBaseUser, audience: str) -> bool:
-    """Whether what means no account, an ask for a name that nobody has or the site's own mail to a stranger, is for this
-    member of staff. With ``MAY_ACT_ON`` it is for superusers alone: others, to whom people out of their scope look like
+    """Whether what means no account, an ask for a name that nobody has or the site's own mail to a stranger, is for
+    this member of staff. With ``MAY_ACT_ON`` it is for superusers alone: others, to whom people out of their scope look like
     nobody, would tell the two apart by what they see of nobody."""
     is_asked = bool(conf.MAY_ACT_ON) and not getattr(actor, "is_superuser", False)
     return not is_asked and may_see(actor, audience)
@@ -112,9 +112,13 @@ def busy(share: float = 1) -> dict[str, Volume]:
     acts = AuditEvent.objects.filter(
         pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=[*ACTS, *LOOKS]
     ).exclude(Q(actor_key="") | Q(action=Action.REQUESTED, detail__has_any_keys=_LISTS))
-    people = acts.order_by().values_list("actor_key").annotate(
-        acted=Count(_SUBJECT, distinct=True, filter=Q(action__in=ACTS)),
-        looked=Count(_SUBJECT, distinct=True, filter=Q(action__in=LOOKS)),
+    people = (
+        acts.order_by()
+        .values_list("actor_key")
+        .annotate(
+            acted=Count(_SUBJECT, distinct=True, filter=Q(action__in=ACTS)),
+            looked=Count(_SUBJECT, distinct=True, filter=Q(action__in=LOOKS)),
+        )
     )
     found = {actor: Volume(acted, looked) for actor, acted, looked in people}
     return {actor: volume for actor, volume in found.items() if volume.share >= share}

@@ -64,7 +64,10 @@ def test_who_is_nobody_is_said_and_the_exit_is_one(ada: Any) -> None:
 def test_an_actor_needs_the_right_and_reaches_only_their_people(ada: Any, settings: Any) -> None:
     agent = staff("recovery.unlock").user.username  # type: ignore[attr-defined]
     settings.RECOVERY = settings.RECOVERY | {"MAY_ACT_ON": ALL_BUT_ADA}
-    assert unlocked("ada", *WHY, "--actor", agent) == ({"standing": 0, "lifted": 0, "refused": [], "unknown": ["ada"]}, 1)
+    assert unlocked("ada", *WHY, "--actor", agent) == (
+        {"standing": 0, "lifted": 0, "refused": [], "unknown": ["ada"]},
+        1,
+    )
     settings.RECOVERY = {key: value for key, value in settings.RECOVERY.items() if key != "MAY_ACT_ON"}
     assert unlocked("ada", *WHY, "--actor", agent)[1] == 0
     assert AuditEvent.objects.get(action=Action.UNLOCKED).actor_key

@@ -26,7 +26,6 @@ from recovery.admin.viewers import Viewer
 from recovery.models import Email, Suppression
 from recovery.provider_lists import Looked
 
-
 MOST_MAILS: Final = 20  # the newest to an address: who else had it before says nothing of whose it is
 
 

@@ -18,7 +18,6 @@ from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
 from recovery.models.requests import parse_reference
 from recovery.origin import printable
-from recovery.reasons import EmailKind
 
 MOST: Final = 10  # people of one look-up: a box that a whole team shares
 LONGEST: Final = 254

@@ -1,15 +1,19 @@
-"""Site mail, its bounces and suppressions name an address and no account: staff who reach some people see theirs."""
+"""Site mail, bounces, suppressions and asks name an address and no account: staff who reach some people see theirs, and
+cannot tell from what they see whether somebody out of their reach is there."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from recovery import suppressions
-from recovery.models import Bounce, Email, Suppression
-from recovery.reasons import EmailKind, EmailState
+from recovery import audit, suppressions
+from recovery.models import Bounce, Email, Lockout, ResetRequest, Suppression
+from recovery.reasons import Action, EmailKind, EmailState, LockKind, Outcome
 from tests.admin.pages import listed
 from tests.admin.staff import ALL_BUT_ADA, staff
 from tests.api.calling import member, staff_post
+from tests.asking import ask, browser, work
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +74,7 @@ def but_for_ada(actor: Any, user: Any) -> bool:
 def test_staff_of_a_workspace_see_what_went_to_addresses_of_their_people_alone(settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada"}
     client = staff(*RIGHTS)
-    assert pages(client) == [{BOB}, {BOB}, {BOB, NOBODY}]
+    assert pages(client) == [{BOB}] * 3
     assert reached_by_api(member(settings, "recovery.view_email")) == {BOB}
     assert ADA not in diagnosed(client)
     assert NOBODY not in diagnosed(client)
@@ -94,3 +98,66 @@ def test_staff_of_some_doors_see_what_is_of_their_people_and_the_default_door_wh
 ) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "STAFF_AUDIENCES": f"{__name__}.doors_of"}
     assert pages(staff(*RIGHTS, username=door))[0] == seen
+
+
+def told_of(request: ResetRequest, client: Any, api: Any) -> str:
+    """All that a member of staff learns who has the reference of an ask, without what is told of any."""
+    reference = request.shown_reference
+    told: list[Any] = [
+        len(client.get(listed(page, f"?q={reference}")).context["cl"].result_list)
+        for page in ("resetrequest", "auditevent", "email")
+    ]
+    told.append(client.get(listed("resetrequest", f"{request.pk}/change/")).status_code)
+    told.append(client.get(f"/admin/recovery/diagnosis/request/{request.pk}/").status_code)
+    told.append(staff_post(api, "diagnose", {"said": reference}).json())
+    told.append(staff_post(api, "emails", {"reference": reference}).json())
+    return str(told).replace(reference, "REFERENCE")
+
+
+@pytest.mark.parametrize("stage", [Outcome.RECEIVED, Outcome.SENT, Outcome.THROTTLED])
+def test_an_ask_for_nobody_looks_like_one_for_somebody_out_of_reach(stage: Outcome, settings: Any) -> None:
+    limits = {"address": (1, timedelta(hours=1))}
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada", "REQUEST_LIMITS": limits}
+    seen, api = {}, member(settings, "recovery.view_email", "recovery.diagnose")
+    client = staff(*RIGHTS, "recovery.view_resetrequest", "recovery.view_auditevent")
+    for address in (ADA, BOB, "nobody@example.com"):
+        for _time in range(2 if stage == Outcome.THROTTLED else 1):
+            ask(browser(), address)
+        if stage != Outcome.RECEIVED:
+            work()
+        seen[address] = told_of(asked(address, stage), client, api)
+    assert seen[ADA] == seen["nobody@example.com"]
+    assert seen[BOB] != seen[ADA] or stage == Outcome.THROTTLED
+
+
+def asked(address: str, stage: Outcome) -> ResetRequest:
+    newest = ResetRequest.objects.filter(identifier=address).latest("pk")
+    assert (newest.outcome == stage) or (stage == Outcome.SENT and address.startswith("nobody"))
+    return newest
+
+
+def test_a_locked_name_that_nobody_has_is_for_whoever_sees_strangers_and_a_place_for_all(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada"}
+    rows = {
+        kind: Lockout.objects.create(kind=kind, counter_key=number, since=timezone.now())
+        for number, kind in enumerate((LockKind.ACCOUNT, LockKind.SOURCE))
+    }
+    events = {kind: audit.record(Action.LOCKED, lockout=str(row.pk), kind=str(kind)) for kind, row in rows.items()}
+    for client, kinds in (
+        (staff("recovery.view_lockout", "recovery.view_auditevent"), {LockKind.SOURCE}),
+        (staff(is_superuser=True), set(rows)),
+    ):
+        seen = {row.kind for row in client.get(listed("lockout")).context["cl"].result_list}
+        noted = {row.detail["kind"] for row in client.get(listed("auditevent")).context["cl"].result_list}
+        assert (seen, noted) == (kinds, {str(kind) for kind in kinds}), events
+
+
+def test_an_address_that_several_share_is_of_all_to_whom_mail_went(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada"}
+    ask(browser(), BOTH)
+    work()
+    UserFactory._meta.model.objects.filter(username="adas-other").update(email="moved@example.com")
+    row = Suppression.objects.get(address_key=BOTH)
+    client = staff(*RIGHTS, "recovery.lift_suppression")
+    assert BOTH not in {each.address_key for each in client.get(listed("suppression")).context["cl"].result_list}
+    assert client.get(listed("suppression", f"{row.pk}/lift/")).status_code == 404
