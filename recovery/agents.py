@@ -99,7 +99,7 @@ def may_see(actor: AbstractBaseUser, audience: str) -> bool:
 
 def may_see_strangers(actor: AbstractBaseUser, audience: str) -> bool:
     """Whether what means no account, an ask for a name that nobody has or the site's own mail to a stranger, is for
-    this member of staff. With ``MAY_ACT_ON`` it is for superusers alone: others, to whom people out of their scope look like
+    this member of staff. With ``MAY_ACT_ON`` it is for superusers alone: others, to whom people out of scope look like
     nobody, would tell the two apart by what they see of nobody."""
     is_asked = bool(conf.MAY_ACT_ON) and not getattr(actor, "is_superuser", False)
     return not is_asked and may_see(actor, audience)
