@@ -112,7 +112,8 @@ class LockoutMixin(_Base):
     def judges_as_django(cls) -> bool:
         """Whether the backend behind it finds an account as Django's own do: by its user name alone."""
         users = type(cast(Any, get_user_model())._default_manager)
-        return bool(users.get_by_natural_key is BaseUserManager.get_by_natural_key) and _is_djangos(cls)
+        is_own = users.get_by_natural_key is BaseUserManager.get_by_natural_key
+        return is_own and _is_djangos(cast(Any, cls))
 
     @sensitive_variables()
     def _attempt(self, request: Any, given: Mapping[str, Any]) -> Attempt | None:

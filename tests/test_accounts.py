@@ -291,15 +291,10 @@ def test_the_people_of_several_keys_are_found_at_once_and_strange_keys_mean_nobo
         live_with(settings, model)
         people = [made(model)]
     else:
-        people = [UserFactory.create(), UserFactory.create()]
+        people = [UserFactory.create() for _ in range(20)]
     keys = [accounts.key_of(user) for user in people]
-    assert accounts.by_keys(keys) == dict(zip(keys, people, strict=True))
+    with statements() as found:
+        assert accounts.by_keys(keys) == dict(zip(keys, people, strict=True))
+    assert len(found.texts) == 1
     assert accounts.by_keys([*keys, "neither a number nor a UUID", "9" * 40]) == dict(zip(keys, people, strict=True))
     assert accounts.by_keys([]) == {}
-
-
-def test_the_people_of_many_keys_cost_one_statement() -> None:
-    keys = [accounts.key_of(UserFactory.create()) for _ in range(20)]
-    with statements() as found:
-        accounts.by_keys(keys)
-    assert len(found.texts) == 1

@@ -12,8 +12,8 @@ from django.core.checks.registry import registry
 from django.utils.translation import gettext_lazy
 from pytest_django import Settings
 
-from recovery import checks, webhooks
-from recovery.conf import DEFAULTS, Conf
+from recovery import checks
+from recovery.conf import DEFAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTMARK = "anymail.backends.postmark.EmailBackend"
@@ -287,20 +287,3 @@ def test_every_check_is_documented_and_no_other() -> None:
     written = set(re.findall(r"recovery\.[EW]\d{3}", code))
     told = set(re.findall(r"recovery\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
     assert written == told
-
-
-def test_the_settings_table_says_what_the_code_says() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert set(rows) == set(DEFAULTS)
-    for name, sentence in rows.items():
-        assert sentence == " ".join((getattr(Conf, name).__doc__ or "").split()), name
-
-
-def test_the_webhook_table_names_every_provider_and_its_secret(settings: Settings) -> None:
-    settings.ANYMAIL = {}
-    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert set(rows) == set(webhooks.PROVIDERS)
-    for esp, told in rows.items():
-        missing = webhooks.missing_secret(esp)
-        assert missing
-        assert f"`{missing}`" in told, esp

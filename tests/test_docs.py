@@ -5,6 +5,7 @@ import io
 import re
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +17,8 @@ from django.dispatch import Signal
 from example_project.demo.callers import CALLERS
 from example_project.demo.plan import SITE_PORT, Plan
 from example_project.management.commands.demo import Command as Demo
-from recovery import reasons, signals
+from recovery import reasons, signals, webhooks
+from recovery.conf import DEFAULTS, Conf
 from recovery.contrib import prometheus
 from recovery.contrib.prometheus.readings import METRICS
 from tests.monitoring.test_prometheus import BOUND
@@ -129,3 +131,20 @@ def test_every_metric_and_every_example_rule_is_documented_and_no_other() -> Non
         for rule in group["rules"]
     ]
     assert f"at most {BOUND} statements" in text
+
+
+def test_the_settings_table_says_what_the_code_says() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| .* \| (.*) \|$", README, re.MULTILINE))
+    assert set(rows) == set(DEFAULTS)
+    for name, sentence in rows.items():
+        assert sentence == " ".join((getattr(Conf, name).__doc__ or "").split()), name
+
+
+def test_the_webhook_table_names_every_provider_and_its_secret(settings: Any) -> None:
+    settings.ANYMAIL = {}
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*?) \|", README, re.MULTILINE))
+    assert set(rows) == set(webhooks.PROVIDERS)
+    for esp, told in rows.items():
+        missing = webhooks.missing_secret(esp)
+        assert missing
+        assert f"`{missing}`" in told, esp
