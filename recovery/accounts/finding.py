@@ -172,7 +172,8 @@ def _allauth_addresses() -> Any:
 def _matching(fields: list[str], identifier: str, lookup: str) -> list[Account]:
     users, wanted = _model()._default_manager, Q()
     for name in fields:
-        wanted |= _held(users, Q(**{f"{name}__{lookup}": identifier}))
+        if _held(users, Q(**{name: identifier})):
+            wanted |= Q(**{f"{name}__{lookup}": identifier})
     if apps.is_installed("allauth.account"):
         rows = _allauth_addresses().filter(**{f"email__{lookup}": identifier})
         wanted |= Q(pk__in=list(rows.values_list("user_id", flat=True)))
