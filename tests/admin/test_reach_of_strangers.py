@@ -160,6 +160,8 @@ def test_an_address_that_several_share_is_of_all_to_whom_mail_went(settings: Any
     work()
     UserFactory._meta.model.objects.filter(username="adas-other").update(email="moved@example.com")
     row = Suppression.objects.get(address_key=BOTH)
-    client = staff(*RIGHTS, "recovery.lift_suppression")
+    client = staff(*RIGHTS, "recovery.lift_suppression", "recovery.view_auditevent")
+    audit.record(Action.EMAIL_RETRIED, email=Email.objects.get(kind=EmailKind.RESET, recipient=BOTH))
+    assert not client.get(listed("auditevent", "?action__exact=email.retried")).context["cl"].result_list
     assert BOTH not in {each.address_key for each in client.get(listed("suppression")).context["cl"].result_list}
     assert client.get(listed("suppression", f"{row.pk}/lift/")).status_code == 404
