@@ -172,22 +172,31 @@ def _moment(moment: datetime) -> str:
 
 
 def _tables(selection: Selection, links: Links) -> list[dict[str, Any]]:
-    """By each dimension of which more than one value may be found."""
+    """By each dimension of which more than one value may be found; each adds up to the numbers above."""
     titles = {"audience": _("By audience")} if conf.AUDIENCES else {}
-    titles |= {"route": _("By route"), "domain": _("By recipient domain")}
-    firsts = {"audience": _("Audience"), "route": _("Route"), "domain": _("Recipient domain")}
+    titles |= {"route": _("By route"), "domain": _("By recipient domain"), "kind": _("By kind of request")}
+    firsts = {
+        "audience": _("Audience"), "route": _("Route"), "domain": _("Recipient domain"), "kind": _("Kind of request"),
+    }  # fmt: skip
     tables = []
     for name, title in titles.items():
         if name in selection.chosen:
             continue
         found = metrics.by_dimension(name, selection, rolled=links.at)
-        rows = [_row(_named(value), numbers, links.narrowed(**{name: value})) for value, numbers in found.items()]
+        rows = [
+            _row(_named(name, value), numbers, links.narrowed(**{name: value or OTHER}))
+            for value, numbers in found.items()
+        ]
         tables.append({"key": name, "title": title, "rows": rows, "first": firsts[name]})
     return tables
 
 
-def _named(value: str) -> str:
-    return gettext("other domains") if value == OTHER else value
+def _named(name: str, value: str) -> str:
+    if value == OTHER:
+        return gettext("other domains") if name == "domain" else gettext("others")
+    if not value:
+        return gettext("none")
+    return str(Kind(value).label) if name == "kind" and value in Kind.values else value
 
 
 def _row(name: Any, numbers: Numbers, links: Links) -> Row:

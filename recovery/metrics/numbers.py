@@ -61,6 +61,11 @@ class Numbers:
         return counting.percentile(self.deliveries, DELIVERY_BOUNDS, self.slowest, share)
 
     @property
+    def mails(self) -> int:
+        """All, whatever became of them."""
+        return sum(self.counts[figure.value] for figure in counting.FATES)
+
+    @property
     def expected(self) -> int:
         return sum(self.counts[figure.value] for figure in counting.EXPECTED)
 
@@ -132,10 +137,11 @@ def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
 
 
 def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, most: int = 12) -> dict[str, Numbers]:
-    """Of each audience, route, domain or kind, those with the most mail first. Three statements at most: days that were
-    over when the figures were ``rolled`` up are read as days, and the hours before and after them as hours.
+    """Of each audience, route, domain or kind, those with the most mail first; what is beyond ``most`` is ``OTHER``,
+    after them, and mail that belongs to none is "", the last: so they add up. A request that led to no mail is left out.
 
-    What belongs to none, such as a request that led to no mail, is left out.
+    Three statements at most: days that were over when the figures were ``rolled`` up are read as days, and the hours
+    before and after them as hours.
     """
     first, last = _midnight(selection.since, is_next=True), _midnight(min(selection.until, rolled or selection.since))
     spans: list[tuple[Any, datetime, datetime]]
@@ -147,9 +153,17 @@ def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, mo
     for model, since, until in spans:
         for value, numbers in (_summed(model, name, selection, since, until) if since < until else {}).items():
             found[value] = found[value].plus(numbers) if value in found else numbers
-    found.pop("", None)
-    ordered = sorted(found.items(), key=lambda each: (-each[1].expected, each[0]))
-    return dict(ordered[:most])
+    return _folded(found, most)
+
+
+def _folded(found: Mapping[str, Numbers], most: int) -> dict[str, Numbers]:
+    ordered = sorted(found.items(), key=lambda each: (each[0] == OTHER, -each[1].expected, each[0]))
+    named = [each for each in ordered if each[0]]
+    folded = dict(named[:most])
+    for _, numbers in named[most:]:
+        folded[OTHER] = folded[OTHER].plus(numbers) if OTHER in folded else numbers
+    of_none = found.get("")
+    return {**folded, "": of_none} if of_none and of_none.mails else folded
 
 
 def in_other_domains(selection: Selection) -> int:
