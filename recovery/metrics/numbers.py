@@ -137,8 +137,8 @@ def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
 
 
 def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, most: int = 12) -> dict[str, Numbers]:
-    """Of each audience, route, domain or kind, those with the most mail first; what is beyond ``most`` is ``OTHER``,
-    after them, and mail that belongs to none is "", the last: so they add up. A request that led to no mail is left out.
+    """Of each audience, route, domain or kind, those with the most mail first. What is beyond ``most`` is ``OTHER``,
+    after them, and mail that belongs to none is "", the last: so they add up. What led to no mail is left out.
 
     Three statements at most: days that were over when the figures were ``rolled`` up are read as days, and the hours
     before and after them as hours.
