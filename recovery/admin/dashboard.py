@@ -178,17 +178,23 @@ def _tables(selection: Selection, links: Links) -> list[dict[str, Any]]:
     firsts = {
         "audience": _("Audience"), "route": _("Route"), "domain": _("Recipient domain"), "kind": _("Kind of request"),
     }  # fmt: skip
-    tables = []
-    for name, title in titles.items():
-        if name in selection.chosen:
-            continue
-        found = metrics.by_dimension(name, selection, rolled=links.at)
-        rows = [
-            _row(_named(name, value), numbers, links.narrowed(**{name: value or OTHER}))
-            for value, numbers in found.items()
-        ]
-        tables.append({"key": name, "title": title, "rows": rows, "first": firsts[name]})
-    return tables
+    wanted = [name for name in titles if name not in selection.chosen]
+    found: dict[str, dict[str, Numbers]] = {}
+    for names in ([name for name in wanted if name != "domain"], [name for name in wanted if name == "domain"]):
+        if names:
+            found |= metrics.by_dimensions(names, selection, rolled=links.at)
+    return [
+        {
+            "key": name,
+            "title": titles[name],
+            "first": firsts[name],
+            "rows": [
+                _row(_named(name, value), numbers, links.narrowed(**{name: value or OTHER}))
+                for value, numbers in found[name].items()
+            ],
+        }
+        for name in wanted
+    ]
 
 
 def _named(name: str, value: str) -> str:

@@ -1,6 +1,6 @@
 """The numbers of a selection, from the hourly figures alone. What stands in which is written in docs/metrics.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -124,8 +124,8 @@ class Numbers:
 
 def by_hour(selection: Selection) -> dict[datetime, Numbers]:
     """Of each hour of which anything was counted. One statement."""
-    found = _summed(RollUp, "begins", selection, selection.since, selection.until)
-    return {moment(begins): numbers for begins, numbers in found.items()}
+    found = _summed(RollUp, ("begins",), selection, selection.since, selection.until)
+    return {moment(begins): numbers for (begins,), numbers in found}
 
 
 def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
@@ -143,17 +143,29 @@ def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, mo
     Three statements at most: days that were over when the figures were ``rolled`` up are read as days, and the hours
     before and after them as hours.
     """
+    return by_dimensions((name,), selection, rolled=rolled, most=most)[name]
+
+
+def by_dimensions(
+    names: Sequence[str], selection: Selection, *, rolled: datetime | None, most: int = 12
+) -> dict[str, dict[str, Numbers]]:
+    """The same by several, in as many statements as by one; by domains, of which there are many, apart from others."""
+    found: dict[str, dict[str, Numbers]] = {name: {} for name in names}
+    for model, since, until in _spans(selection, rolled):
+        for values, numbers in _summed(model, tuple(names), selection, since, until):
+            for name, value in zip(names, values, strict=True):
+                known = found[name].get(value)
+                found[name][value] = known.plus(numbers) if known else numbers
+    return {name: _folded(each, most) for name, each in found.items()}
+
+
+def _spans(selection: Selection, rolled: datetime | None) -> list[tuple[type[Counts], datetime, datetime]]:
+    """Where the figures of a selection are read."""
     first, last = _midnight(selection.since, is_next=True), _midnight(min(selection.until, rolled or selection.since))
-    spans: list[tuple[Any, datetime, datetime]]
-    if first < last:
-        spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
-    else:
-        spans = [(RollUp, selection.since, selection.until)]
-    found: dict[str, Numbers] = {}
-    for model, since, until in spans:
-        for value, numbers in (_summed(model, name, selection, since, until) if since < until else {}).items():
-            found[value] = found[value].plus(numbers) if value in found else numbers
-    return _folded(found, most)
+    if first >= last:
+        return [(RollUp, selection.since, selection.until)]
+    spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
+    return [(model, since, until) for model, since, until in spans if since < until]
 
 
 def _folded(found: Mapping[str, Numbers], most: int) -> dict[str, Numbers]:
@@ -198,14 +210,13 @@ def rolled_at() -> datetime | None:
 
 
 def _summed(
-    model: type[Counts], name: str, selection: Selection, since: datetime, until: datetime
-) -> dict[Any, Numbers]:
-    chosen = selection.chosen if name == "domain" else {"domain": ALL, **selection.chosen}
-    found = sums(model, (name,), since=since, until=until, chosen=chosen)
-    return {
-        value: Numbers(dict(zip(COUNTS, numbers, strict=False)), numbers[len(COUNTS) :], slowest)
-        for value, slowest, *numbers in found
-    }
+    model: type[Counts], names: tuple[str, ...], selection: Selection, since: datetime, until: datetime
+) -> Iterator[tuple[tuple[Any, ...], Numbers]]:
+    """Values of these columns, with their figures."""
+    chosen = selection.chosen if "domain" in names else {"domain": ALL, **selection.chosen}
+    for row in sums(model, names, since=since, until=until, chosen=chosen):
+        slowest, *numbers = row[len(names) :]
+        yield row[: len(names)], Numbers(dict(zip(COUNTS, numbers, strict=False)), numbers[len(COUNTS) :], slowest)
 
 
 def _midnight(at: datetime, *, is_next: bool = False) -> datetime:
