@@ -1,4 +1,4 @@
-"""What counts differently once time has passed, with nothing that touches it, or that is decided long after its hour."""
+"""What counts differently once time has passed and nothing touched it, or what is decided long after its hour."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recovery import metrics, rollup
 from recovery.models import Email, EmailEvent, ResetRequest, ResetToken
-from recovery.reasons import EmailState, Figure, TokenState
+from recovery.reasons import EmailState, Figure, Outcome, TokenState
 from tests.asking import ask, browser, work
 from tests.factories import UserFactory
 from tests.past import AT, DAY, HOUR, Mail, key
@@ -80,9 +80,11 @@ def test_a_request_that_is_decided_hours_later_counts_in_the_hour_of_its_ask() -
 
 
 def test_a_request_counts_by_the_route_that_its_late_mail_took() -> None:
-    email = Mail(route="", state=EmailState.QUEUED, left=False, took=None).write()
     old = AT - 5 * HOUR
-    ResetRequest.objects.update(requested_at=old)
+    email = Mail(route="", state=EmailState.QUEUED, left=False, took=None).write()
+    facts = {"outcome": Outcome.SENT, "requested_at": old, "decided_at": AT}
+    first = ResetRequest.objects.create(id=key(old), reference="held up", **facts)
+    Email.objects.filter(pk=email.pk).update(request=first)
     with rolled_up(AT + timedelta(minutes=1)):
         assert numbers(route="main").counts["requests"] == 0
     with time_machine.travel(AT + timedelta(minutes=2), tick=False):
