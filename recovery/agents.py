@@ -17,13 +17,12 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from recovery import audiences
+from recovery import audiences, counting
 from recovery.conf import conf
 from recovery.models import AuditEvent
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Action
 
-_LISTS: Final = ("repair", "rotation")  # what a worker asks for on behalf of whoever started one is no act of theirs
 WINDOW: Final = timedelta(hours=1)
 MANY: Final = 20
 MANY_LOOKED_AT: Final = 40
@@ -111,7 +110,7 @@ def busy(share: float = 1) -> dict[str, Volume]:
     since = timezone.now() - WINDOW
     acts = AuditEvent.objects.filter(
         pk__gte=key_at(since - SKEW), occurred_at__gte=since, action__in=[*ACTS, *LOOKS]
-    ).exclude(Q(actor_key="") | Q(action=Action.REQUESTED, detail__has_any_keys=_LISTS))
+    ).exclude(Q(actor_key="") | Q(action=Action.REQUESTED, detail__has_any_keys=counting.LISTS))
     people = (
         acts.order_by()
         .values_list("actor_key")

@@ -42,6 +42,7 @@ class Mail:
     opened: float | None = None
     used: float | None = None
     ended: float | None = None
+    life: timedelta = LIFE
     link: str = TokenState.LIVE
     complained: bool = False
     audience: str = "default"
@@ -82,7 +83,7 @@ class Mail:
         ResetToken.objects.create(
             id=key(self.at), selector=f"{number:022d}", digest="", user_key=str(number), request=request, email=email,
             state=TokenState.USED if used_at else self.link, issued_at=self.at,
-            expires_at=(self.handed_over_at or email.send_by) + LIFE,
+            expires_at=(self.handed_over_at or email.send_by) + self.life, fingerprint="as it was",
             ended_at=used_at or after(self.began_at, self.ended),
             opened_at=opened_at or used_at, person_opened_at=opened_at or used_at,
         )  # fmt: skip

@@ -169,7 +169,7 @@ def test_no_hour_has_more_rows_than_its_dimensions_allow() -> None:
         assert RollUp.objects.filter(begins=hours.beginning(AT)).count() <= (50 + 2) * (2 * 3 + 1)
 
 
-@pytest.mark.parametrize("name", ["audience", "route", "domain"])
+@pytest.mark.parametrize("name", ["audience", "route", "domain", "kind"])
 @pytest.mark.parametrize("chosen", [{}, {"route": "main"}])
 def test_days_that_are_over_say_the_same_as_their_hours(name: str, chosen: dict[str, str]) -> None:
     for number in range(0, 40, 4):

@@ -40,7 +40,7 @@ def query_of(selection: Selection, at: datetime | None) -> str:
     """What narrows such a list to a selection, but for the figure itself; ``at``: by that moment's judgement, where
     time alone changes what a row is counted as."""
     moments = {SINCE: selection.since, UNTIL: selection.until, **({AT: at} if at else {})}
-    told = {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moments.items()}
+    told = {name: moment.astimezone(UTC).isoformat().replace("+00:00", "Z") for name, moment in moments.items()}
     return urlencode({**told, **{OF[name]: value for name, value in selection.chosen.items()}})
 
 

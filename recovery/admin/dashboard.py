@@ -172,22 +172,37 @@ def _moment(moment: datetime) -> str:
 
 
 def _tables(selection: Selection, links: Links) -> list[dict[str, Any]]:
-    """By each dimension of which more than one value may be found."""
+    """By each dimension of which more than one value may be found; each adds up to the numbers above."""
     titles = {"audience": _("By audience")} if conf.AUDIENCES else {}
-    titles |= {"route": _("By route"), "domain": _("By recipient domain")}
-    firsts = {"audience": _("Audience"), "route": _("Route"), "domain": _("Recipient domain")}
-    tables = []
-    for name, title in titles.items():
-        if name in selection.chosen:
-            continue
-        found = metrics.by_dimension(name, selection, rolled=links.at)
-        rows = [_row(_named(value), numbers, links.narrowed(**{name: value})) for value, numbers in found.items()]
-        tables.append({"key": name, "title": title, "rows": rows, "first": firsts[name]})
-    return tables
+    titles |= {"route": _("By route"), "domain": _("By recipient domain"), "kind": _("By kind of request")}
+    firsts = {
+        "audience": _("Audience"), "route": _("Route"), "domain": _("Recipient domain"), "kind": _("Kind of request"),
+    }  # fmt: skip
+    wanted = [name for name in titles if name not in selection.chosen]
+    found: dict[str, dict[str, Numbers]] = {}
+    for names in ([name for name in wanted if name != "domain"], [name for name in wanted if name == "domain"]):
+        if names:
+            found |= metrics.by_dimensions(names, selection, rolled=links.at)
+    return [
+        {
+            "key": name,
+            "title": titles[name],
+            "first": firsts[name],
+            "rows": [
+                _row(_named(name, value), numbers, links.narrowed(**{name: value or OTHER}))
+                for value, numbers in found[name].items()
+            ],
+        }
+        for name in wanted
+    ]
 
 
-def _named(value: str) -> str:
-    return gettext("other domains") if value == OTHER else value
+def _named(name: str, value: str) -> str:
+    if value == OTHER:
+        return gettext("other domains") if name == "domain" else gettext("others")
+    if not value:
+        return gettext("none")
+    return str(Kind(value).label) if name == "kind" and value in Kind.values else value
 
 
 def _row(name: Any, numbers: Numbers, links: Links) -> Row:

@@ -62,8 +62,8 @@ class Links:
 
     def of(self, figure: Figure, number: int) -> SafeString:
         """The number, which says what it counts, and opens it where there is a list that can show it: not of a nought,
-        nor of all the small domains together."""
-        url = self.url(figure) if number and self.selection.domain != OTHER else ""
+        nor of all that is small together."""
+        url = self.url(figure) if number and OTHER not in self.selection.chosen.values() else ""
         if not url:
             return format_html('<span title="{}">{}</span>', figure.label, count(number))
         return format_html('<a href="{}" title="{}">{}</a>', url, figure.label, count(number))

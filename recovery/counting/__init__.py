@@ -20,6 +20,7 @@ from recovery.counting.rows import model_of, rows
 from recovery.counting.selecting import (
     DIMENSIONS,
     LINK_MAIL,
+    LISTS,
     Selection,
     acts,
     cases,
@@ -37,6 +38,7 @@ __all__ = [
     "FATES",
     "LINK_FATES",
     "LINK_MAIL",
+    "LISTS",
     "Selection",
     "acts",
     "cases",

@@ -26,8 +26,12 @@ Strangers who try names must not make the share of people who need help look sma
 
 ACTS: Final = (
     Action.EMAIL_RETRIED, Action.EMAIL_RELEASED, Action.ADDRESS_CHANGED, Action.ACCOUNT_ACTIVATED, Action.UNLOCKED,
+    Action.REPAIR_STARTED,
 )  # fmt: skip
 """Done by staff, each is one; beside them a link that staff sent and a suppression that staff lifted."""
+
+LISTS: Final = ("repair", "rotation")
+"""Words in the detail of what a worker asks for, person by person, for whoever started one: that was the act."""
 
 DIMENSIONS: Final = ("audience", "route", "domain", "kind")
 
@@ -87,8 +91,8 @@ def of_cases() -> dict[str, Any]:
 
 
 def acts(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
-    """What staff did in that time so that somebody gets in: a link sent, a mail put back or released, a suppression
-    lifted, an address corrected, an account activated or unlocked.
+    """What staff did in that time so that somebody gets in: a link sent, or many by one repair, a mail put back or
+    released, a suppression lifted, an address corrected, an account activated or unlocked.
 
     A case is counted by itself, and what is done with it is not. Neither is what holds mail back, what is done to the
     site as a whole, and a lift at the provider, which goes with one here or is a try.
@@ -98,7 +102,7 @@ def acts(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
     by_hand = ResetRequest.objects.filter(pk=OuterRef("request_id"), kind=Kind.ADMIN)
     counted = Q(action__in=ACTS)
     counted |= Q(action=Action.SUPPRESSION_LIFTED, detail__by=Lift.STAFF.value)
-    counted |= Q(Exists(by_hand), action=Action.REQUESTED)
+    counted |= Q(Exists(by_hand), ~Q(detail__has_any_keys=LISTS), action=Action.REQUESTED)
     return noted.filter(counted).exclude(actor_key="").order_by()
 
 

@@ -1,7 +1,8 @@
 """Failed mails with links, grouped by cause, recipient domain and route, and who of these people still needs a link.
 
-Reads the newest failures of a span of time by the index of what is apart, at most ``MOST``, in one statement; so a page
-costs the same however much mail there is. People are counted once, however many of their mails failed.
+Reads the newest failures of a span of time by the index of what is apart, at most ``MOST``, in one statement, and the
+accounts of whoever has no link; so a page costs the same however much mail there is. People are counted once, however
+many of their mails failed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ LONGEST_LIST: Final = 100
 OTHER: Final = "(other)"
 """In the place of a domain: all those at which fewer than ``FEWEST`` people have this trouble, together."""
 BATCH: Final = 500
+COUNTS: Final = ("people", "completed", "helped", "inactive", "needy")
 OF_AN_ADDRESS: Final = frozenset({EmailReason.PROVIDER_REFUSED_RECIPIENT, EmailReason.SUPPRESSED})
 """Reasons of a mail with which its recipient's domain has to do. All others are ours or a route's, whoever it was
 for."""
@@ -52,7 +54,7 @@ class Which:
 @dataclass(frozen=True, slots=True)
 class Incident:
     """How many mails, when first and last, and of the people: all, who completed a reset since, for whom a newer link
-    is there or on its way, and who still needs one. The last three add up to all."""
+    is there or on its way, whose account is inactive or gone, and who still needs one. The last four add up to all."""
 
     which: Which
     mail_count: int
@@ -61,11 +63,12 @@ class Incident:
     people: int
     completed: int
     helped: int
+    inactive: int
     needy: int
 
     def as_json(self) -> dict[str, Any]:
         word, rule = word_and_rule(self.which.cause)
-        counts = {name: getattr(self, name) for name in ("people", "completed", "helped", "needy")}
+        counts = {name: getattr(self, name) for name in COUNTS}
         return {
             "cause": word, "rule": rule, "domain": self.which.domain, "route": self.which.route,
             "first_at": self.first_at.isoformat(), "last_at": self.last_at.isoformat(), "mails": self.mail_count,
@@ -118,13 +121,14 @@ class _Failure(NamedTuple):
 def find(since: datetime, until: datetime, *, actor: AbstractBaseUser | None = None) -> Found:
     """The incidents of that time. ``actor``: of those people alone whom they reach.
 
-    One statement, and where staff reach only some people one more for each 500 people.
+    One statement, and one more for each 500 people who have no link; where staff reach only some, for each 500 people.
     """
     failures, is_cut = _read(since, until, actor=actor)
     if is_cut:
         since = failures[-1].queued_at if failures else since
-    found = [_summed(which, each) for which, each in _folded(failures, since, until).items()]
-    standing = [incident for incident in found if incident.people >= FEWEST]
+    groups = {which: each for which, each in _folded(failures, since, until).items() if len(_people(each)) >= FEWEST}
+    active = _active(key for each in groups.values() for key in _needing(each))
+    standing = [_summed(which, each, active) for which, each in groups.items()]
     standing.sort(key=lambda incident: (incident.needy, incident.people, incident.last_at), reverse=True)
     return Found(standing, since, is_cut)
 
@@ -137,8 +141,8 @@ def needy(which: Which, *, actor: AbstractBaseUser | None = None) -> list[Person
         if failure.user_key and failure.issued_at and failure.needs_link and failure.user_key not in waiting:
             facts = (failure.issued_at, failure.audience, failure.language, failure.address_key)
             waiting[failure.user_key] = Person(failure.user_key, *facts)
-    users = _users(waiting)
-    people = [person for key, person in waiting.items() if key in users and users[key].is_active]
+    active = _active(waiting)
+    people = [person for key, person in waiting.items() if key in active]
     return sorted(people, key=lambda person: (person.waits_since, person.user_key))
 
 
@@ -222,6 +226,11 @@ def _users(keys: Iterable[str]) -> dict[str, AbstractBaseUser]:
     return found
 
 
+def _active(keys: Iterable[str]) -> set[str]:
+    """Those of accounts that are there and active: all others are sent nothing."""
+    return {key for key, user in _users(keys).items() if user.is_active}
+
+
 def _folded(failures: Sequence[_Failure], since: datetime, until: datetime) -> dict[Which, list[_Failure]]:
     """By cause, domain and route. Domains at which few people have the trouble are one, so that what hits hundreds of
     them is seen as well."""
@@ -244,10 +253,17 @@ def _domain_of(failure: _Failure) -> str:
     return "" if is_ours else failure.domain
 
 
-def _summed(which: Which, failures: Sequence[_Failure]) -> Incident:
-    needing = {failure.user_key for failure in failures if failure.user_key and failure.needs_link}
+def _people(failures: Sequence[_Failure]) -> set[str]:
+    return {failure.user_key for failure in failures if failure.user_key}
+
+
+def _needing(failures: Sequence[_Failure]) -> set[str]:
+    return {failure.user_key for failure in failures if failure.user_key and failure.needs_link}
+
+
+def _summed(which: Which, failures: Sequence[_Failure], active: set[str]) -> Incident:
+    people, needing = _people(failures), _needing(failures)
     got_in = {failure.user_key for failure in failures if failure.user_key and failure.got_in} - needing
-    people = {failure.user_key for failure in failures if failure.user_key}
     return Incident(
         which=which,
         mail_count=len({failure.email_id for failure in failures}),
@@ -256,5 +272,6 @@ def _summed(which: Which, failures: Sequence[_Failure]) -> Incident:
         people=len(people),
         completed=len(got_in),
         helped=len(people - needing - got_in),
-        needy=len(needing),
+        inactive=len(needing - active),
+        needy=len(needing & active),
     )

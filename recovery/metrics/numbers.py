@@ -1,6 +1,6 @@
 """The numbers of a selection, from the hourly figures alone. What stands in which is written in docs/metrics.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -61,6 +61,11 @@ class Numbers:
         return counting.percentile(self.deliveries, DELIVERY_BOUNDS, self.slowest, share)
 
     @property
+    def mails(self) -> int:
+        """All, whatever became of them."""
+        return sum(self.counts[figure.value] for figure in counting.FATES)
+
+    @property
     def expected(self) -> int:
         return sum(self.counts[figure.value] for figure in counting.EXPECTED)
 
@@ -119,8 +124,8 @@ class Numbers:
 
 def by_hour(selection: Selection) -> dict[datetime, Numbers]:
     """Of each hour of which anything was counted. One statement."""
-    found = _summed(RollUp, "begins", selection, selection.since, selection.until)
-    return {moment(begins): numbers for begins, numbers in found.items()}
+    found = _summed(RollUp, ("begins",), selection, selection.since, selection.until)
+    return {moment(begins): numbers for (begins,), numbers in found}
 
 
 def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
@@ -132,24 +137,45 @@ def in_all(hours: Mapping[datetime, Numbers]) -> Numbers:
 
 
 def by_dimension(name: str, selection: Selection, *, rolled: datetime | None, most: int = 12) -> dict[str, Numbers]:
-    """Of each audience, route, domain or kind, those with the most mail first. Three statements at most: days that were
-    over when the figures were ``rolled`` up are read as days, and the hours before and after them as hours.
+    """Of each audience, route, domain or kind, those with the most mail first. What is beyond ``most`` is ``OTHER``,
+    after them, and mail that belongs to none is "", the last: so they add up. What led to no mail is left out.
 
-    What belongs to none, such as a request that led to no mail, is left out.
+    Three statements at most: days that were over when the figures were ``rolled`` up are read as days, and the hours
+    before and after them as hours.
     """
+    return by_dimensions((name,), selection, rolled=rolled, most=most)[name]
+
+
+def by_dimensions(
+    names: Sequence[str], selection: Selection, *, rolled: datetime | None, most: int = 12
+) -> dict[str, dict[str, Numbers]]:
+    """The same by several, in as many statements as by one; by domains, of which there are many, apart from others."""
+    found: dict[str, dict[str, Numbers]] = {name: {} for name in names}
+    for model, since, until in _spans(selection, rolled):
+        for values, numbers in _summed(model, tuple(names), selection, since, until):
+            for name, value in zip(names, values, strict=True):
+                known = found[name].get(value)
+                found[name][value] = known.plus(numbers) if known else numbers
+    return {name: _folded(each, most) for name, each in found.items()}
+
+
+def _spans(selection: Selection, rolled: datetime | None) -> list[tuple[type[Counts], datetime, datetime]]:
+    """Where the figures of a selection are read."""
     first, last = _midnight(selection.since, is_next=True), _midnight(min(selection.until, rolled or selection.since))
-    spans: list[tuple[Any, datetime, datetime]]
-    if first < last:
-        spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
-    else:
-        spans = [(RollUp, selection.since, selection.until)]
-    found: dict[str, Numbers] = {}
-    for model, since, until in spans:
-        for value, numbers in (_summed(model, name, selection, since, until) if since < until else {}).items():
-            found[value] = found[value].plus(numbers) if value in found else numbers
-    found.pop("", None)
-    ordered = sorted(found.items(), key=lambda each: (-each[1].expected, each[0]))
-    return dict(ordered[:most])
+    if first >= last:
+        return [(RollUp, selection.since, selection.until)]
+    spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
+    return [(model, since, until) for model, since, until in spans if since < until]
+
+
+def _folded(found: Mapping[str, Numbers], most: int) -> dict[str, Numbers]:
+    ordered = sorted(found.items(), key=lambda each: (each[0] == OTHER, -each[1].expected, each[0]))
+    named = [each for each in ordered if each[0]]
+    folded = dict(named[:most])
+    for _, numbers in named[most:]:
+        folded[OTHER] = folded[OTHER].plus(numbers) if OTHER in folded else numbers
+    of_none = found.get("")
+    return {**folded, "": of_none} if of_none and of_none.mails else folded
 
 
 def in_other_domains(selection: Selection) -> int:
@@ -184,14 +210,13 @@ def rolled_at() -> datetime | None:
 
 
 def _summed(
-    model: type[Counts], name: str, selection: Selection, since: datetime, until: datetime
-) -> dict[Any, Numbers]:
-    chosen = selection.chosen if name == "domain" else {"domain": ALL, **selection.chosen}
-    found = sums(model, (name,), since=since, until=until, chosen=chosen)
-    return {
-        value: Numbers(dict(zip(COUNTS, numbers, strict=False)), numbers[len(COUNTS) :], slowest)
-        for value, slowest, *numbers in found
-    }
+    model: type[Counts], names: tuple[str, ...], selection: Selection, since: datetime, until: datetime
+) -> Iterator[tuple[tuple[Any, ...], Numbers]]:
+    """Values of these columns, with their figures."""
+    chosen = selection.chosen if "domain" in names else {"domain": ALL, **selection.chosen}
+    for row in sums(model, names, since=since, until=until, chosen=chosen):
+        slowest, *numbers = row[len(names) :]
+        yield row[: len(names)], Numbers(dict(zip(COUNTS, numbers, strict=False)), numbers[len(COUNTS) :], slowest)
 
 
 def _midnight(at: datetime, *, is_next: bool = False) -> datetime:

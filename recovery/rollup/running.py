@@ -1,5 +1,6 @@
-"""Which hours are rolled up, and when: the recent ones each time, older ones when something touches them, each hour
-once more when nothing more is to be expected of it, and the past before the first run bit by bit.
+"""Which hours are rolled up, and when: the recent ones each time, older ones when something touches them or time alone
+changes what they are counted as, each hour once more when nothing more is to be expected of it, and the past before the
+first run bit by bit.
 
 One at a time: a worker holds the progress under a lease, and writes an hour only while it does.
 """
@@ -54,6 +55,7 @@ def roll_up(*, seconds: float = SECONDS) -> RolledUp | None:
     run = _Run(owner, now, time.monotonic() + seconds)
     try:
         run.recent(progress)
+        run.changed_by_time(progress)
         run.touched(progress)
         run.settle(progress, "settled_until", _unsettled())
         run.settle(progress, "ended_until", _unended())
@@ -99,11 +101,18 @@ class _Run:
     def recent(self, progress: RollUpProgress) -> None:
         """From the hour before the last run on; what nothing more is expected of is the part of ``settle``."""
         last = beginning(progress.rolled_at or self.now) - HOUR
-        self._each(_hours(max(last, beginning(self.now - _unsettled()) - HOUR), self._current))
+        self._each(_hours(max(last, self._unsettled_since), self._current))
+
+    def changed_by_time(self, progress: RollUpProgress) -> None:
+        """Before the recent ones. Not ended by the clock: what the next run asks for begins where this one ends."""
+        recent, kept, silence = self._current - HOUR, self._kept(progress), conf.WEBHOOK_SILENCE
+        silent = _hours(beginning((progress.rolled_at or self.now) - conf.SEND_BY - silence), self.now - silence)
+        found = {hour for hour in silent if self._unsettled_since <= hour < recent}
+        found.update(touched.by_expiry(progress, before=recent, until=self.now, due=self._unsettled_since))
+        self._each(hour for hour in sorted(found) if hour >= kept)
 
     def touched(self, progress: RollUpProgress) -> None:
-        recent = self._current - HOUR
-        kept = max(progress.filled_until, _oldest_kept(self.now))
+        recent, kept = self._current - HOUR, self._kept(progress)
         for batch in touched.by_events(progress, before=recent, now=self.now):
             if self._is_over():
                 return
@@ -136,6 +145,14 @@ class _Run:
     @property
     def _current(self) -> datetime:
         return beginning(self.now)
+
+    @property
+    def _unsettled_since(self) -> datetime:
+        """The oldest hour that is not yet the part of ``settle``, and one to spare."""
+        return beginning(self.now - _unsettled()) - HOUR
+
+    def _kept(self, progress: RollUpProgress) -> datetime:
+        return max(progress.filled_until, _oldest_kept(self.now))
 
     def _is_over(self) -> bool:
         self.left = self.left or time.monotonic() >= self.until

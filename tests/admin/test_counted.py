@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from recovery import metrics
+from recovery.admin.counted import query_of
 from recovery.reasons import EmailState, Figure
 from tests.admin.dashboards import DASHBOARD, beat, lately, shown
 from tests.admin.staff import staff, superuser, viewer
@@ -139,3 +140,8 @@ def test_every_figure_that_was_counted_is_opened_by_some_number() -> None:
     elsewhere = {Figure.IN_TIME, Figure.SLOW, Figure.UNOPENED}
     opened = {figure for _, figure, _ in links("?window=7d")}
     assert {figure.value for figure, number in counted.items() if number and figure not in elsewhere} <= opened
+
+
+def test_a_list_is_judged_at_the_very_moment_of_its_figures() -> None:
+    at = timezone.now().replace(microsecond=123456)
+    assert f"{at:%S}.123456Z" in query_of(metrics.selection(since=at, until=at), at)

@@ -130,8 +130,9 @@ def test_the_filters_narrow_all_that_is_shown(settings: Any) -> None:
         assert answer.context["numbers"].expected == count, query
         assert sum(bar.numbers.expected for bar in bars_of(answer)) == count
     titles = [str(table["title"]) for table in shown().context["tables"]]
-    assert titles == ["By audience", "By route", "By recipient domain"]
-    assert [str(table["key"]) for table in shown("?domain=example.net").context["tables"]] == ["audience", "route"]
+    assert titles == ["By audience", "By route", "By recipient domain", "By kind of request"]
+    keys = [str(table["key"]) for table in shown("?domain=example.net").context["tables"]]
+    assert keys == ["audience", "route", "kind"]
 
 
 def bars_of(answer: Any) -> list[charts.Slot]:
@@ -147,10 +148,27 @@ def test_domains_that_were_counted_together_are_said_and_open_nothing() -> None:
     whole()
     [table] = [table for table in shown().context["tables"] if table["key"] == "domain"]
     [row] = [row for row in table["rows"] if row.name == "other domains"]
-    assert ">5</span>" in row.expected
+    assert ">43</span>" in row.expected, "the five of the hour, and what the table does not name"
     assert "href" not in row.expected
     assert "5 mails went to domains that were counted together" in shown("?domain=d54.example").content.decode()
     assert OTHER not in shown().content.decode()
+
+
+def test_each_table_adds_up_to_the_numbers_above_it() -> None:
+    """Of more than it names, and with mail that took no route."""
+    kinds = (Kind.FORGOT, Kind.ADMIN)
+    for number in range(15):
+        lately(route=f"r{number}", domain=f"d{number}.example", kind=kinds[number % 2])
+    lately(2, route="", state=EmailState.EXPIRED, left=False, took=None)
+    whole()
+    answer = shown()
+    tables = {table["key"]: table["rows"] for table in answer.context["tables"]}
+    assert [len(rows) for rows in tables.values()] == [14, 13, 2]
+    for rows in tables.values():
+        assert sum(int(re.findall(r">(\d+)<", row.expected)[0]) for row in rows) == 17
+    assert [row.name for row in tables["route"][-2:]] == ["others", "none"]
+    assert not [row for row in tables["route"][-2:] if "href" in row.expected]
+    assert {row.name for row in tables["kind"]} == {str(kind.label) for kind in kinds}
 
 
 def test_how_long_links_live_is_shown_with_its_reason(settings: Any) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from recovery import incidents, sweep
 from recovery.incidents import Found, Incident
+from recovery.incidents.finding import COUNTS
 from recovery.models import Email, Repair, RepairMember
 from tests.admin.posting import posted
 from tests.admin.staff import staff
@@ -114,9 +115,10 @@ def only() -> Incident:
     return incident
 
 
-def numbers(incident: Incident) -> dict[str, int]:
-    told = {name: getattr(incident, name) for name in ("people", "completed", "helped", "needy")}
+def numbers(incident: Incident, **more: Any) -> dict[str, int]:
+    told = {name: getattr(incident, name) for name in COUNTS}
     assert told["people"] == sum(told.values()) - told["people"], "they add up"
+    assert told["needy"] == len(incidents.needy(incident.which, **more)), "they are whom fresh links reach"
     return told
 
 

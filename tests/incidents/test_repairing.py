@@ -68,7 +68,7 @@ def test_everybody_who_needs_one_gets_one_link_that_works_and_it_is_one_of_staff
     gets_in(people[1])
     made.refresh_from_db()
     assert made.finished_at
-    assert numbers(only()) == {"people": 4, "completed": 2, "helped": 2, "needy": 0}
+    assert numbers(only()) == {"people": 4, "completed": 2, "helped": 2, "inactive": 0, "needy": 0}
     assert trail(Action.REPAIR_STARTED) == [
         {"repair": str(made.pk), "cause": f"policy/{RULE}", "route": only().which.route, "people": 3}
     ]

@@ -47,7 +47,8 @@ class Command(BaseCommand):
             where = f"{which.domain or 'all domains'} by {which.route or 'no route'}"
             self.stdout.write(
                 f"{incident.people} people at {where} since {incident.first_at:%Y-%m-%d %H:%M} UTC, {which.cause}: "
-                f"{incident.completed} completed since, {incident.helped} have a newer link, {incident.needy} need one"
+                f"{incident.completed} completed since, {incident.helped} have a newer link, {incident.inactive} are "
+                f"inactive or gone, {incident.needy} need one"
             )
         if not found:
             self.stdout.write("Nothing failed for several people in that time.")
