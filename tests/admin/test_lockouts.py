@@ -179,8 +179,8 @@ class TestOnThePersonsPage:
         assert "error: boss: Only a superuser may do this to a superuser." in told
         assert len(told) == 3
         assert set(Lockout.objects.standing()) == {own, boss_row}
-        refused = AuditEvent.objects.filter(action=Action.STAFF_REFUSED).order_by("pk")
-        assert [each.detail["by"] for each in refused] == ["own account"] * 2 + ["own account", "rank"]
+        refused = AuditEvent.objects.filter(action=Action.STAFF_REFUSED)
+        assert sorted(each.detail["by"] for each in refused) == ["own account"] * 3 + ["rank"]
 
     def test_many_people_are_unlocked_by_the_lists_action(self, row: Lockout, ada: Any) -> None:
         grace = UserFactory(username="grace", password=PASSWORD)
