@@ -164,7 +164,11 @@ def _spans(selection: Selection, rolled: datetime | None) -> list[tuple[type[Cou
     first, last = _midnight(selection.since, is_next=True), _midnight(min(selection.until, rolled or selection.since))
     if first >= last:
         return [(RollUp, selection.since, selection.until)]
-    spans = [(RollUp, selection.since, first), (RollUpDay, first, last), (RollUp, last, selection.until)]
+    spans: list[tuple[Any, datetime, datetime]] = [
+        (RollUp, selection.since, first),
+        (RollUpDay, first, last),
+        (RollUp, last, selection.until),
+    ]
     return [(model, since, until) for model, since, until in spans if since < until]
 
 

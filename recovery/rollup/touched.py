@@ -8,7 +8,7 @@ That the time of a link ran out is written nowhere, and is found by the time its
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Max, Q
 
@@ -47,7 +47,7 @@ def by_events(progress: RollUpProgress, *, before: datetime, now: datetime) -> I
         told = EmailEvent.objects.filter(pk__gt=first, pk__lte=last, email__kind__in=counting.LINK_MAIL)
         # What a request is counted under follows its first mail, which may be hours younger than it.
         of_old = told.filter(Q(email__queued_at__lt=before) | Q(email__request__lt=key_at(before + SKEW)))
-        moments = of_old.values_list("email__queued_at", "email__request__requested_at")
+        moments: Any = of_old.values_list("email__queued_at", "email__request__requested_at")  # of no request, None
         yield Batch(_hours((each for pair in moments for each in pair if each), before), min(last, settled))
         first = last
 
