@@ -127,7 +127,7 @@ def test_an_ask_for_nobody_looks_like_one_for_somebody_out_of_reach(stage: Outco
             work()
         seen[address] = told_of(asked(address, stage), client, api)
     assert seen[ADA] == seen["nobody@example.com"]
-    assert seen[BOB] != seen[ADA] or stage == Outcome.THROTTLED
+    assert seen[BOB].startswith("[1, ") or stage == Outcome.THROTTLED
 
 
 def asked(address: str, stage: Outcome) -> ResetRequest:
