@@ -70,7 +70,8 @@ def rows() -> dict[str, list[Any]]:
     real = [model for model in models if not model._meta.proxy]
     found = {model._meta.label: list(model._default_manager.order_by("pk").values_list()) for model in real}
     noted = AuditEvent.objects.filter(action__in=[Action.DIAGNOSED, Action.ACCESS_REFUSED])
-    looks = set(noted.values_list("pk", flat=True))
+    outside = AuditEvent.objects.filter(action=Action.STAFF_REFUSED, detail__by="MAY_ACT_ON")
+    looks = set((noted | outside).values_list("pk", flat=True))
     for label in ("recovery.AuditEvent", "recovery.AuditOrigin"):
         found[label] = [row for row in found[label] if row[0] not in looks]
     return found | {"rights": list(get_user_model().user_permissions.through.objects.order_by("pk").values_list())}
