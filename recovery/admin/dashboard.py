@@ -244,11 +244,16 @@ def _doors(viewer: Viewer) -> list[str]:
 
 def _lives(doors: Sequence[str]) -> list[dict[str, Any]]:
     """How long the links of each audience live, and why that long."""
-    lives, measured = link_lives.lifetimes(doors), {row.audience: row for row in LinkLife.objects.all()}
+    measured = {row.audience: row for row in LinkLife.objects.all()}
     return [
-        {"audience": name, "life": duration(lives[name].total_seconds()), "why": _why(name, measured.get(name))}
+        {"audience": name, "life": duration(_life(name, measured.get(name))), "why": _why(name, measured.get(name))}
         for name in doors
     ]
+
+
+def _life(audience: str, row: LinkLife | None) -> float:
+    fixed = link_lives.fixed_lifetime(audience)
+    return fixed.total_seconds() if fixed else float(row.seconds if row else link_lives.LONGEST.total_seconds())
 
 
 def _why(audience: str, row: LinkLife | None) -> str:
