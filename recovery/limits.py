@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from django.db import connections, models, router
-from django.db.models import F
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 
@@ -117,14 +116,6 @@ def look(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]
         for key, subject in keys.items()
         for tries, ends in [found.get(key, (0, now))]
     }
-
-
-def give_back(name: str, subject: str) -> None:
-    """One try fewer, for one that came to nothing; those beyond the limit are forgotten with it, for they came to
-    nothing either. In the caller's transaction."""
-    most, _ = conf.REQUEST_LIMITS[name]
-    running = LimitCounter.objects.filter(pk=counter_key(name, subject), count__gt=0, window_ends_at__gt=Now())
-    running.update(count=Least(F("count"), most) - 1)
 
 
 def tally(name: str, subject: str, *, within: timedelta) -> int:

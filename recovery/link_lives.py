@@ -1,14 +1,15 @@
 """How long a link lives: what the site says, or what was measured of its audience."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from recovery import limits
+from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.models import LinkLife, ResetToken
 from recovery.reasons import EmailKind, TokenState
@@ -36,25 +37,28 @@ def lifetimes(audiences: Iterable[str]) -> dict[str, timedelta]:
     return lives
 
 
-def outlast_cap(emails: Collection[UUID]) -> None:
-    """Of accounts that have used up what they may ask within the hour, let the links of these mails live until they may
-    ask again, where a measured life would end before: whoever asks for somebody else all the time must not leave them
-    without a link that works. An hour at most, as all lives that are measured; what a site says is left as it is.
+def outlast_cap(links: "QuerySet[ResetToken]", *, asked: str = "") -> None:
+    """Where nobody may ask for an account within the hour any more, let its newest link live until somebody may, if a
+    measured life would end before: whoever asks for somebody else all the time must not leave them without a link that
+    works. An hour at most, as all lives that are measured; what a site says is left as it is.
 
-    In the caller's transaction or its own; no statement where no measured life is shorter than that hour.
+    ``asked``: what was typed a moment ago, beside what the links were asked by. In the caller's transaction or its own;
+    no statement where no measured life is shorter than that hour.
     """
-    window = conf.REQUEST_LIMITS["account"][1]
     doors = [door for door in ("default", *conf.AUDIENCES) if fixed_lifetime(door) is None]
-    short = [door for door, life in lifetimes(doors).items() if life < min(window, LONGEST)] if doors else []
+    short = [door for door, life in lifetimes(doors).items() if life < LONGEST] if doors else []
     if not short:
         return
-    left = ResetToken.objects.filter(email__in=emails, email__audience__in=short, state=TokenState.LIVE)
-    owners = dict(left.filter(email__kind=EmailKind.RESET).values_list("pk", "user_key"))
-    standing = limits.look({("account", key) for key in owners.values()}) if owners else {}
+    live = links.filter(state=TokenState.LIVE, email__kind=EmailKind.RESET, email__audience__in=short)
+    subjects = {
+        pk: {("account", user_key), *(("address", normalise(text)) for text in (*typed, asked) if text)}
+        for pk, user_key, *typed in live.values_list("pk", "user_key", "address", "request__identifier")
+    }
+    standing = limits.look(set().union(*subjects.values())) if subjects else {}
     longest = timezone.now() + LONGEST
-    for pk, key in owners.items():
-        if (cap := standing["account", key]).is_used_up:
-            until = min(cap.free_again_at, longest)
+    for pk, its in subjects.items():
+        if caps := [standing[each].free_again_at for each in its if standing[each].is_used_up]:
+            until = min(max(caps), longest)
             ResetToken.objects.filter(pk=pk, expires_at__lt=until).update(expires_at=until)
 
 

@@ -193,7 +193,7 @@ def handed_over(emails: Sequence[Email]) -> None:
     """The mails left: their links live from now and replace older ones. A statement for 5000 mails, and the trail."""
     for start in range(0, len(emails), MOST_AT_ONCE):
         _handed_over(emails[start : start + MOST_AT_ONCE])
-        outlast_cap([email.pk for email in emails[start : start + MOST_AT_ONCE]])
+        outlast_cap(ResetToken.objects.filter(email__in=emails[start : start + MOST_AT_ONCE]))
 
 
 def _handed_over(emails: Sequence[Email]) -> None:

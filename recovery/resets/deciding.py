@@ -15,12 +15,12 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recovery import accounts, audiences, audit, delivery, gates, level, limits, outbox, tokens
+from recovery import accounts, audiences, audit, delivery, gates, level, limits, link_lives, outbox, tokens
 from recovery.accounts import Account
 from recovery.addresses import normalise
 from recovery.conf import conf
 from recovery.gates import Verdict
-from recovery.models import Decision, Email, ResetRequest
+from recovery.models import Decision, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
 from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
@@ -105,9 +105,8 @@ def _decide(request: ResetRequest) -> list[Email]:
         verdict.outcome = Outcome.LEVEL_BLOCKED
     outcome = _overall([verdict.outcome for verdict in verdicts])
     _close(request, outcome, accounts=len(verdicts))
-    if verdicts and all(verdict.outcome == Outcome.COOLDOWN for verdict in verdicts):
-        # Nothing was sent: five asks of one second must not use up what its owner may ask within the hour.
-        limits.give_back("address", normalise(request.identifier))
+    if cooling := [verdict.account.key for verdict in verdicts if verdict.outcome == Outcome.COOLDOWN]:
+        link_lives.outlast_cap(ResetToken.objects.filter(user_key__in=cooling), asked=request.identifier)
     if verdicts:
         insert(*[
             Decision(
