@@ -116,8 +116,6 @@ def test_an_address_that_is_mistyped_now_explains_nothing_of_mail_to_another(sta
     stage.bounces(user)
     corrected(user, "grace@gmial.com")
     assert Cause.ADDRESS_MISTYPED not in [finding.code for finding in explained(reference).findings]
-    user.refresh_from_db()
-    assert explained(stage.asks(user)).leading.code == Cause.ADDRESS_MISTYPED
 
 
 @pytest.mark.parametrize("is_mailed", [True, False])
