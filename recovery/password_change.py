@@ -27,6 +27,8 @@ class OldPasswordMixin:
     user: Any
     cleaned_data: dict[str, Any]
     error_messages: Any
+    proved = ""
+    """The hash of the old password, once that was found right."""
 
     @sensitive_variables("old")
     def clean_old_password(self) -> str:
@@ -35,6 +37,7 @@ class OldPasswordMixin:
         device = devices.known(self.request, self.user.get_username())
         try:
             if lockouts.check_password(self.user, old, origin=origin, device=device):
+                self.proved = self.user.password
                 return old
         except SignInRefused as refused:
             raise Wait(refused.until).error from None
@@ -44,7 +47,7 @@ class OldPasswordMixin:
     def set_password_and_save(self, user: Any, *args: Any, commit: bool = True, **kwargs: Any) -> Any:
         """As Django's, but only over the password that was proved: one that was ended or reset while the new one was
         hashed stays so. Raises PasswordChangedMeanwhile then, with nothing written."""
-        proved = user.password
+        proved = self.proved or user.password
         super().set_password_and_save(user, *args, commit=False, **kwargs)  # type: ignore[misc]
         if commit and not accounts.replace_password(user, old_hash=proved, password=user._password):
             user.password, user._password = proved, None
