@@ -136,7 +136,9 @@ class Asker:
         raise NotKnown(reason)
 
     def _of(self, server: Server, name: str, kind: str) -> Any:
-        left = self._ends - time.monotonic()  # less than nothing is over before it begins
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise NotKnown(DomainReason.DNS_TIMEOUT)
         return self._wire.exchange(name, kind, server=server, within=min(self._within, left))
 
     def _all_servers(self) -> list[Server]:
