@@ -5,6 +5,9 @@ the four numbers, a person's diagnosis. Beside post_office's log in the same adm
 filters offer is a page of its own; the table shows the slowest of each filter. A page must take at most ``GROWTH``
 times as much processor time at a million as at ten thousand, of ours and of the database together, which other work on
 the machine disturbs less than the clock; the goals beside the peer are those of a million, by the clock.
+
+Accounts have the indexes that ``recovery.W015`` asks for. What a diagnosis takes without them, as Django's own user
+table is, is told first: by the clock either is to take ``DIAGNOSIS`` at most.
 """
 
 import random
@@ -20,6 +23,8 @@ from benchmarks import log_pages, log_peer, month, report, stage
 GROWTH = 1.3
 ROUNDS = 7
 SMALL, LARGE = 10_000, 1_000_000
+DIAGNOSIS = 0.15  # seconds
+INDEXES = {"log_user_name": "UPPER(username)", "log_user_address": "UPPER(email)", "log_user_email": "email"}
 CLOCK, CPU = 0, 1
 BESIDE = {
     "first page": ("first page", 0.4),
@@ -40,6 +45,9 @@ def run(kind: str, options: Any) -> None:
     if options.only_fill:
         return
     pages = {mails: _at(mails, all_pages) for mails in sizes}
+    stock = show_stock(kind, {mails: _diagnosis_of(pages[mails]) for mails in sizes}, options.rounds)
+    for mails in sizes:
+        _at(mails, _make_indexes)
     statements = {mails: _at(mails, partial(_statements_of, pages[mails])) for mails in sizes}
     print("opened each once", flush=True)
     taken = measure(pages, options.rounds)
@@ -51,7 +59,8 @@ def run(kind: str, options: Any) -> None:
         }
         for mails in sizes
     }
-    report.save(options.out, f"log_{kind}", {"kind": kind, "goals": BESIDE, "growth": GROWTH, "mails": told})
+    told_of = {"kind": kind, "goals": BESIDE, "growth": GROWTH, "mails": told, "without_indexes": stock}
+    report.save(options.out, f"log_{kind}", told_of)
 
 
 def prepare(mails: int) -> None:
@@ -82,6 +91,49 @@ def _roll_up() -> None:
 
 def all_pages() -> Pages:
     return {**log_pages.found(), **{f"peer: {name}": page for name, page in log_peer.pages().items()}}
+
+
+def show_stock(kind: str, pages: dict[int, Pages], rounds: int) -> dict[str, Any]:
+    """What a diagnosis takes where accounts have the indexes of Django's own table alone."""
+    for mails in pages:
+        _at(mails, _drop_indexes)
+    taken = measure(pages, rounds)
+    large = max(taken)
+    told = {name: {"ms": _ms(each), "cpu_ms": _ms(each, CPU)} for name, each in taken[large].items()}
+    print(f"\n{kind}: a diagnosis at {large:,} mails, accounts with the indexes of Django's own table alone")
+    rows = [[name, each["ms"], each["cpu_ms"], _in_time(each["ms"])] for name, each in told.items()]
+    report.table(["page", "ms", "cpu", ""], rows)
+    return told
+
+
+def _diagnosis_of(pages: Pages) -> Pages:
+    return {name: page for name, page in pages.items() if _is_diagnosis(name)}
+
+
+def _is_diagnosis(name: str) -> bool:
+    return name.startswith("diagnosis")
+
+
+def _in_time(ms: float) -> str:
+    return f"{report.verdict(DIAGNOSIS * 1e3 / ms, 1.0)} ({DIAGNOSIS * 1e3:g} ms)"
+
+
+def _make_indexes() -> None:
+    for name, indexed in INDEXES.items():
+        _execute(f"CREATE INDEX IF NOT EXISTS {name} ON auth_user ({indexed})")
+    _execute("ANALYZE auth_user")
+
+
+def _drop_indexes() -> None:
+    for name in INDEXES:
+        _execute(f"DROP INDEX IF EXISTS {name}")
+
+
+def _execute(sql: str) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def measure(pages: dict[int, Pages], rounds: int) -> dict[int, Taken]:
@@ -140,7 +192,7 @@ def show(kind: str, taken: dict[int, Taken], statements: dict[int, dict[str, int
             share = _ratio(taken[large][name], taken[large][f"peer: {peer}"], CLOCK)
             rows[-1] += [share, f"{report.verdict(goal / share, 1.0)} ({goal:g})"]
         else:
-            rows[-1] += ["", ""]
+            rows[-1] += ["", _in_time(_ms(taken[large][name])) if _is_diagnosis(name) else ""]
     print(f"\n{kind}: ms by the clock and of processors at {small:,} and at {large:,} mails; the peer at {large:,}")
     heads = ["page", "ms small", "ms large", "cpu small", "cpu large", "statements", "growth", "", "of peer", ""]
     report.table(heads, rows)

@@ -36,7 +36,7 @@ def named(request: HttpRequest, name: str) -> Audience:
 
 def of_link(request: HttpRequest, token: ResetToken | None) -> Audience:
     """The door that the link was mailed for; where the site has one only, no row is read for it."""
-    email = token.email if token is not None and conf.AUDIENCES else None
+    email = token.mail() if token is not None and conf.AUDIENCES else None
     return named(request, audiences.of_mail(email, token.user_key)) if email and token else of(request)
 
 

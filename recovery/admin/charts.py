@@ -65,12 +65,12 @@ class Chart:
 
 def slots(hours: Mapping[datetime, Numbers], selection: Selection) -> list[Slot]:
     """The whole time of the selection in bars, those without anything as well."""
-    length = _length(selection)
+    length, zone = _length(selection), timezone.get_current_timezone()
     found: dict[datetime, Numbers] = {}
     for hour, numbers in hours.items():
-        begins = _begins(hour, length)
+        begins = _begins(hour.astimezone(zone), length)
         found[begins] = found[begins].plus(numbers) if begins in found else numbers
-    begun, made = _begins(selection.since, length), list[Slot]()
+    begun, made = _begins(selection.since.astimezone(zone), length), list[Slot]()
     while begun < selection.until:
         made.append(Slot(begun, begun + length, found.get(begun, Numbers())))
         begun += length  # by the clock on the wall: a day has as many hours as it has
@@ -127,9 +127,8 @@ def _length(selection: Selection) -> timedelta:
     return timedelta(hours=6) if span <= timedelta(days=8) else metrics.DAY
 
 
-def _begins(moment: datetime, length: timedelta) -> datetime:
-    """Of the bar that a moment is in: midnight of the viewer's zone, or full hours after it."""
-    local = timezone.localtime(moment)
+def _begins(local: datetime, length: timedelta) -> datetime:
+    """Of the bar that a moment of the viewer's zone is in: midnight there, or full hours after it."""
     if length < metrics.DAY:
         hours = int(length / timedelta(hours=1))
         return local.replace(hour=local.hour // hours * hours, minute=0, second=0, microsecond=0)

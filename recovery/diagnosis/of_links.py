@@ -80,7 +80,7 @@ def _completed(facts: Facts, link: ResetToken, opened: list[AuditEvent]) -> Iter
 
 def _used_by_other(facts: Facts, link: ResetToken) -> Finding | None:
     """The same mail had a link for another account within reach, and that one was used."""
-    others = ResetToken.objects.filter(email=link.email, state=TokenState.USED).exclude(user_key=facts.key)
+    others = ResetToken.objects.filter(email=link.email_id, state=TokenState.USED).exclude(user_key=facts.key)
     used = others.first()
     user = accounts.by_key(used.user_key) if used else None
     if used is None or user is None or not within(facts.viewer, [user]):

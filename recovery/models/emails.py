@@ -72,7 +72,7 @@ class StateIn(_Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         state, params = self.process_lhs(compiler, connection)
         words = ", ".join(f"'{each.value}'" for each in self.rhs)
-        return f"{state} IN ({words})", params
+        return f"{state} IN ({words})" if len(self.rhs) > 1 else f"{state} = {words}", params
 
 
 class EmailQuerySet(models.QuerySet["Email"]):

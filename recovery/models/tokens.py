@@ -40,7 +40,15 @@ class ResetToken(models.Model):
     )
     request = models.ForeignKey(ResetRequest, models.CASCADE, related_name="tokens", verbose_name=_("request"))
     email = models.ForeignKey(
-        Email, models.SET_NULL, null=True, blank=True, related_name="tokens", verbose_name=_("email")
+        Email,
+        # A purge of old mail writes to no link: that cost more than the mail itself. The key of what is gone stays, and
+        # ``mail`` asks whether it is. NULL is never stored, but lets Django join links whose mail is gone, too.
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="tokens",
+        verbose_name=_("email"),
     )
     state = models.CharField(_("state"), max_length=16, choices=TokenState.choices, default=TokenState.LIVE)
     issued_at = models.DateTimeField(_("issued"), default=timezone.now)
@@ -71,3 +79,7 @@ class ResetToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} link ({self.get_state_display()})"
+
+    def mail(self) -> Email | None:
+        """What carried it; None once that was purged."""
+        return Email.objects.filter(pk=self.email_id).first() if self.email_id else None

@@ -164,7 +164,7 @@ def complete(token: ResetToken, user: AbstractBaseUser, password: str, *, origin
 
 def _door_of(token: ResetToken) -> str:
     """The door that the link was mailed for; where the site has one only, no row is read for it."""
-    email = token.email if conf.AUDIENCES else None
+    email = token.mail() if conf.AUDIENCES else None
     return audiences.of_mail(email, token.user_key) if email else audiences.DEFAULT
 
 

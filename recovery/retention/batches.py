@@ -1,31 +1,55 @@
 """Old rows by the thousand, so that no statement and no transaction lasts long and nobody waits for one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import models
+from django.utils import timezone
+
+from recovery.models.primary import SKEW, key_at
 
 BATCH: Final = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """All rows with keys behind ``after``, up to ``last``. Two bounds say it in a thousandth of the time that a
+    thousand keys take."""
+
+    after: UUID
+    last: UUID
+
+
+Keys = Sequence[Any] | Span
+
+
+def among(keys: Keys, name: str = "pk") -> dict[str, Any]:
+    """The filter for rows whose column of that name is one of these."""
+    return {f"{name}__gt": keys.after, f"{name}__lte": keys.last} if isinstance(keys, Span) else {f"{name}__in": keys}
+
+
 def oldest_first(
     old_of: "Callable[[datetime], models.QuerySet[Any]]", made_at: str, moment: datetime | None
-) -> Iterator[list[UUID]]:
+) -> Iterator[Keys]:
     """The keys of what goes, the oldest first. Walks the log in the order of its keys, which is nearly that of time, up
     to the first thousand rows that were all made at ``moment`` or later. None: nothing goes."""
     if moment is None:
         return
     old, last = old_of(moment), UUID(int=0)
     log = old.model.objects.order_by("pk")
+    complete = key_at(timezone.now() - SKEW)  # before this, no row comes any more
     while True:
         window = log.filter(pk__gt=last)
         ends = list(window.values_list("pk", flat=True)[BATCH - 1 : BATCH])
-        among = {"pk__gt": last, **({"pk__lte": ends[0]} if ends else {})}
-        if keys := list(old.filter(**among).values_list("pk", flat=True)):
+        within = among(Span(last, ends[0])) if ends else {"pk__gt": last}
+        if ends and ends[0] < complete and old.filter(**within).count() == BATCH:
+            yield Span(last, ends[0])
+        elif keys := list(old.filter(**within).values_list("pk", flat=True)):
             yield keys
-        elif not log.filter(**among, **{f"{made_at}__lt": moment}).exists():
+        elif not log.filter(**within, **{f"{made_at}__lt": moment}).exists():
             return
         if not ends:
             return

@@ -4,7 +4,7 @@ Which rows these are stands in ``ages``. Counters and signs of life name nobody 
 trail keeps no line.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -36,7 +36,7 @@ from recovery.models.primary import atomic
 from recovery.reasons import Action
 from recovery.retention import ages
 from recovery.retention.ages import before
-from recovery.retention.batches import as_they_come, oldest_first
+from recovery.retention.batches import Keys, among, as_they_come, oldest_first
 from recovery.retention.removing import remove, remove_cases, remove_emails, remove_requests
 
 
@@ -132,11 +132,9 @@ def _noted(model: type[models.Model], end: Callable[[], int]) -> int:
     return gone
 
 
-def _batch_by_batch(
-    model: type[models.Model], batches: Iterator[list[Any]], by: Callable[[Sequence[Any]], int] | None = None
-) -> int:
-    def end(keys: Sequence[Any]) -> int:
-        return by(keys) if by else remove(model._default_manager.filter(pk__in=keys))
+def _batch_by_batch(model: type[models.Model], batches: Iterator[Keys], by: Callable[[Keys], int] | None = None) -> int:
+    def end(keys: Keys) -> int:
+        return by(keys) if by else remove(model._default_manager.filter(**among(keys)))
 
     return sum(_noted(model, partial(end, keys)) for keys in batches)
 
@@ -147,7 +145,7 @@ def _walked(
     made_at: str,
     moment: datetime | None,
     *,
-    by: Callable[[Sequence[Any]], int] | None = None,
+    by: Callable[[Keys], int] | None = None,
 ) -> int:
     """Of a table of which much may be old: its log is walked."""
     return _batch_by_batch(model, oldest_first(old_of, made_at, moment), by)
@@ -158,7 +156,7 @@ def _few(
     old_of: "Callable[[datetime], models.QuerySet[Any]]",
     moment: datetime | None,
     *,
-    by: Callable[[Sequence[Any]], int] | None = None,
+    by: Callable[[Keys], int] | None = None,
 ) -> int:
     """Of a table that is small, or has an index for it."""
     return _batch_by_batch(model, as_they_come(old_of(moment)), by) if moment else 0
@@ -187,9 +185,9 @@ def _suppressions(moment: datetime) -> int:
 
 
 def _backups(moment: datetime) -> int:
-    def end(keys: Sequence[Any]) -> int:
+    def end(keys: Keys) -> int:
         # Asked again: a new code may have been sent meanwhile.
-        return remove(ages.old_backups(moment).filter(pk__in=keys))
+        return remove(ages.old_backups(moment).filter(**among(keys)))
 
     return _walked(BackupAddress, ages.old_backups, "added_at", moment, by=end)
 
@@ -203,13 +201,13 @@ def _raw_events(moment: datetime | None) -> int:
     if moment is None:
         return 0
 
-    def end_of_nobody(keys: Sequence[Any]) -> int:
-        remove(Bounce.objects.filter(event__in=keys))
-        return remove(EmailEvent.objects.filter(pk__in=keys))
+    def end_of_nobody(keys: Keys) -> int:
+        remove(Bounce.objects.filter(**among(keys, "event")))
+        return remove(EmailEvent.objects.filter(**among(keys)))
 
-    def end(keys: Sequence[Any]) -> int:
-        blanked = EmailEvent.objects.filter(pk__in=keys).update(content="", digest="")
-        return blanked + remove(RawEvent.objects.filter(pk__in=keys))
+    def end(keys: Keys) -> int:
+        blanked = EmailEvent.objects.filter(**among(keys)).update(content="", digest="")
+        return blanked + remove(RawEvent.objects.filter(**among(keys)))
 
     gone = _batch_by_batch(RawEvent, as_they_come(ages.old_of_nobody(moment)), end_of_nobody)
     return gone + _batch_by_batch(RawEvent, as_they_come(ages.old_raw(moment)), end)
