@@ -1,6 +1,5 @@
 """A purge of rows whose keys are as old as they are: by spans of keys, where all of a span goes."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -20,9 +19,8 @@ OLD, YOUNG = timedelta(days=401), timedelta(days=399)
 
 
 @pytest.fixture(autouse=True)
-def by_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def by_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 2)
-    yield
 
 
 def written(age: timedelta, number: int = 0) -> Email:

@@ -75,9 +75,10 @@ def _execute(model: type[models.Model], sql: str, column: str, keys: Keys) -> in
     if isinstance(keys, Span):
         where = "{column} > %s AND {column} <= %s"
         given: list[Any] = [key if is_postgresql else key.hex for key in (keys.after, keys.last)]
+    elif is_postgresql:
+        where, given = "{column} = ANY(%s)", [list(keys)]
     else:
-        where = "{column} " + ("= ANY(%s)" if is_postgresql else "IN (SELECT value FROM json_each(%s))")
-        given = [list(keys) if is_postgresql else json.dumps([key.hex for key in keys])]
+        where, given = "{column} IN (SELECT value FROM json_each(%s))", [json.dumps([key.hex for key in keys])]
     named = {"table": quote(model._meta.db_table), "column": quote(str(field.column))}
     with connection.cursor() as cursor:
         cursor.execute(sql.format(where=where.format(**named), **named), given)
