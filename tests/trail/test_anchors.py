@@ -101,6 +101,11 @@ def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(
     said = capsys.readouterr().out
     assert "proven by 1 anchors up to position 3" in said
     assert "everything that is sealed fits" in said
+    assert "newer than the newest anchor" not in said
+    assert "Give --anchor" not in said
+    sealed(1, at=timezone.now())
+    call_command("recovery_audit", "verify", "--anchor", str(log))
+    assert "rows after position 3 are newer than the newest anchor" in capsys.readouterr().out
     log.write_text(f"recovery-anchor:1:3:{'0' * 64}\n")
     with pytest.raises(SystemExit) as ended:
         call_command("recovery_audit", "verify", "--anchor", str(log), "--json")
@@ -116,7 +121,9 @@ def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(
 def test_verify_counts_what_waits_and_seal_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
     audit.record(Action.LINK_REVOKED)
     call_command("recovery_audit", "verify", "--json")
-    assert '"waiting": 1' in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert '"waiting": 1' in told
+    assert "1 newest rows wait for their seal" in told
     call_command("recovery_audit", "seal", "--dry-run")
     call_command("recovery_audit", "seal")
     said = capsys.readouterr().out

@@ -64,8 +64,11 @@ def test_a_beginning_that_went_without_the_gate_is_no_purge_whatever_the_trail_s
     run('DELETE FROM "recovery_auditseal" WHERE number = 7')
     for key in last.row_keys():
         AuditEvent.objects.purge([key])
-    facts = {"seals": [7, 7], "rows": 10, "position": 70, "head": last.head, "proof": "f" * 64}
-    audit.record(Action.TRAIL_PURGED, **facts)
+    facts = {"seals": [7, 7], "rows": 10, "position": 70, "head": last.head}
+    for proof in ("f" * 64, "ü", None):
+        audit.record(Action.TRAIL_PURGED, **facts, proof=proof)
+        assert [(each.position, each.damage) for each in audit.verify().found] == [(71, Damage.DELETED)]
+    run('UPDATE "recovery_auditevent" SET detail = %s WHERE action = %s', "[7]", Action.TRAIL_PURGED.value)
     assert [(each.position, each.damage) for each in audit.verify().found] == [(71, Damage.DELETED)]
 
 
@@ -79,9 +82,11 @@ def test_a_purge_outlives_a_change_of_the_secret_with_its_fallback_alone(old: No
 
 @pytest.mark.attack(109)
 def test_a_person_is_destroyed_and_every_seal_still_verifies(old: None) -> None:
+    AuditOrigin.objects.filter(person_key="9").update(person_key="")
     before = [each.head for each in AuditSeal.objects.all()]
     assert audit.destroy_person("7") == 1
-    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {"8", "9"}
+    assert audit.destroy_person("") == 0, "which is nobody"
+    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {"8", ""}
     assert audit.verify().is_sound
     assert [each.head for each in AuditSeal.objects.all()] == before
 

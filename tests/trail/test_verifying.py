@@ -12,7 +12,7 @@ from recovery import audit
 from recovery.audit import sealing
 from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.reasons import Action, Damage
-from tests.trail.written import DAMAGES, anchor, run, sealed
+from tests.trail.written import AT, DAMAGES, STEP, anchor, rows, run, sealed
 
 pytestmark = pytest.mark.django_db
 
@@ -162,4 +162,15 @@ def test_a_place_that_is_put_beside_an_act_that_told_none_is_found() -> None:
 def test_a_seal_that_is_not_what_its_head_says_is_named(change: str, small_batches: None) -> None:
     sealed(20)
     run(f'UPDATE "recovery_auditseal" SET {change} WHERE number = 2')
+    assert (8, Damage.EDITED) in {(each.position, each.damage) for each in audit.verify().found}
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize("column", ["keys", "digests"])
+def test_what_is_put_behind_the_rows_of_a_seal_and_leaves_its_head_is_named(column: str, small_batches: None) -> None:
+    """The key of a row that was put there, older than the seal's last, is in no leaf: it would pass for sealed."""
+    sealed(20)
+    [row] = rows(1, at=AT + 8.5 * STEP)
+    each = AuditSeal.objects.get(number=2)
+    run(f'UPDATE "recovery_auditseal" SET {column} = %s WHERE number = 2', bytes(getattr(each, column)) + row.pk.bytes)
     assert (8, Damage.EDITED) in {(each.position, each.damage) for each in audit.verify().found}
