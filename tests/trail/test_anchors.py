@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -66,10 +67,13 @@ def test_each_hour_the_newest_head_is_told_to_the_log_a_file_and_by_mail(
 
 def test_nothing_is_told_twice_while_nothing_happens(settings: Any) -> None:
     told({"ANCHOR": f"{__name__}.of_our_own"}, settings=settings)
-    sealed(3)
-    assert anchors.tell_due() == 1
-    AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2))
-    assert anchors.tell_due() == 0
+    with time_machine.travel(timezone.now().replace(minute=10), tick=False):
+        sealed(3)
+        assert anchors.tell_due() == 1
+        sealed(1, at=timezone.now())
+        assert anchors.tell_due() == 0, "the hour has its anchor"
+        AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2), number=audit.newest().number)
+        assert anchors.tell_due() == 0, "and so has the head"
     assert len(taken) == 1
 
 

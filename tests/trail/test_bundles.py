@@ -17,7 +17,7 @@ from recovery import accounts, audit, evidence
 from recovery.audit import offline, sealing
 from recovery.models import AuditEvent
 from recovery.reasons import Action
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.trail.written import AT, STEP, anchor, lines_of, sealed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
@@ -154,6 +154,7 @@ OTHERWISE: dict[str, Callable[[Any, Path], Any]] = {
     "a file that is not there": lambda manifest, bundle: manifest["files"].update({"x.txt": {"sha256": "0" * 64}}),
     "a file fewer": lambda manifest, bundle: manifest["files"].pop(offline.TABLE),
     "a table with fewer rows": table_cut,
+    "a table with other words": lambda manifest, bundle: (bundle / offline.TABLE).open("a").write("\n"),
 }
 
 
@@ -188,13 +189,25 @@ def numbered_otherwise(rows: list[Any], seals: list[Any]) -> None:
         each["number"] += 1
 
 
-@pytest.mark.parametrize("change", [numbered_otherwise, lambda rows, seals: seals[3].update(stands_on="0" * 64)])
+def one_row_fewer(rows: list[Any], seals: list[Any]) -> None:
+    [seal] = [each for each in seals if each["first"] == 11]
+    del rows[9], seal["leaves"][9]
+
+
+GAPS: list[tuple[Callable[[list[Any], list[Any]], Any], str]] = [
+    (numbered_otherwise, "deleted"),
+    (lambda rows, seals: seals[3].update(stands_on="0" * 64), "deleted"),
+    (one_row_fewer, "edited"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind"), GAPS)
 def test_a_chain_with_a_gap_is_rejected_though_every_head_is_that_of_its_leaves(
-    change: Callable[[list[Any], list[Any]], Any], bundle: Path
+    change: Callable[[list[Any], list[Any]], Any], kind: str, bundle: Path
 ) -> None:
     made_anew(bundle, change)
     code, told = verified(bundle)
-    assert (code, [each["kind"] for each in told["problems"]]) == (1, ["deleted"])
+    assert (code, [each["kind"] for each in told["problems"]]) == (1, [kind])
 
 
 def edited(rows: list[Any], seals: list[Any]) -> None:
@@ -209,6 +222,8 @@ def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle
     assert verified(bundle) == (0, {"fits": True, "proven_by": [], "problems": []})
     assert {each["kind"] for each in anchored(bundle)[1]["problems"]} == {"forged"}
     assert verified(bundle, "--keys", str(bundle.parent / "keys.json"))[0] == 1
+    (bundle.parent / "none.json").write_text('{"keys": {}}')
+    assert verified(bundle, "--keys", str(bundle.parent / "none.json"))[0] == 1
     [exported] = AuditEvent.objects.filter(action=Action.TRAIL_EXPORTED)
     assert verified(bundle, "--sha256", exported.detail["sha256"])[0] == 1
 
@@ -256,9 +271,10 @@ STRANGE = f"recovery-anchor:6:60:{'0' * 64}"
 
 def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contradict(bundle: Path) -> None:
     log = bundle.parent / "site.log"
-    log.write_text(f"{log.read_text()}09:00:01 WARNING django.request: Not Found: /{STRANGE}\n{STRANGE} 404\n")
+    path = "09:00:01 WARNING django.request: Not Found: /"
+    log.write_bytes(f"{log.read_text()}{path}{STRANGE}\n{STRANGE} 404\n{path}\r{STRANGE}\n".encode() + b"\xff\n")
     assert anchored(bundle) == (0, {"fits": True, "proven_by": ["anchors, up to position 60"], "problems": []})
-    log.write_text(f"{log.read_text()}INFO:recovery.anchors:{STRANGE}\n")
+    log.write_bytes(log.read_bytes() + f"INFO:recovery.anchors:{STRANGE}\n".encode())
     code, told = anchored(bundle)
     assert (code, told["proven_by"]) == (1, [])
     assert [(each["position"], each["kind"]) for each in told["problems"]] == [(51, "forged")]
@@ -266,7 +282,16 @@ def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contrad
 
 
 def test_a_folder_with_something_in_it_and_bad_periods_are_bad_usage(bundle: Path) -> None:
-    for more in (["--to", str(bundle)], [], ["--to", "x", "--since", "yesterday"]):
+    UserFactory.create_batch(2, email="both@example.com")
+    clerk, to = StaffFactory.create(), ["--to", str(bundle.parent / "another")]
+    for more in (
+        ["--to", str(bundle)],
+        [],
+        [*to, "--since", "yesterday"],
+        [*to, "--since", "1h", "--until", "2h"],
+        [*to, "--person", "both@example.com"],
+        [*to, "--actor", clerk.username],
+    ):
         with pytest.raises(Exception) as refused:  # noqa: PT011 - the code is what matters
             call_command("recovery_audit", "export", *more)
         assert getattr(refused.value, "returncode", None) == 2
