@@ -200,6 +200,8 @@ class TestDiagnosis:
         hidden = staff_post(client, "diagnose", {"said": "ada"}).json()
         missing = staff_post(client, "diagnose", {"said": "eve"}).json()
         assert str(hidden).replace("ada", "eve") == str(missing)
+        near = staff_post(client, "diagnose", {"said": "adaa"}).json()
+        assert str(near).replace("adaa", "eve") == str(missing)
 
     @pytest.mark.parametrize("said", ["", "  ", "\x00", "x" * 255, ["ada"], None])
     def test_nothing_said_is_refused(self, said: Any, settings: Any) -> None:
