@@ -127,7 +127,7 @@ class Endless:
 def test_of_a_body_without_end_no_more_is_read_than_a_call_may_send() -> None:
     body = Endless()
     facts = {"wsgi.input": body, "CONTENT_LENGTH": str(10**9)}
-    response = program().generic("POST", path_of("ask"), content_type="application/json", **facts)
+    response = program().generic("POST", path_of("ask"), b"{}", content_type="application/json", **facts)
     assert code(response) == "too_large"
     assert 0 < body.most <= 64 * 1024 + 1
 
