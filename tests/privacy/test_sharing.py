@@ -18,6 +18,7 @@ from tests.privacy.life import ADDRESS, NAME, erased, grace
 from tests.privacy.searching import where
 from tests.rotations.people import force, funnel, readers
 from tests.rotations.people import work as finish
+from tests.signing_in import fail
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
 
@@ -152,6 +153,24 @@ def test_an_attackers_address_stays_in_the_rows_of_the_others_whom_it_met() -> N
     assert set(ResetRequest.objects.values_list("identifier", "ip")) == {
         (other.email, "198.51.100.66"), ("nobody@example.com", "198.51.100.66")
     }  # fmt: skip
+
+
+def test_so_does_one_from_which_others_were_locked() -> None:
+    user, other = grace(), UserFactory.create(username="another")
+    for name in (NAME, other.username):
+        fail(name, 5, REMOTE_ADDR="198.51.100.66")
+    ask(browser(REMOTE_ADDR="198.51.100.66"), "nobody@example.com")
+    work()
+    erased(user)
+    assert asked().ip == "198.51.100.66"
+
+
+def test_a_name_that_was_typed_in_letters_that_only_we_take_for_the_same_is_found() -> None:
+    user = grace()
+    ask(browser(), "\uff47\uff52\uff41\uff43\uff45hopper")
+    work()
+    erased(user)
+    assert not ResetRequest.objects.exists()
 
 
 def test_lists_of_several_people_go_on_adding_up() -> None:
