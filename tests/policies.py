@@ -3,11 +3,12 @@
 The pages of our own that bring a policy keep it.
 """
 
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.utils.decorators import sync_and_async_middleware
 
 STRICT: Final = "default-src 'self'"
 """Nothing inline, nothing evaluated, no picture in an address, nothing from another host."""
@@ -15,12 +16,20 @@ ENFORCED: Final = ("Content-Security-Policy", STRICT)
 REPORTED: Final = ("Content-Security-Policy-Report-Only", STRICT)
 
 
-def policed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+@sync_and_async_middleware
+def policed(get_response: Any) -> Any:
+    """Both ways: one that could not would have all others before it answer as without ASGI."""
+
+    def under_policy(request: HttpRequest, response: Any) -> Any:
         policy = getattr(settings, "ADMIN_POLICY", None)
         if policy and request.path.startswith("/admin/"):
             response.headers.setdefault(*policy)
         return response
 
-    return answer
+    async def answer_later(request: HttpRequest) -> Any:
+        return under_policy(request, await get_response(request))
+
+    def answer(request: HttpRequest) -> Any:
+        return under_policy(request, get_response(request))
+
+    return answer_later if iscoroutinefunction(get_response) else answer

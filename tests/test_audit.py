@@ -136,8 +136,9 @@ def test_nothing_changes_when_its_row_of_the_trail_cannot_be_written(verb: Any, 
     assert set(AuditEvent.objects.values_list("pk", flat=True)) - rows
 
 
-def test_a_row_names_request_and_email_by_id_and_cuts_a_long_reason() -> None:
+def test_a_row_names_request_and_email_by_id_cuts_a_long_reason_and_masks_addresses_in_it() -> None:
     ask(browser(), "amelie@example.com")
+    assert "amelie" not in audit.record(Action.LINK_REVOKED, reason="called from amelie@example.com").reason
     row = audit.record(Action.LINK_REVOKED, actor_key="7", user_key="9", request=asked(), reason="x" * 900, ended=2)
     row.refresh_from_db()
     assert (row.request_id, row.reference, row.actor_key, row.user_key) == (asked().pk, asked().reference, "7", "9")

@@ -8,7 +8,17 @@ from django.core import mail
 
 from recovery import level, outbox, resets
 from recovery.models import AuditEvent, Decision, Email, ResetToken
-from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, MailLevel, Outcome, TokenState
+from recovery.reasons import (
+    Action,
+    ActOutcome,
+    EmailKind,
+    EmailReason,
+    EmailState,
+    Gate,
+    MailLevel,
+    Outcome,
+    TokenState,
+)
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, follow, links, recipients, set_password, work
 from tests.factories import StaffFactory, UserFactory
@@ -140,6 +150,7 @@ def test_what_came_too_late_is_not_decided_any_more(sweep_first: bool) -> None:
     let_pass(timedelta(minutes=31))
     assert (sweep().expired if sweep_first else work()) == (1 if sweep_first else [Outcome.EXPIRED])
     assert asked().outcome == Outcome.EXPIRED
+    assert AuditEvent.objects.get(action=Action.DECIDED).outcome == ActOutcome.FAILED
     assert work() == []
     assert not mail.outbox
     assert not ResetToken.objects.exists()

@@ -33,8 +33,9 @@ class _InUtc(Func):
 
 def keys_of(rows: "QuerySet[AuditEvent]") -> Iterator[bytes]:
     """The keys of these rows, each of 16 bytes. Of what is no key, which SQLite would take, nothing comes."""
+    is_plain = connections[rows.db].vendor == "postgresql"
     for [text] in rows.values_list(Cast("pk", TextField())).iterator(chunk_size=AT_ONCE):
-        if key := _key(text):
+        if key := _key(text, is_plain=is_plain):
             yield key
 
 
@@ -46,7 +47,7 @@ def values_of(rows: "QuerySet[AuditEvent]") -> Iterator[tuple[bytes, list[Any]]]
     for text, at, action, outcome, actor, user, request, email, *others, detail in rows.values_list(
         Cast("pk", TextField()), *_columns(connection)
     ).iterator(chunk_size=AT_ONCE):
-        if key := _key(text):
+        if key := _key(text, is_plain=is_plain):
             when = at if is_plain else _moment(at, zone)
             which = (request, email) if is_plain else (_dashed(request), _dashed(email))
             yield key, [when, action, outcome, actor, user, *which, *others, _parsed(detail)]
@@ -72,12 +73,14 @@ def _columns(connection: BaseDatabaseWrapper) -> Iterator[Any]:
             yield Cast(name, TextField()) if name in (*_KEYS, "detail") else name
 
 
-def _key(text: str) -> bytes:
+def _key(text: str, *, is_plain: bool) -> bytes:
+    """Only as it is stored: a key in capitals or with dashes is to SQLite another one, which no look by key finds."""
+    digits = text.replace("-", "") if is_plain else text
     try:
-        key = bytes.fromhex(text.replace("-", ""))
+        key = bytes.fromhex(digits)
     except ValueError:
         return b""
-    return key if len(key) == 16 else b""
+    return key if len(key) == 16 and key.hex() == digits else b""
 
 
 def _moment(text: str, zone: tzinfo | None) -> str:

@@ -11,6 +11,8 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from recovery.audit import offline
 from recovery.audit.purging import is_beginning
 from recovery.audit.reading import keys_of, rows_of
@@ -231,16 +233,28 @@ def _judge_unsealed(walk: _Walk) -> None:
     """Rows that were never sealed: the newest wait for it, all others were put there. Those are counted; which they are
     is only looked for where there is one, since that takes the keys of all rows at once."""
     settled = AuditEvent.objects.filter(pk__lt=walk.settled_before).order_by("pk")
-    newer = AuditEvent.objects.filter(pk__gte=walk.settled_before).count()
-    walk.told.waiting = max(0, newer - (walk.told.rows - walk.settled))
-    if settled.count() == walk.settled:
+    newer = AuditEvent.objects.filter(pk__gte=walk.settled_before)
+    newer_count, settled_count = newer.count(), settled.count()
+    walk.told.waiting = max(0, newer_count - (walk.told.rows - walk.settled))
+    _judge_keyless(walk, newer, newer_count)
+    if settled_count == walk.settled:
         return
+    _judge_keyless(walk, settled, settled_count)
     sealed = {key: first + place for first, keys in _keys_of_seals() for place, key in enumerate(keys)}
     in_order = sorted(sealed)
     for key in islice((key for key in keys_of(settled) if key not in sealed), MOST):
         place = bisect_left(in_order, key)
         position = sealed[in_order[place]] if place < len(in_order) else walk.told.last + 1
         walk.wrong(position, Damage.INSERTED, "the row was never sealed", key)
+
+
+def _judge_keyless(walk: _Walk, rows: "QuerySet[AuditEvent]", count: int) -> None:
+    """Rows that nobody seals, since what stands for their key is none; counted before their keys are, for new rows come
+    all the time."""
+    keyless = count - sum(1 for _key in keys_of(rows))
+    if keyless > 0:
+        said = f"{keyless} rows have something that is no key, and were never sealed"
+        walk.wrong(walk.told.last + 1, Damage.INSERTED, said)
 
 
 def _keys_of_seals() -> Iterator[tuple[int, list[bytes]]]:

@@ -3,6 +3,7 @@ cannot tell from what they see whether somebody out of their reach is there."""
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -144,6 +145,7 @@ def test_a_locked_name_that_nobody_has_is_for_whoever_sees_strangers_and_a_place
     }
     for kind, row in rows.items():
         audit.record(Action.LOCKED, lockout=str(row.pk), kind=str(kind))
+    of_purged = audit.record(Action.DECIDED, request_id=uuid4(), outcome=Outcome.NO_ACCOUNT)
     for client, kinds in (
         (staff("recovery.view_lockout", "recovery.view_auditevent"), {LockKind.SOURCE}),
         (staff(is_superuser=True), set(rows)),
@@ -152,6 +154,18 @@ def test_a_locked_name_that_nobody_has_is_for_whoever_sees_strangers_and_a_place
         found = client.get(listed("auditevent", "?action__exact=sign_in.locked")).context["cl"].result_list
         noted = {row.detail["kind"] for row in found}
         assert (seen, noted) == (kinds, {str(kind) for kind in kinds})
+        is_there = client.get(listed("auditevent", f"{of_purged.pk}/change/")).status_code == 200
+        assert is_there == (LockKind.ACCOUNT in kinds), "what is about a purged request may have meant anybody"
+
+
+def test_a_bounce_without_its_mail_is_of_the_account_that_it_names(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": f"{__name__}.but_for_ada"}
+    keys = {user.username: str(user.pk) for user in UserFactory._meta.model.objects.all()}
+    for name in ("ada", "bob"):
+        facts = {"bounce_class": "hard", "rule": "smtp:550", "user_key": keys[name]}
+        Bounce.objects.create(recipient_key=f"{name}@former.example", **facts)
+    seen = {row.recipient_key for row in staff(*RIGHTS).get(listed("bounce")).context["cl"].result_list}
+    assert seen == {BOB, "bob@former.example"}
 
 
 def test_an_address_that_several_share_is_of_all_to_whom_mail_went(settings: Any) -> None:

@@ -9,8 +9,8 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.test import AsyncClient
 
 from recovery import accounts
-from recovery.models import ApiCall, ResetRequest
-from recovery.reasons import Outcome
+from recovery.models import ApiCall, AuditEvent, ResetRequest
+from recovery.reasons import Action, Outcome
 from recovery.signals import link_opened, reset_completed, reset_requested
 from tests.api.calling import API, mailed_token, member
 from tests.asking import NEW_PASSWORD
@@ -79,6 +79,14 @@ def test_staff_are_known_by_the_sites_own_function(settings: Any) -> None:
 
     [found] = async_to_sync(diagnosed)().json()["found"]
     assert found["leading"]["code"] == "never_asked"
+
+
+def test_a_call_without_the_right_is_on_the_trail(settings: Any) -> None:
+    authorization = member(settings, "recovery.unlock").defaults["HTTP_AUTHORIZATION"]
+    body = {"said": "ada", "reason": "asked by phone"}
+    answer = async_to_sync(post)(AsyncClient(), "staff/diagnose/", body, Authorization=authorization)
+    assert answer.status_code == 403
+    assert AuditEvent.objects.get().action == Action.ACCESS_REFUSED
 
 
 def test_a_body_without_a_length_is_limited_too() -> None:

@@ -175,6 +175,24 @@ class TestAskingAgain:
             assert code(self.resend(first, **more)) == "resend_refused"
         assert ResetRequest.objects.count() == 2
 
+    def test_it_is_refused_where_the_first_was_purged_or_erased(self, settings: Any) -> None:
+        settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": timedelta(0)}
+        first = ask(program(), "ada@example.com").json()
+        ResetRequest.objects.all().delete()
+        assert code(self.resend(first)) == "resend_refused"
+
+    def test_it_is_at_the_first_ones_door_while_there_is_one(self, settings: Any) -> None:
+        settings.RECOVERY = {**settings.RECOVERY, "COOLDOWN": timedelta(0)}
+        settings.ALLOWED_HOSTS = ["*"]
+        without = settings.RECOVERY
+        settings.RECOVERY = {**without, "AUDIENCES": {"portal": {"BASE_URL": "https://portal.example"}}}
+        first = ask(program(), "ada", HTTP_HOST="portal.example").json()
+        self.resend(first)
+        assert asked().audience == "portal"
+        settings.RECOVERY = without
+        assert self.resend(first).status_code == 202
+        assert asked().audience == "default"
+
     def test_it_is_refused_after_an_hour(self) -> None:
         first = ask(program(), "ada@example.com").json()
         with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=2)):

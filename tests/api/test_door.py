@@ -64,7 +64,8 @@ def test_a_page_of_a_strange_site_cannot_post(headers: dict[str, str]) -> None:
 
 
 def test_a_page_of_this_site_and_a_program_may_post() -> None:
-    for headers in ({}, {"HTTP_ORIGIN": "http://testserver", "HTTP_SEC_FETCH_SITE": "same-origin"}):
+    ours = {"HTTP_ORIGIN": "http://testserver", "HTTP_SEC_FETCH_SITE": "same-origin"}
+    for headers in ({}, ours, {**ours, "HTTP_HOST": "TestServer"}):
         response = ask(program(), "ada", **headers)
         assert response.status_code == 202
         assert "Access-Control-Allow-Origin" not in response.headers
@@ -110,6 +111,37 @@ def test_what_is_no_small_object_of_json_is_refused(body: bytes, wanted: str) ->
     assert not ResetRequest.objects.exists()
 
 
+class Endless:
+    """A body that goes on for as long as somebody reads it, or says how much of it there is."""
+
+    most = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.most = max(self.most, size)
+        return b" " * min(size, 200_000)
+
+    readline = read
+
+
+@pytest.mark.attack(76)
+def test_of_a_body_without_end_no_more_is_read_than_a_call_may_send() -> None:
+    body = Endless()
+    facts = {"wsgi.input": body, "CONTENT_LENGTH": str(10**9)}
+    response = program().generic("POST", path_of("ask"), b"{}", content_type="application/json", **facts)
+    assert code(response) == "too_large"
+    assert 0 < body.most <= 64 * 1024 + 1
+
+
+NEEDED = {"ask": ["identifier"], "resend": ["resend_token"], "look": ["token"], "complete": ["token", "new_password"]}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_is_missing_is_named_and_so_is_the_beginning_of_what_no_call_knows(name: str) -> None:
+    response = program().post(path_of(name), json.dumps({"x" * 300: 1}), content_type="application/json")
+    found = [(error["field"], error["code"]) for error in problem(response)["errors"]]
+    assert found == [("x" * 100, "unknown"), *((field, "required") for field in NEEDED[name])]
+
+
 @pytest.mark.attack(16)
 @pytest.mark.parametrize(
     "kind",
@@ -148,6 +180,14 @@ def test_problems_speak_the_language_of_the_caller_and_codes_do_not() -> None:
 def too_many(settings: Any) -> Any:
     settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"source": (0, timedelta(hours=1))}}
     return ask(program(), "ada")
+
+
+@pytest.mark.parametrize(("window", "told"), [(timedelta(milliseconds=1500), "2"), (timedelta(microseconds=1), "1")])
+def test_whoever_waits_as_long_as_they_are_told_does_not_come_too_early(
+    window: timedelta, told: str, settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "REQUEST_LIMITS": {"source": (0, window)}}
+    assert ask(program(), "ada").headers["Retry-After"] == told
 
 
 def staff_limit(settings: Any) -> Any:

@@ -1,7 +1,7 @@
 """Links by the API: looked at without being used, used once, and what is told of dead ones (cases 4, 21, 26 and 31)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.test import Client
@@ -145,6 +145,31 @@ def test_a_password_against_the_rules_is_told_by_the_validators_codes_and_leaves
 def test_a_password_that_cannot_be_is_refused(password: str, word: str) -> None:
     token = mailed_token(UserFactory.create(username="gwendolyn1"))
     assert [error["code"] for error in problem(complete(program(), token, password))["errors"]] == [word]
+
+
+class Slow:
+    """A validator of the site's, during which the same link is used elsewhere."""
+
+    due: ClassVar[list[Any]] = []
+
+    def validate(self, password: str, user: Any = None) -> None:
+        if self.due:
+            self.due.pop()()
+
+    def get_help_text(self) -> str:
+        return ""
+
+
+@pytest.mark.attack(21)
+def test_a_link_that_is_used_while_a_password_is_judged_is_dead_for_that_one(settings: Any) -> None:
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{__name__}.Slow"}]
+    user = UserFactory.create()
+    token, quicker = mailed_token(user), []
+    Slow.due.append(lambda: quicker.append(complete(program(), token, "another quiet heron").status_code))
+    assert problem(complete(program(), token))["reason"] == "used"
+    assert quicker == [200]
+    user.refresh_from_db()
+    assert user.check_password("another quiet heron")
 
 
 @pytest.mark.attack(21)

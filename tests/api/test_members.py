@@ -172,6 +172,17 @@ class TestDiagnosis:
         [row] = AuditEvent.objects.filter(action=Action.STAFF_REFUSED)
         assert (row.user_key, row.reason, row.detail) == (str(ada.pk), REASON, {"by": "MAY_ACT_ON"})
 
+    def test_whoever_shares_an_address_with_somebody_out_of_reach_is_found_and_nothing_is_refused(
+        self, settings: Any
+    ) -> None:
+        for name in ("ada", "bob"):
+            UserFactory.create(username=name, email="both@example.com")
+        client = member(settings, RIGHTS["diagnose"])
+        settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+        [found] = staff_post(client, "diagnose", {"said": "both@example.com"}).json()["found"]
+        assert found["subject"]["label"] == "bob"
+        assert not AuditEvent.objects.filter(action=Action.STAFF_REFUSED).exists()
+
     def test_it_says_why_and_stays_on_the_trail(self, settings: Any) -> None:
         user, client = UserFactory.create(is_active=False), member(settings, "recovery.diagnose")
         reference = ask(program(), user.email).json()["reference"]
@@ -200,6 +211,8 @@ class TestDiagnosis:
         hidden = staff_post(client, "diagnose", {"said": "ada"}).json()
         missing = staff_post(client, "diagnose", {"said": "eve"}).json()
         assert str(hidden).replace("ada", "eve") == str(missing)
+        near = staff_post(client, "diagnose", {"said": "adaa"}).json()
+        assert str(near).replace("adaa", "eve") == str(missing)
 
     @pytest.mark.parametrize("said", ["", "  ", "\x00", "x" * 255, ["ada"], None])
     def test_nothing_said_is_refused(self, said: Any, settings: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from recovery import resets
+from recovery import diagnosis, resets
 from recovery.exceptions import NotAllowed
 from recovery.models import AuditEvent, Email, ResetRequest
 from recovery.origin import Origin
@@ -84,6 +84,27 @@ def test_an_ask_that_meant_nobody_is_of_the_door_where_it_was_asked() -> None:
     for request in ResetRequest.objects.all():
         wanted = 200 if request.audience == "portal" else 404
         assert client.get(f"/admin/recovery/diagnosis/request/{request.pk}/").status_code == wanted
+
+
+def test_whose_account_is_gone_is_of_the_door_where_they_were(ours: Any, theirs: Any) -> None:
+    for door, user in (("portal", ours), ("site", theirs)):
+        asks_at(door, user.email)
+    work()
+    for user in (ours, theirs):
+        user.delete()
+    client = desk()
+    assert [row.identifier for row in rows(client, "resetrequest")] == [ours.email]
+    assert [row.recipient for row in rows(client, "email")] == [ours.email]
+
+
+def test_that_an_unknown_name_was_asked_for_is_told_of_their_door_alone() -> None:
+    for door in ("portal", "site", "site"):
+        asks_at(door, "nobody@example.com")
+    work()
+    for name, number in (("desk", 1), ("anybody", 3)):
+        viewer = StaffFactory.create(username=name)
+        [subject] = diagnosis.find("nobody@example.com", viewer=viewer)
+        assert len(diagnosis.explain(subject, viewer=viewer).leading.evidence) == number
 
 
 def test_the_report_of_requests_has_those_of_their_door_alone(ours: Any, theirs: Any) -> None:

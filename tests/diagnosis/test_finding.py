@@ -141,8 +141,13 @@ def test_what_staff_sent_somebody_out_of_scope_is_no_ask_that_is_told(stage: Sta
 
 def test_whose_account_is_gone_is_nobody(stage: Stage, ada: Any) -> None:
     reference = stage.asks(ada)
+    stage.set(MAY_ACT_ON=ALL_BUT_ADA)
+    viewer = StaffFactory.create()
+    assert [subject.request for subject in diagnosis.find(reference, viewer=viewer)] == [None]
     ada.delete()
     assert explained(reference).leading.code == Cause.UNKNOWN_ACCOUNT
+    [subject] = diagnosis.find(reference, viewer=viewer)
+    assert subject.request, "who is gone is out of nobody's reach"
 
 
 def test_a_subject_may_be_made_of_a_row_that_a_page_shows(stage: Stage, ada: Any) -> None:

@@ -8,8 +8,9 @@ from django.core import mail
 from django.utils import timezone
 
 from recovery import accounts, privacy, resets, retention, suppressions, sweep
-from recovery.models import AddressCorrection, Decision, Email, ResetRequest, ResetToken, Suppression
-from recovery.reasons import Action, CorrectionState, EmailState
+from recovery.models import AddressCorrection, Bounce, Decision, Email, ResetRequest, ResetToken, Suppression
+from recovery.origin import Origin
+from recovery.reasons import Action, CorrectionState, EmailKind, EmailState
 from tests.asking import ask, asked, browser, follow, links, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass, opened, row_of, trail
@@ -17,6 +18,7 @@ from tests.privacy.life import ADDRESS, NAME, erased, grace
 from tests.privacy.searching import where
 from tests.rotations.people import force, funnel, readers
 from tests.rotations.people import work as finish
+from tests.signing_in import fail
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(109)]
 
@@ -35,6 +37,30 @@ def test_whoever_shares_the_address_keeps_what_is_held_about_them() -> None:
     assert where(NAME) == []
     client, form = opened(links(mail.outbox[-1])[1 if "husband" in mail.outbox[-1].body else 0])
     assert client.get(form).status_code == 200
+
+
+def test_what_was_for_another_under_a_name_that_is_the_persons_now_stays() -> None:
+    user, other = grace(), UserFactory.create(username="taken")
+    key, boss = accounts.key_of(other), StaffFactory.create(is_superuser=True)
+    asked_for = resets.send_by_staff(other, actor=boss, reason="called", origin=Origin())
+    assert asked_for.identifier == "taken"
+    facts: dict[str, Any] = {"user_key": key, "recipient_key": ADDRESS.lower()}
+    email = Email.objects.create(kind=EmailKind.SITE, recipient=ADDRESS, send_by=timezone.now(), **facts)
+    bounce = Bounce.objects.create(bounce_class="hard", rule="smtp:550", **facts)
+    type(other).objects.filter(pk=other.pk).update(username="otherwise")
+    type(user).objects.filter(pk=user.pk).update(username="taken")
+    user.refresh_from_db()
+    erased(user)
+    for row in (asked_for, email, bounce):
+        assert type(row).objects.filter(pk=row.pk).exists(), row
+
+
+def test_a_mail_with_a_link_of_another_stays_whomever_it_names() -> None:
+    user, other, email = mailed_together()
+    Email.objects.update(context={})
+    erased(user)
+    assert Email.objects.get() == email
+    assert ResetToken.objects.get().user_key == accounts.key_of(other)
 
 
 def mailed_together() -> "tuple[Any, Any, Email]":
@@ -127,6 +153,24 @@ def test_an_attackers_address_stays_in_the_rows_of_the_others_whom_it_met() -> N
     assert set(ResetRequest.objects.values_list("identifier", "ip")) == {
         (other.email, "198.51.100.66"), ("nobody@example.com", "198.51.100.66")
     }  # fmt: skip
+
+
+def test_so_does_one_from_which_others_were_locked() -> None:
+    user, other = grace(), UserFactory.create(username="another")
+    for name in (NAME, other.username):
+        fail(name, 5, REMOTE_ADDR="198.51.100.66")
+    ask(browser(REMOTE_ADDR="198.51.100.66"), "nobody@example.com")
+    work()
+    erased(user)
+    assert asked().ip == "198.51.100.66"
+
+
+def test_a_name_that_was_typed_in_letters_that_only_we_take_for_the_same_is_found() -> None:
+    user = grace()
+    ask(browser(), "\uff47\uff52\uff41\uff43\uff45hopper")
+    work()
+    erased(user)
+    assert not ResetRequest.objects.exists()
 
 
 def test_lists_of_several_people_go_on_adding_up() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -66,10 +67,13 @@ def test_each_hour_the_newest_head_is_told_to_the_log_a_file_and_by_mail(
 
 def test_nothing_is_told_twice_while_nothing_happens(settings: Any) -> None:
     told({"ANCHOR": f"{__name__}.of_our_own"}, settings=settings)
-    sealed(3)
-    assert anchors.tell_due() == 1
-    AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2))
-    assert anchors.tell_due() == 0
+    with time_machine.travel(timezone.now().replace(minute=10), tick=False):
+        sealed(3)
+        assert anchors.tell_due() == 1
+        sealed(1, at=timezone.now())
+        assert anchors.tell_due() == 0, "the hour has its anchor"
+        AuditAnchor.objects.update(hour=timezone.now() - timedelta(hours=2), number=audit.newest().number)
+        assert anchors.tell_due() == 0, "and so has the head"
     assert len(taken) == 1
 
 
@@ -101,6 +105,11 @@ def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(
     said = capsys.readouterr().out
     assert "proven by 1 anchors up to position 3" in said
     assert "everything that is sealed fits" in said
+    assert "newer than the newest anchor" not in said
+    assert "Give --anchor" not in said
+    sealed(1, at=timezone.now())
+    call_command("recovery_audit", "verify", "--anchor", str(log))
+    assert "rows after position 3 are newer than the newest anchor" in capsys.readouterr().out
     log.write_text(f"recovery-anchor:1:3:{'0' * 64}\n")
     with pytest.raises(SystemExit) as ended:
         call_command("recovery_audit", "verify", "--anchor", str(log), "--json")
@@ -116,7 +125,9 @@ def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(
 def test_verify_counts_what_waits_and_seal_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
     audit.record(Action.LINK_REVOKED)
     call_command("recovery_audit", "verify", "--json")
-    assert '"waiting": 1' in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert '"waiting": 1' in told
+    assert "1 newest rows wait for their seal" in told
     call_command("recovery_audit", "seal", "--dry-run")
     call_command("recovery_audit", "seal")
     said = capsys.readouterr().out

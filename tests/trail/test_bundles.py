@@ -17,7 +17,7 @@ from recovery import accounts, audit, evidence
 from recovery.audit import offline, sealing
 from recovery.models import AuditEvent
 from recovery.reasons import Action
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.trail.written import AT, STEP, anchor, lines_of, sealed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
@@ -121,6 +121,7 @@ TAMPERING: dict[str, tuple[str, Callable[[list[Any]], Any], int]] = {
     "inserted": (offline.ROWS, insert, 15),
     "swapped": (offline.ROWS, swap, 14),
     "cut": (offline.ROWS, lambda lines: [lines.pop() for _ in range(3)], 38),
+    "out of order": (offline.ROWS, lambda lines: lines.insert(3, lines.pop(4)), 14),
     "seal edited": (offline.SEALS, lambda lines: lines[1].update(sealed_at="2026-01-01T00:00:00+00:00"), 21),
     "seal deleted": (offline.SEALS, lambda lines: lines.pop(1), 21),
     "link deleted": (offline.SEALS, lambda lines: lines.pop(3), 51),
@@ -140,27 +141,89 @@ def test_every_kind_of_tampering_is_rejected(way: str, manifest_too: bool, bundl
     assert position in {each["position"] for each in told["problems"]}, told["problems"]
 
 
-def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle: Path) -> None:
-    """All of it fits itself again, as only the site could have made it, but for what came another way."""
-    row, previous = lines_of(bundle / offline.ROWS), ""
-    row[5]["reason"] = "because"
-    seals = lines_of(bundle / offline.SEALS)
+def table_cut(manifest: Any, bundle: Path) -> None:
+    table = bundle / offline.TABLE
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    manifest["files"][offline.TABLE]["sha256"] = hashlib.sha256(table.read_bytes()).hexdigest()
+
+
+OTHERWISE: dict[str, Callable[[Any, Path], Any]] = {
+    "another number of seals": lambda manifest, bundle: manifest["chain"].update(seals=7),
+    "another end": lambda manifest, bundle: manifest["chain"].update(last_head="0" * 64),
+    "fewer rows": lambda manifest, bundle: manifest["rows"].update(sealed=29),
+    "a file that is not there": lambda manifest, bundle: manifest["files"].update({"x.txt": {"sha256": "0" * 64}}),
+    "a file fewer": lambda manifest, bundle: manifest["files"].pop(offline.TABLE),
+    "a table with fewer rows": table_cut,
+    "a table with other words": lambda manifest, bundle: (bundle / offline.TABLE).open("a").write("\n"),
+}
+
+
+@pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_a_manifest_that_says_otherwise_than_what_lies_beside_it_is_rejected(
+    change: Callable[[Any, Path], Any], bundle: Path
+) -> None:
+    manifest = json.loads((bundle / offline.MANIFEST).read_text())
+    change(manifest, bundle)
+    (bundle / offline.MANIFEST).write_text(json.dumps(manifest))
+    code, told = anchored(bundle)
+    assert (code, len(told["problems"])) == (1, 1)
+
+
+def made_anew(bundle: Path, change: Callable[[list[Any], list[Any]], Any]) -> None:
+    """All of it fits itself again, as only the site could have made it, but for where a seal is to stand on another."""
+    rows, seals, previous = lines_of(bundle / offline.ROWS), lines_of(bundle / offline.SEALS), ""
+    change(rows, seals)
     for each in seals:
-        each["previous"] = previous or each["previous"]
-        if each["first"] == 11:
-            values = [row[5][name] for name in offline.FIELDS]
-            made = offline.leaf(bytes.fromhex(row[5]["id"].replace("-", "")), offline.digest(values))
-            each["leaves"][5] = made.hex()
+        each["previous"] = each.pop("stands_on", "") or previous or each["previous"]
         leaves = [bytes.fromhex(text) for text in each.get("leaves", ())]
         header = offline.Header(each["number"], each["first"], each["size"], each["sealed_at"])
         each["head"] = offline.head(each["previous"], header, offline.body(leaves) if leaves else each["body"])
         previous = each["head"]
-    rewrite(bundle / offline.ROWS, lambda lines: lines.__setitem__(slice(None), row))
+    rewrite(bundle / offline.ROWS, lambda lines: lines.__setitem__(slice(None), rows))
     rewrite(bundle / offline.SEALS, lambda lines: lines.__setitem__(slice(None), seals))
     told_anew(bundle)
+
+
+def numbered_otherwise(rows: list[Any], seals: list[Any]) -> None:
+    for each in seals[3:]:
+        each["number"] += 1
+
+
+def one_row_fewer(rows: list[Any], seals: list[Any]) -> None:
+    [seal] = [each for each in seals if each["first"] == 11]
+    del rows[9], seal["leaves"][9]
+
+
+GAPS: list[tuple[Callable[[list[Any], list[Any]], Any], str]] = [
+    (numbered_otherwise, "deleted"),
+    (lambda rows, seals: seals[3].update(stands_on="0" * 64), "deleted"),
+    (one_row_fewer, "edited"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind"), GAPS)
+def test_a_chain_with_a_gap_is_rejected_though_every_head_is_that_of_its_leaves(
+    change: Callable[[list[Any], list[Any]], Any], kind: str, bundle: Path
+) -> None:
+    made_anew(bundle, change)
+    code, told = verified(bundle)
+    assert (code, [each["kind"] for each in told["problems"]]) == (1, [kind])
+
+
+def edited(rows: list[Any], seals: list[Any]) -> None:
+    rows[5]["reason"] = "because"
+    [seal] = [each for each in seals if each["first"] == 11]
+    values = [rows[5][name] for name in offline.FIELDS]
+    seal["leaves"][5] = offline.leaf(bytes.fromhex(rows[5]["id"].replace("-", "")), offline.digest(values)).hex()
+
+
+def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle: Path) -> None:
+    made_anew(bundle, edited)
     assert verified(bundle) == (0, {"fits": True, "proven_by": [], "problems": []})
     assert {each["kind"] for each in anchored(bundle)[1]["problems"]} == {"forged"}
     assert verified(bundle, "--keys", str(bundle.parent / "keys.json"))[0] == 1
+    (bundle.parent / "none.json").write_text('{"keys": {}}')
+    assert verified(bundle, "--keys", str(bundle.parent / "none.json"))[0] == 1
     [exported] = AuditEvent.objects.filter(action=Action.TRAIL_EXPORTED)
     assert verified(bundle, "--sha256", exported.detail["sha256"])[0] == 1
 
@@ -208,9 +271,10 @@ STRANGE = f"recovery-anchor:6:60:{'0' * 64}"
 
 def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contradict(bundle: Path) -> None:
     log = bundle.parent / "site.log"
-    log.write_text(f"{log.read_text()}09:00:01 WARNING django.request: Not Found: /{STRANGE}\n{STRANGE} 404\n")
+    path = "09:00:01 WARNING django.request: Not Found: /"
+    log.write_bytes(f"{log.read_text()}{path}{STRANGE}\n{STRANGE} 404\n{path}\r{STRANGE}\n".encode() + b"\xff\n")
     assert anchored(bundle) == (0, {"fits": True, "proven_by": ["anchors, up to position 60"], "problems": []})
-    log.write_text(f"{log.read_text()}INFO:recovery.anchors:{STRANGE}\n")
+    log.write_bytes(log.read_bytes() + f"INFO:recovery.anchors:{STRANGE}\n".encode())
     code, told = anchored(bundle)
     assert (code, told["proven_by"]) == (1, [])
     assert [(each["position"], each["kind"]) for each in told["problems"]] == [(51, "forged")]
@@ -218,7 +282,16 @@ def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contrad
 
 
 def test_a_folder_with_something_in_it_and_bad_periods_are_bad_usage(bundle: Path) -> None:
-    for more in (["--to", str(bundle)], [], ["--to", "x", "--since", "yesterday"]):
+    UserFactory.create_batch(2, email="both@example.com")
+    clerk, to = StaffFactory.create(), ["--to", str(bundle.parent / "another")]
+    for more in (
+        ["--to", str(bundle)],
+        [],
+        [*to, "--since", "yesterday"],
+        [*to, "--since", "1h", "--until", "2h"],
+        [*to, "--person", "both@example.com"],
+        [*to, "--actor", clerk.username],
+    ):
         with pytest.raises(Exception) as refused:  # noqa: PT011 - the code is what matters
             call_command("recovery_audit", "export", *more)
         assert getattr(refused.value, "returncode", None) == 2

@@ -110,6 +110,10 @@ def test_what_only_looks_like_protection_on_postgresql_is_none(way: str) -> None
     with connection.cursor() as cursor:
         cursor.execute(ON_POSTGRESQL[way])
     assert not audit.is_protected()
+    if way.endswith("that runs none"):
+        with pytest.raises(SystemExit) as ended:  # no trigger mends that
+            call_command("recovery_audit", "protect", verbosity=0)
+        assert ended.value.code == 1
 
 
 @pytest.mark.postgresql

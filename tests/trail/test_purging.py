@@ -10,7 +10,7 @@ from recovery import audit, retention
 from recovery.audit import sealing
 from recovery.models import AuditEvent, AuditOrigin, AuditSeal
 from recovery.reasons import Action, Damage
-from tests.following import trail
+from tests.following import overtaken, trail
 from tests.trail.written import anchor, rows, run, sealed
 
 pytestmark = pytest.mark.django_db
@@ -64,8 +64,11 @@ def test_a_beginning_that_went_without_the_gate_is_no_purge_whatever_the_trail_s
     run('DELETE FROM "recovery_auditseal" WHERE number = 7')
     for key in last.row_keys():
         AuditEvent.objects.purge([key])
-    facts = {"seals": [7, 7], "rows": 10, "position": 70, "head": last.head, "proof": "f" * 64}
-    audit.record(Action.TRAIL_PURGED, **facts)
+    facts = {"seals": [7, 7], "rows": 10, "position": 70, "head": last.head}
+    for proof in ("f" * 64, "ü", None):
+        audit.record(Action.TRAIL_PURGED, **facts, proof=proof)
+        assert [(each.position, each.damage) for each in audit.verify().found] == [(71, Damage.DELETED)]
+    run('UPDATE "recovery_auditevent" SET detail = %s WHERE action = %s', "[7]", Action.TRAIL_PURGED.value)
     assert [(each.position, each.damage) for each in audit.verify().found] == [(71, Damage.DELETED)]
 
 
@@ -77,11 +80,20 @@ def test_a_purge_outlives_a_change_of_the_secret_with_its_fallback_alone(old: No
     assert "that a key of this site proves" in audit.verify(anchors=anchor()).found[0].said
 
 
+def test_a_verification_that_a_purge_overtakes_is_done_anew(old: None) -> None:
+    long_ago = timezone.now() - timedelta(days=800)
+    with overtaken('FROM "recovery_auditevent"', lambda: audit.purge(before=long_ago)) as gone:  # the seals were read
+        told = audit.verify()
+    assert (told.is_sound, told.first, gone) == (True, 61, [60])
+
+
 @pytest.mark.attack(109)
 def test_a_person_is_destroyed_and_every_seal_still_verifies(old: None) -> None:
+    AuditOrigin.objects.filter(person_key="9").update(person_key="")
     before = [each.head for each in AuditSeal.objects.all()]
     assert audit.destroy_person("7") == 1
-    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {"8", "9"}
+    assert audit.destroy_person("") == 0, "which is nobody"
+    assert set(AuditOrigin.objects.values_list("person_key", flat=True)) == {"8", ""}
     assert audit.verify().is_sound
     assert [each.head for each in AuditSeal.objects.all()] == before
 

@@ -51,9 +51,11 @@ def test_what_is_no_value_is_an_edited_row(change: str) -> None:
 
 
 @pytest.mark.sqlite
-def test_what_is_no_key_stops_no_sealer() -> None:
+@pytest.mark.parametrize("key", ["'zz'", "UPPER(id)", "SUBSTR(id, 1, 8) || '-' || SUBSTR(id, 9)", "SUBSTR(id, 3)"])
+def test_what_is_no_key_stops_no_sealer_and_is_named(key: str) -> None:
     sealed(1, at=timezone.now())
     rows(2, at=timezone.now())
-    run("""UPDATE "recovery_auditevent" SET id = 'zz' WHERE id = (SELECT MAX(id) FROM "recovery_auditevent")""")
+    run(f'UPDATE "recovery_auditevent" SET id = {key} WHERE id = (SELECT MAX(id) FROM "recovery_auditevent")')
     assert audit.seal(far=True) == 1
-    assert audit.verify().waiting == 1
+    assert audit.seal(far=True) == 0
+    assert [(each.position, each.damage) for each in audit.verify().found] == [(3, Damage.INSERTED)]

@@ -90,6 +90,9 @@ def test_the_page_streams_it_to_who_may_export_the_trail(story: dict[str, Any], 
     others = staff("recovery.view_auditevent", username="eve")
     others.handler.enforce_csrf_checks = False
     assert others.post(url).status_code == 403
+    blind = staff("recovery.export_audit", username="blind")
+    blind.handler.enforce_csrf_checks = False
+    assert blind.post(url).status_code == 403
     assert f"report/{form}/" not in others.get(listed("auditevent")).content.decode()
 
 

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from recovery import audit
-from recovery.audit import sealing
+from recovery.audit import offline, sealing, verifying
 from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.reasons import Action, Damage
-from tests.trail.written import DAMAGES, anchor, run, sealed
+from tests.trail.written import AT, DAMAGES, STEP, anchor, rows, run, sealed, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +146,24 @@ def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destr
     assert audit.destroy_person("") == 0
 
 
+def test_of_a_row_that_is_gone_with_a_place_beside_it_that_is_named_and_nothing_else() -> None:
+    [row] = sealed(1, persons=("7",))
+    run('DELETE FROM "recovery_auditevent" WHERE id = %s', stored(row.pk))
+    assert [(each.damage, each.key) for each in audit.verify().found] == [(Damage.DELETED, str(row.pk))]
+
+
+def test_of_each_kind_of_damage_so_many_are_named_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "MOST", 3)
+    sealed(8, persons=("7",) * 5)
+    run('UPDATE "recovery_auditorigin" SET user_agent = %s', "y")
+    assert len(audit.verify().found) == 3
+    run('UPDATE "recovery_auditevent" SET reason = %s', "forged")
+    assert len(audit.verify().found) == 3
+    rows(5, at=AT - timedelta(hours=9))
+    kinds = [each.damage for each in audit.verify().found]
+    assert (kinds.count(Damage.EDITED), kinds.count(Damage.INSERTED)) == (3, 3)
+
+
 def test_a_place_that_is_put_beside_an_act_that_told_none_is_found() -> None:
     """A look at a person, and whatever a worker did, is one row."""
     looked = audit.record(Action.DIAGNOSED, actor_key="7", user_key="8")
@@ -163,3 +181,37 @@ def test_a_seal_that_is_not_what_its_head_says_is_named(change: str, small_batch
     sealed(20)
     run(f'UPDATE "recovery_auditseal" SET {change} WHERE number = 2')
     assert (8, Damage.EDITED) in {(each.position, each.damage) for each in audit.verify().found}
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize("column", ["keys", "digests"])
+def test_what_is_put_behind_the_rows_of_a_seal_and_leaves_its_head_is_named(column: str, small_batches: None) -> None:
+    """The key of a row that was put there, older than the seal's last, is in no leaf: it would pass for sealed."""
+    sealed(20)
+    [row] = rows(1, at=AT + 8.5 * STEP)
+    each = AuditSeal.objects.get(number=2)
+    run(f'UPDATE "recovery_auditseal" SET {column} = %s WHERE number = 2', bytes(getattr(each, column)) + row.pk.bytes)
+    assert (8, Damage.EDITED) in {(each.position, each.damage) for each in audit.verify().found}
+
+
+@pytest.mark.attack(104)
+@pytest.mark.parametrize(
+    ("number", "changed", "damage"),
+    [(1, {"first": 2}, Damage.EDITED), (1, {"previous": "f" * 64}, Damage.EDITED),
+     (2, {"previous": "f" * 64}, Damage.FORGED)],
+)  # fmt: skip
+def test_a_true_seal_of_another_history_of_this_site_is_none_of_this_one(
+    number: int, changed: dict[str, Any], damage: Damage, small_batches: None
+) -> None:
+    """As a copy of the site makes it, which has the same SECRET_KEY: its own head and proof fit."""
+    sealed(20)
+    each = AuditSeal.objects.get(number=number)
+    for name, value in changed.items():
+        setattr(each, name, value)
+    each.head = offline.head(each.previous, sealing.header_of(each), offline.body(sealing.leaves_of(each)))
+    [master] = sealing.masters().values()
+    each.proof = offline.proof(offline.seal_key(master, number), each.head)
+    columns = ("first", "previous", "head", "proof")
+    sets, values = ", ".join(f"{name} = %s" for name in columns), [getattr(each, name) for name in columns]
+    run(f'UPDATE "recovery_auditseal" SET {sets} WHERE number = %s', *values, number)
+    assert (each.first, damage) in {(found.position, found.damage) for found in audit.verify().found}
