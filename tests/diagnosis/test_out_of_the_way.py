@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recovery import outbox, suppressions
+from recovery import outbox, resets, suppressions, sweep
 from recovery.diagnosis import Finding
 from recovery.diagnosis.wording import moment
 from recovery.models import AuditEvent, Email, Suppression
@@ -14,6 +14,9 @@ from recovery.provider_lists import calling
 from recovery.reasons import Action, Cause, EmailKind, Fix
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import superuser
+from tests.asking import asked
+from tests.diagnosis.callers_of_mail import both_failed, pressed_spam, was_stopped_by_staff
+from tests.diagnosis.calling import Caller
 from tests.diagnosis.listed import WithList
 from tests.diagnosis.stage import Stage, explained, newest_email
 from tests.joining import invited
@@ -70,7 +73,9 @@ def test_what_staff_took_off_the_providers_list_is_told_with_its_moment_and_a_ne
     elif at == "the page of a notice":
         line = lifted_at(notice_to(user, user.email))
     else:
+        notice_to(user, user.email)
         line = lifted_at(email)
+        assert line.email_id == email.pk
     for ident in (reference, user, str(email.pk)):
         found = leads(ident)
         assert (found.code, found.fix, found.fix_target) == (
@@ -80,6 +85,13 @@ def test_what_staff_took_off_the_providers_list_is_told_with_its_moment_and_a_ne
         assert "off that list" not in found.sentence
         assert [each.model for each in found.evidence] == ["recovery.emailevent", "recovery.auditevent"]
         assert (found.evidence[-1].pk, found.evidence[-1].at) == (str(line.pk), line.occurred_at)
+
+
+def test_of_a_mail_to_several_accounts_each_is_told_of_the_lift(stage: Stage, listed: WithList) -> None:
+    other = stage.reader(email="grace@reader.example")
+    user, _reference, email = refused(stage)
+    lifted_at(email)
+    assert [leads(each).fix_target for each in (user, other)] == [("auth.user", str(each.pk)) for each in (user, other)]
 
 
 def test_what_is_still_on_the_list_or_not_known_to_be_off_it_is_to_be_lifted(stage: Stage, listed: WithList) -> None:
@@ -145,3 +157,38 @@ def test_a_suppression_that_ran_out_is_told_with_its_end(stage: Stage) -> None:
     found = leads(reference)
     assert (found.code, found.fix) == (Cause.SUPPRESSED, Fix.SEND_NEW_LINK)
     assert moment(Suppression.objects.get().until) in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("calls", "cause"),
+    [
+        (was_stopped_by_staff, Cause.SUPPRESSED_BY_STAFF),
+        (pressed_spam, Cause.COMPLAINED),
+        (both_failed, Cause.BACKUP_FAILED),
+    ],
+)
+def test_what_stops_mail_to_an_old_address_still_is_out_of_the_way_of_whoever_has_another(
+    calls: Caller, cause: Cause, stage: Stage
+) -> None:
+    call = calls(stage)
+    assert leads(call.who).code == cause
+    call.user.email = "grace@new.example"
+    call.user.save()
+    found = leads(call.who)
+    assert (found.code, found.fix) == (cause, Fix.SEND_NEW_LINK)
+    assert found.fix_target == ("auth.user", str(call.user.pk))
+    assert "out of the way by now" in found.sentence
+
+
+def test_a_mail_that_was_cancelled_for_an_inactive_account_is_sent_anew_once_it_is_active(stage: Stage) -> None:
+    user = stage.reader()
+    reference = stage.only_asks(user)
+    resets.decide(asked().pk)
+    user.is_active = False
+    user.save()
+    sweep.sweep()
+    assert (leads(reference).code, leads(reference).fix) == (Cause.INACTIVE_ACCOUNT, Fix.REACTIVATE_ACCOUNT)
+    user.is_active = True
+    user.save()
+    assert (leads(reference).code, leads(reference).fix) == (Cause.INACTIVE_ACCOUNT, Fix.SEND_NEW_LINK)
+    assert "make it active" not in leads(reference).sentence
