@@ -1,6 +1,7 @@
 """Whose account is meant: other user models, twins, shared boxes, allauth's addresses, a site's own rule."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_nobody_is_looked_for_once_where_addresses_have_no_index() -> None:
     with statements() as looked:
         assert accounts.find("nobody@example.com") == []
     assert len([sql for sql in looked.texts if 'FROM "auth_user"' in sql]) == 1
+
+
+def test_a_user_name_as_it_is_spelled_is_found_by_its_own_index_and_else_in_any_case() -> None:
+    small, large = (UserFactory.create(username=name) for name in ("ada", "ADA"))
+    with statements() as looked:
+        [found] = accounts.find("ada")
+    assert found.user == small
+    [look] = [sql for sql in looked.texts if 'FROM "auth_user"' in sql]
+    assert not re.search("LIKE|UPPER|email", look.partition("WHERE")[2])
+    assert [account.user for account in accounts.find("Ada")] == [small, large]
 
 
 def test_without_an_exact_match_each_twin_gets_a_mail_at_its_own_stored_address() -> None:

@@ -72,7 +72,8 @@ def find(identifier: str = "", *, user: AbstractBaseUser | None = None) -> list[
         return [Account(user, _addresses(user))]
     model = _model()
     fields = [name for name in dict.fromkeys([model.USERNAME_FIELD, email_field()]) if name]
-    found = _matching(fields, identifier, "exact") if all(map(is_indexed, fields)) else []
+    probed = fields if "@" in identifier else fields[:1]  # what has no "@" is no address
+    found = _matching(probed, identifier, "exact") if all(map(is_indexed, probed)) else []
     # Without an index, either look reads all users, and this one finds what the other would.
     found = found or _matching(fields, identifier, "iexact")
     exact = [account for account in found if identifier in _names(account, fields)]

@@ -45,9 +45,8 @@ class AtProviderMixin(ReadOnlyAdmin):
             raise Http404
         viewer, form = Viewer.of(request), ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            found = provider_lists.lift(
-                normalise(email.recipient), actor=actor_of(request), reason=form.cleaned_data["reason"]
-            )
+            reason = form.cleaned_data["reason"]
+            found = provider_lists.lift(normalise(email.recipient), actor=actor_of(request), reason=reason, email=email)
             for line in told(found, viewer):
                 self.message_user(request, line, messages.INFO)
             return lead_back(request, url_of(self, "at_provider", email.pk))

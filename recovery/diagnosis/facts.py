@@ -201,6 +201,19 @@ class Facts:
             return []
         return list(AuditEvent.objects.filter(request_id=request_id).order_by("occurred_at", "id")[: 3 * MOST])
 
+    def taken_off(self, *, after: datetime) -> AuditEvent | None:
+        """The line of the trail by which nothing was on the list of the mail's provider for its address any more. It
+        names whichever mail to this address staff looked at, and the trail is found by its request or account."""
+        if self.email is None:
+            return None
+        sent = Email.objects.filter(recipient_key=self.address_key).order_by("-queued_at")
+        mails = dict(sent.values_list("pk", "request_id")[:MOST])
+        # SQLite takes the partial index of accounts only where its condition stands beside.
+        found_by = Q(request_id__in=set(mails.values()) - {None}) | (Q(user_key=self.key) & ~Q(user_key=""))
+        lines = AuditEvent.objects.filter(found_by, action=Action.PROVIDER_LIFTED, occurred_at__gt=after)
+        tried = lines.filter(email_id__in=mails).order_by("-occurred_at", "-id")[:MOST]
+        return next((line for line in tried if self.email.route in line.detail.get("clear", [])), None)
+
     def told(self, *actions: Action) -> list[AuditEvent]:
         """Lines of the trail about this account, the oldest first."""
         return [line for line in self.trail if line.action in actions and line.user_key in ("", self.key)]

@@ -8,13 +8,16 @@ from typing import Any, Final
 from django.db.models import Model
 
 from recovery.diagnosis.fixes import FIXES
-from recovery.diagnosis.sentences import SENTENCES
+from recovery.diagnosis.sentences import OVER, OVER_FOR_ADDRESS, OVER_SINCE, SENTENCES
 from recovery.diagnosis.subjects import Subject
+from recovery.diagnosis.wording import moment
 from recovery.reasons import Cause, Confidence, EmailKind, Fix
 from recovery.timelines import Step
 
 Target = tuple[str, str]
 """Label of a model and the key of a row, as text: what the button of a fix acts on."""
+Left = tuple[Fix, Target | None]
+"""What is left to do, and on which row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,21 @@ def made(
 ) -> Finding:
     """The finding of this cause, with its own sentence and, unless another is given, its own fix."""
     return Finding(code, str(SENTENCES[code]) % said, evidence, confidence, fix or FIXES[code], target)
+
+
+def over(
+    code: Cause,
+    *evidence: Evidence,
+    confidence: Confidence,
+    left: Left,
+    address: str = "",
+    since: datetime | None = None,
+) -> Finding:
+    """The finding of this cause of then, which holds no more: ``left`` is what helps now."""
+    fix, target = left
+    sentence = OVER_SINCE if since else OVER_FOR_ADDRESS if address else OVER
+    said = {"why": code.label, "fix": fix.label, "address": address, "at": moment(since)}
+    return Finding(code, str(sentence) % said, evidence, confidence, fix, target)
 
 
 def _step_as_json(step: Step) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from recovery import accounts, agents, objections
 from recovery.addresses import likely_domain, normalise
 from recovery.diagnosis import near
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Evidence, Finding, Target, label_of, made, seen, target_of
+from recovery.diagnosis.findings import Evidence, Finding, Left, Target, label_of, made, over, seen, target_of
 from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment
 from recovery.models import AccountState, AddressCorrection, Decision, Email, ResetRequest
@@ -63,8 +63,10 @@ def unfit(facts: Facts) -> Iterator[Finding]:
         evidence, confidence = _now(facts, cause), Confidence.OBSERVED
     if cause is None:
         return
-    fix = Fix.SEND_NEW_LINK if _is_over(facts, cause) else None
-    yield made(cause, evidence, confidence=confidence, fix=fix, target=person(account.user))
+    if _is_over(facts, cause):
+        yield over(cause, evidence, confidence=confidence, left=left_to_do(facts))
+    else:
+        yield made(cause, evidence, confidence=confidence, target=person(account.user))
 
 
 def mistyped(facts: Facts) -> Iterator[Finding]:
@@ -77,9 +79,12 @@ def mistyped(facts: Facts) -> Iterator[Finding]:
         return
     text, row = _("Its domain is one letter off %(domain)s.") % {"domain": domain}, facts.said_where
     evidence = seen(row, text) if row else Evidence(text, None, *person(facts.account.user))
-    said = {"address": facts.mailed_to, "domain": domain}
-    fix, target = Fix.SEND_NEW_LINK if facts.has_moved else None, person(facts.account.user)
-    yield made(Cause.ADDRESS_MISTYPED, evidence, confidence=Confidence.INFERRED, said=said, fix=fix, target=target)
+    cause, confidence, address = Cause.ADDRESS_MISTYPED, Confidence.INFERRED, facts.mailed_to
+    if facts.has_moved:
+        yield over(cause, evidence, confidence=confidence, address=address, left=left_to_do(facts))
+        return
+    said, target = {"address": address, "domain": domain}, person(facts.account.user)
+    yield made(cause, evidence, confidence=confidence, said=said, target=target)
 
 
 def proposed(facts: Facts) -> Iterator[Finding]:
@@ -97,6 +102,14 @@ def proposed(facts: Facts) -> Iterator[Finding]:
 
 def person(user: AbstractBaseUser) -> Target:
     return label_of(user), accounts.key_of(user)
+
+
+def left_to_do(facts: Facts) -> Left:
+    """What helps now that a cause of then is over: a link, and before it the lift of what would hold it back here."""
+    if facts.stops and not facts.has_moved:
+        return Fix.LIFT_SUPPRESSION, target_of(facts.stops[0])
+    target = person(facts.account.user) if facts.account else None
+    return Fix.ACTIVATE if facts.waits_to_join else Fix.SEND_NEW_LINK, target
 
 
 def _then(facts: Facts) -> Cause | None:

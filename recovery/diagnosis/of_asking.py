@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from recovery import level
 from recovery.conf import conf
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Evidence, Finding, made, seen, target_of
-from recovery.diagnosis.of_accounts import person
+from recovery.diagnosis.findings import Evidence, Finding, made, over, seen, target_of
+from recovery.diagnosis.of_accounts import left_to_do, person
 from recovery.diagnosis.wording import ago, moment
 from recovery.models import LevelSwitch
 from recovery.models.requests import ResetRequest
@@ -63,10 +63,12 @@ def held_back(facts: Facts) -> Iterator[Finding]:
     if email is not None:
         evidence.append(seen(email, email.get_reason_display(), email.queued_at))
     is_over = level.holds(email.kind if email else EmailKind.RESET) is None
-    fix, target = (Fix.RETRY_MAIL, target_of(email)) if is_over and email is not None else (None, None)
-    if is_over and (email is None or email.send_by <= facts.now) and facts.account is not None:
-        fix, target = Fix.SEND_NEW_LINK, person(facts.account.user)
-    yield made(cause, *evidence, confidence=Confidence.RECORDED, fix=fix, target=target)
+    if not is_over:
+        yield made(cause, *evidence, confidence=Confidence.RECORDED)
+        return
+    may_leave = email is not None and email.send_by > facts.now
+    left = (Fix.RETRY_MAIL, target_of(email)) if may_leave else left_to_do(facts)
+    yield over(cause, *evidence, confidence=Confidence.RECORDED, left=left)
 
 
 def _waiting(facts: Facts, request: ResetRequest) -> Iterator[Finding]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from recovery import suppressions
 from recovery.bounces import texts
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Finding, Target, made, seen, target_of
-from recovery.diagnosis.of_accounts import person
+from recovery.diagnosis.findings import Evidence, Finding, Target, made, over, seen, target_of
+from recovery.diagnosis.of_accounts import left_to_do, person
 from recovery.diagnosis.of_mail import event_of
 from recovery.diagnosis.wording import moment, text_for_it
 from recovery.models import Bounce, Email, Suppression
@@ -69,10 +71,23 @@ def came_back(facts: Facts) -> Iterator[Finding]:
         cause = _class_of(bounce)
     if _is_listed(told[0].quote if told and refused else "") or _is_held(bounce):
         cause = Cause.ON_PROVIDERS_LIST
-    fix, target = _anew(facts), _of_person(facts)
-    if cause == Cause.ON_PROVIDERS_LIST and fix is None:
-        target = target_of(email)
-    yield made(cause, *told, confidence=Confidence.REPORTED, said=said, fix=fix, target=target)
+    if facts.has_moved:
+        yield over(cause, *told, confidence=Confidence.REPORTED, address=email.recipient, left=left_to_do(facts))
+    elif cause == Cause.ON_PROVIDERS_LIST:
+        yield _listed(facts, email, told)
+    else:
+        yield made(cause, *told, confidence=Confidence.REPORTED, said=said, target=_of_person(facts))
+
+
+def _listed(facts: Facts, email: Email, told: list[Evidence]) -> Finding:
+    """The provider's list stopped it; what staff found there since is on the trail."""
+    cause, confidence, address = Cause.ON_PROVIDERS_LIST, Confidence.REPORTED, email.recipient
+    line = facts.taken_off(after=told[0].at or email.queued_at if told else email.queued_at)
+    if line is None:
+        return made(cause, *told, confidence=confidence, said={"address": address}, target=target_of(email))
+    found = seen(line, _("%(route)s: nothing on its list.") % {"route": email.route}, line.occurred_at)
+    left, since = left_to_do(facts), line.occurred_at
+    return over(cause, *told, found, confidence=confidence, address=address, since=since, left=left)
 
 
 _FAILED = frozenset({EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED})
@@ -88,15 +103,15 @@ def stopped(facts: Facts) -> Iterator[Finding]:
     evidence = [seen(row, row.get_reason_display(), row.since)]
     if withheld and email is not None:
         evidence.append(seen(email, email.get_reason_display(), email.queued_at))
-    is_over = row not in facts.stops or _anew(facts) is not None
-    yield made(
-        _STOPS[SuppressionReason(row.reason)],
-        *evidence,
-        confidence=Confidence.RECORDED if withheld else Confidence.OBSERVED,
-        said={"address": facts.address},
-        fix=Fix.SEND_NEW_LINK if is_over else None,
-        target=_of_person(facts) if is_over else target_of(row),
-    )
+    cause, address = _STOPS[SuppressionReason(row.reason)], facts.address
+    confidence = Confidence.RECORDED if withheld else Confidence.OBSERVED
+    if row.lifted_at is not None:
+        evidence.append(seen(row, row.get_lift_display(), row.lifted_at))
+    if row in facts.stops and not facts.has_moved:
+        yield made(cause, *evidence, confidence=confidence, said={"address": address}, target=target_of(row))
+    else:
+        since = None if row in facts.stops else row.lifted_at or row.until
+        yield over(cause, *evidence, confidence=confidence, address=address, since=since, left=left_to_do(facts))
 
 
 def complained(facts: Facts) -> Iterator[Finding]:
@@ -106,15 +121,11 @@ def complained(facts: Facts) -> Iterator[Finding]:
         return
     evidence = seen(found, found.get_bounce_class_display(), found.occurred_at, quote=found.evidence)
     row = next((row for row in facts.stops if row.reason == SuppressionReason.COMPLAINED), None)
-    row = row if _anew(facts) is None else None
-    yield made(
-        Cause.COMPLAINED,
-        evidence,
-        confidence=Confidence.REPORTED,
-        said={"address": facts.email.recipient},
-        fix=None if row else Fix.SEND_NEW_LINK,
-        target=target_of(row) if row else _of_person(facts),
-    )
+    cause, confidence, address = Cause.COMPLAINED, Confidence.REPORTED, facts.email.recipient
+    if row is None or facts.has_moved:
+        yield over(cause, evidence, confidence=confidence, address=address, left=left_to_do(facts))
+    else:
+        yield made(cause, evidence, confidence=confidence, said={"address": address}, target=target_of(row))
 
 
 def ended(facts: Facts) -> Iterator[Finding]:
@@ -126,14 +137,16 @@ def ended(facts: Facts) -> Iterator[Finding]:
     last = [event_of(event) for event in facts.events[:1]]
     is_active = facts.account is not None and facts.account.user.is_active
     by_email = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and email.send_by > facts.now
-    is_over = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email
-    fix = Fix.SEND_NEW_LINK if is_over or (cause == Cause.INACTIVE_ACCOUNT and is_active) else None
+    if cause == Cause.INACTIVE_ACCOUNT and is_active:
+        yield over(cause, *last, confidence=Confidence.RECORDED, left=left_to_do(facts))
+        return
+    is_late = cause in (Cause.SET_ASIDE_BY_STAFF, Cause.SET_ASIDE_AS_POISON) and not by_email
     yield made(
         cause,
         *last,
         confidence=Confidence.RECORDED,
         said={"at": moment(last[0].at if last else email.queued_at)},
-        fix=fix,
+        fix=Fix.SEND_NEW_LINK if is_late else None,
         target=target_of(email) if by_email else _of_person(facts),
     )
 
@@ -154,8 +167,11 @@ def ladder(facts: Facts) -> Iterator[Finding]:
         rows = [seen(email, email.get_state_display(), email.queued_at), *map(event_of, facts.events[:1])]
         by_others = email.state in (EmailState.BOUNCED, EmailState.FAILED)
         confidence = Confidence.REPORTED if by_others else Confidence.RECORDED  # held back or too late: by us
-        target = _of_person(facts)
-        yield made(Cause.BACKUP_FAILED, *rows, confidence=confidence, said=said, fix=_anew(facts), target=target)
+        cause, target = Cause.BACKUP_FAILED, _of_person(facts)
+        if facts.has_moved:
+            yield over(cause, *rows, confidence=confidence, address=email.recipient, left=left_to_do(facts))
+        else:
+            yield made(cause, *rows, confidence=confidence, said=said, target=target)
     elif facts.link is not None and facts.link.person_opened_at is None and facts.refusal is None:
         rows = [seen(each, each.get_state_display(), each.queued_at) for each in reversed(facts.emails)]
         yield made(Cause.SENT_TO_BACKUP, *rows, confidence=Confidence.RECORDED, said=said)
@@ -206,8 +222,3 @@ def _stop_of(email: Email) -> Suppression | None:
 
 def _of_person(facts: Facts) -> Target | None:
     return person(facts.account.user) if facts.account else None
-
-
-def _anew(facts: Facts) -> Fix | None:
-    """Where the account has another address by now, there is none to mend: a new link goes there."""
-    return Fix.SEND_NEW_LINK if facts.has_moved else None

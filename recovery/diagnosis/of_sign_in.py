@@ -36,6 +36,8 @@ def ended_by_force(facts: Facts) -> Iterator[Finding]:
     account = facts.account
     if account is None or not account.user.password.startswith(ENDED):
         return
-    line = AuditEvent.objects.filter(user_key=facts.key, action=Action.ACCESS_ENDED).order_by("-occurred_at").first()
+    # SQLite takes the partial index of accounts only where its condition stands beside.
+    ended = AuditEvent.objects.filter(user_key=facts.key, action=Action.ACCESS_ENDED).exclude(user_key="")
+    line = ended.order_by("-occurred_at").first()
     evidence = [seen(line, line.get_action_display(), line.occurred_at)] if line else []
     yield made(Cause.PASSWORD_ENDED, *evidence, confidence=Confidence.OBSERVED, target=person(account.user))

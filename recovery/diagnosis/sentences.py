@@ -10,6 +10,17 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.reasons import Cause
 
+OVER: Final = _("What stood in the way then: %(why)s. It is out of the way by now; what is left to do: %(fix)s.")
+OVER_FOR_ADDRESS: Final = _(
+    "What stood in the way of mail to %(address)s then: %(why)s. It is out of the way by now; what is left to do: "
+    "%(fix)s."
+)
+OVER_SINCE: Final = _(
+    "What stood in the way of mail to %(address)s then: %(why)s. It has been out of the way since %(at)s; what is left "
+    "to do: %(fix)s."
+)
+"""Of a cause of then that holds no more: what ``SENTENCES`` says is to be done has been done."""
+
 SENTENCES: Final[Mapping[Cause, Any]] = {
     Cause.FORMER_ADDRESS: _(
         "No account has the address %(typed)s now; that of %(name)s had it before. Make sure whom you speak to, and "

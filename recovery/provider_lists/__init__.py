@@ -6,12 +6,13 @@ over plain HTTP; what cannot be learned is said to be unknown, never to be fine.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from recovery import audit, routes, suppressions
 from recovery.accounts import key_of
+from recovery.models import Email
 from recovery.provider_lists import amazon_ses, brevo, mailgun, postmark, sendgrid
 from recovery.provider_lists.calling import Adapter, Entry, Unknown
 from recovery.reasons import Action
@@ -42,31 +43,37 @@ def show(address: str) -> list[Looked]:
     who was erased there is nothing to ask by."""
     if address.startswith(suppressions.HASHED):
         return []
-    return [_look(route, esp, address) for route, esp in _routes()]
+    return [_look(names[0], esp, address) for names, esp in _accounts()]
 
 
-def lift(address: str, *, actor: AbstractBaseUser, reason: str) -> list[Looked]:
+def lift(address: str, *, actor: AbstractBaseUser, reason: str, email: Email | None = None) -> list[Looked]:
     """Take the address off the lists as far as they let anybody, and look again: what is told is what is there then.
 
-    On the trail before the provider is asked, and again with what came of it. Doing it twice does no harm.
+    On the trail before the provider is asked, and again with what came of it: on which routes something is ``left`` or
+    unknown, and which are ``clear``. The trail has no addresses: it names ``email``, else the newest mail that went
+    there, by which diagnosis finds it. Doing it twice does no harm.
     """
-    actor_key, found = key_of(actor), show(address)
+    found, email = show(address), email or Email.objects.filter(recipient_key=address).order_by("-queued_at").first()
     named = sorted({looked.route for looked in found if any(entry.can_be_lifted for entry in looked.entries)})
-    audit.record(Action.PROVIDER_LIFT_ASKED, actor_key=actor_key, reason=reason, routes=named)
+    whose = {"user_key": email.user_key, "request_id": email.request_id, "email": email} if email else {}
+    facts: dict[str, Any] = {"actor_key": key_of(actor), "reason": reason, "routes": named, **whose}
+    audit.record(Action.PROVIDER_LIFT_ASKED, **facts)
     tried = [_lifted(looked, address) for looked in found]
-    left = sorted({looked.route for looked in tried if looked.entries or looked.unknown})
-    audit.record(Action.PROVIDER_LIFTED, actor_key=actor_key, reason=reason, routes=named, left=left)
+    left = {looked.route for looked in tried if looked.entries or looked.unknown}
+    looked_at = {looked.route for looked in tried}
+    clear = [name for names, _esp in _accounts() if names[0] in looked_at - left for name in names]
+    audit.record(Action.PROVIDER_LIFTED, **facts, left=sorted(left), clear=sorted(clear))
     return tried
 
 
-def _routes() -> list[tuple[str, str]]:
-    """Routes to providers with an adapter; of those with one account, the first."""
-    found: dict[tuple[str, str], tuple[str, str]] = {}
+def _accounts() -> list[tuple[list[str], str]]:
+    """Accounts with providers that have an adapter: the names of the routes to each, of which the first is asked by."""
+    found: dict[tuple[str, str], list[str]] = {}
     for route in routes.all_routes():
         esp = routes.esp_of(route)
         if esp in ADAPTERS:
-            found.setdefault((esp, str(sorted(routes.account_of(route).items()))), (route.name, esp))
-    return list(found.values())
+            found.setdefault((esp, str(sorted(routes.account_of(route).items()))), []).append(route.name)
+    return [(names, esp) for (esp, _account), names in found.items()]
 
 
 def _look(name: str, esp: str, address: str) -> Looked:

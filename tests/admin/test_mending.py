@@ -86,6 +86,8 @@ def test_the_button_mends_it_and_the_diagnosis_is_shown_again(fix: Fix, stage: S
         if fix == Fix.CORRECT_ADDRESS:
             approved_by_somebody_else()
             after = looked_up(client, call.user)
+        if fix in BY_A_LINK - {Fix.CORRECT_ADDRESS}:
+            assert after.context["leading"]["button"].fix == Fix.SEND_NEW_LINK
         if fix in BY_A_LINK:
             [sending] = [each for each in _offered(after) if each.fix == Fix.SEND_NEW_LINK]
             posted(client, sending.url, reason=REASON)

@@ -85,7 +85,7 @@ PROMISES: Final[dict[Fix, Promise]] = {
     Fix.UNLOCK: Promise(Action.UNLOCKED, lambda user: not is_locked(user), Cause.NEVER_ASKED),
     Fix.LIFT_SUPPRESSION: Promise(Action.SUPPRESSION_LIFTED, lambda user: not is_suppressed(user), None),
     # What is held there the provider's stand-in tells, when they get in.
-    Fix.LIFT_AT_PROVIDER: Promise(Action.PROVIDER_LIFT_ASKED, lambda user: True, Cause.ON_PROVIDERS_LIST),
+    Fix.LIFT_AT_PROVIDER: Promise(Action.PROVIDER_LIFT_ASKED, lambda user: True, None),
     Fix.RETRY_MAIL: Promise(Action.EMAIL_RELEASED, lambda user: mail_of(user).state == EmailState.QUEUED, Cause.QUEUED),
     Fix.CANCEL_MAIL: Promise(Action.EMAIL_STOPPED, lambda user: mail_of(user).reason == EmailReason.STAFF, None),
     Fix.SWITCH_ROUTE: Promise(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from example_project.provider.fates import Record
 from recovery import limits, resets, suppressions, sweep
 from recovery.diagnosis.wording import moment
-from recovery.models import Email
+from recovery.models import Email, Suppression
 from recovery.reasons import Cause, Confidence, Fix, MailLevel, Outcome
 from tests.admin.posting import REASON, USERS, posted
 from tests.admin.staff import superuser
@@ -32,6 +32,7 @@ def test_who_was_inactive_then_was_not_mailed_though_they_are_active_now(stage: 
     leading = explained(reference).leading
     assert (leading.code, leading.confidence) == (Cause.INACTIVE_ACCOUNT, Confidence.RECORDED)
     assert leading.fix == Fix.SEND_NEW_LINK
+    assert "make it active" not in leading.sentence
 
 
 def test_the_level_of_then_is_told_though_all_mail_leaves_now(stage: Stage) -> None:
@@ -45,6 +46,7 @@ def test_the_level_of_then_is_told_though_all_mail_leaves_now(stage: Stage) -> N
     stage.time_passes(DAY)
     later = explained(reference).leading
     assert (later.code, later.fix) == (Cause.LEVEL_NONE, Fix.SEND_NEW_LINK)
+    assert "raise the level" not in f"{soon.sentence} {later.sentence}"
 
 
 def test_a_level_of_today_explains_nothing_of_yesterday(stage: Stage) -> None:
@@ -72,6 +74,9 @@ def test_what_was_suppressed_then_is_told_though_it_was_lifted_since(stage: Stag
     assert (leading.code, leading.fix, leading.confidence) == (
         Cause.SUPPRESSED, Fix.SEND_NEW_LINK, Confidence.RECORDED,
     )  # fmt: skip
+    lifted_at = Suppression.objects.get().lifted_at
+    assert moment(lifted_at) in leading.sentence
+    assert leading.evidence[-1].at == lifted_at
 
 
 def test_a_limit_of_then_is_told_though_it_is_higher_now(stage: Stage) -> None:
@@ -106,6 +111,7 @@ def test_what_came_back_from_an_address_of_then_is_told_and_a_link_to_the_new_on
     code = Cause.ADDRESS_DEAD if record == Record.HARD_BOUNCE else Cause.MAILBOX_FULL
     assert (found.leading.code, found.leading.fix) == (code, Fix.SEND_NEW_LINK)
     assert user.email in found.leading.sentence
+    assert not re.search("correct it|make room", found.leading.sentence)
     assert found.leading.fix_target == ("auth.user", str(user.pk))
     assert not {Cause.SUPPRESSED, Cause.ADDRESS_MISTYPED} & {finding.code for finding in found.findings}
 

@@ -74,7 +74,7 @@ def test_what_is_listed_is_shown_and_lifted_and_looked_at_again(provider: Any) -
     assert provider.asked[-1].method == "GET"
     assert len(provider.deleted) == 1
     [asked], [tried] = trail(Action.PROVIDER_LIFT_ASKED), trail(Action.PROVIDER_LIFTED)
-    assert (asked["routes"], tried["left"]) == (["main"], [])
+    assert (asked["routes"], tried["left"], tried["clear"]) == (["main"], [], ["main"])
 
 
 @pytest.mark.parametrize("fails", [[429], [500], [503, 502], [0], [0, 429]], ids=str)
@@ -101,7 +101,8 @@ def test_what_cannot_be_learned_is_unknown_and_never_fine(provider: Any, status:
     [looked] = provider_lists.lift(ADA, actor=StaffFactory.create(), reason="try")
     assert looked.unknown
     assert provider.deleted == []
-    assert trail(Action.PROVIDER_LIFTED)[0]["left"] == ["main"]
+    [tried] = trail(Action.PROVIDER_LIFTED)
+    assert (tried["left"], tried["clear"]) == (["main"], [])
 
 
 def test_a_wrong_key_is_said_and_not_tried_again(provider: Any, settings: Any) -> None:
@@ -126,6 +127,16 @@ def test_brevos_list_is_read_page_by_page(provider: Any) -> None:
     [looked] = provider_lists.show(ADA)
     assert len(looked.entries) == 1
     assert len(provider.asked) == 2
+
+
+@pytest.mark.parametrize("provider", ["postmark"], indirect=True)
+def test_of_two_routes_to_one_account_one_is_asked_by_and_both_are_clear(provider: Any, settings: Any) -> None:
+    [main] = settings.RECOVERY["ROUTES"]
+    settings.RECOVERY = settings.RECOVERY | {"ROUTES": [main, {**main, "NAME": "spare"}]}
+    provider.held[ADA] = {LISTED[provider.esp]: "no such user"}
+    [looked] = provider_lists.lift(ADA, actor=StaffFactory.create(), reason="the mailbox is back")
+    assert looked.route == "main"
+    assert trail(Action.PROVIDER_LIFTED)[0]["clear"] == ["main", "spare"]
 
 
 def test_a_site_without_such_a_provider_asks_nobody(settings: Any) -> None:
