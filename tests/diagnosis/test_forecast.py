@@ -152,6 +152,17 @@ def foretold(would: Forecast) -> tuple[str, bool, str, str]:
 @example(
     state=replace(OPEN, password=None, has_joined=False, is_invited=True, stop="staff", stop_of=EmailKind.ACTIVATION)
 )
+@example(  # by staff, whom the cool-down after the first activation does not stop before the suppression
+    state=replace(
+        OPEN,
+        password=None,
+        has_joined=False,
+        is_invited=True,
+        stop="staff",
+        stop_of=EmailKind.ACTIVATION,
+        by_staff=True,
+    )
+)
 @example(state=replace(OPEN, lock="guesses", is_frozen=True))
 @given(state=states)
 @hypothesis_settings(

@@ -15,7 +15,7 @@ from recovery.reasons import Action, Cause, EmailKind, Fix
 from tests.admin.posting import REASON, posted
 from tests.admin.staff import superuser
 from tests.asking import asked
-from tests.diagnosis.callers_of_mail import both_failed, pressed_spam, was_stopped_by_staff
+from tests.diagnosis.callers_of_mail import both_failed, pressed_spam, was_stopped_by_staff, was_suppressed
 from tests.diagnosis.calling import Caller
 from tests.diagnosis.listed import WithList
 from tests.diagnosis.stage import Stage, explained, newest_email
@@ -163,6 +163,7 @@ def test_a_suppression_that_ran_out_is_told_with_its_end(stage: Stage) -> None:
     ("calls", "cause"),
     [
         (was_stopped_by_staff, Cause.SUPPRESSED_BY_STAFF),
+        (was_suppressed, Cause.SUPPRESSED),
         (pressed_spam, Cause.COMPLAINED),
         (both_failed, Cause.BACKUP_FAILED),
     ],
