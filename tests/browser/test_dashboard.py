@@ -15,10 +15,10 @@ from tests.browser.desks import faults, too_wide
 from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory
 from tests.past import HOUR, Mail
+from tests.policies import STRICT
 from tests.rolled import whole
 
 DASHBOARD = "/admin/recovery/rollup/"
-POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def sign_in(page: Page, base: str, query: str = "") -> None:
 
 def strict(route: Route) -> None:
     answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT})
 
 
 @pytest.mark.parametrize("look", LOOKS)

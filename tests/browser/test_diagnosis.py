@@ -15,10 +15,10 @@ from recovery.models import Email, Heartbeat, ResetRequest
 from recovery.reasons import Part
 from tests.browser.conftest import LOOKS, OpenWindow, Window, ask, newest_link, work
 from tests.browser.desks import LONG, faults, too_wide
-from tests.browser.test_dashboard import POLICY
 from tests.browser.test_pictures import as_staff, report_delivery, state_why
 from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory, UserFactory
+from tests.policies import STRICT
 from tests.signing_in import locked
 
 BOX = "/admin/recovery/diagnosis/"
@@ -30,7 +30,7 @@ def strict(route: Route) -> None:
         route.continue_()
         return
     answer = route.fetch()
-    route.fulfill(response=answer, headers={"content-security-policy": POLICY, **answer.headers})
+    route.fulfill(response=answer, headers={"content-security-policy": STRICT, **answer.headers})
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ from tests.browser.conftest import AXE, LOOKS, OpenWindow, Window
 from tests.browser.test_pictures import as_staff, state_why
 from tests.factories import UserFactory
 from tests.incidents.people import DEAD, PAGE, gets_in, incident_of, set_up, work
+from tests.policies import STRICT
 from tests.rotations.people import readers
-
-POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
 
 
 def strict(route: Route) -> None:
     answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT})
 
 
 @pytest.fixture
