@@ -2,11 +2,10 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
 from recovery import heartbeats
 from recovery.reasons import EmailState, Part
@@ -15,10 +14,10 @@ from tests.browser.desks import faults, too_wide
 from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory
 from tests.past import HOUR, Mail
+from tests.policies import ENFORCED
 from tests.rolled import whole
 
 DASHBOARD = "/admin/recovery/rollup/"
-POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
 
 
 @pytest.fixture
@@ -45,18 +44,13 @@ def sign_in(page: Page, base: str, query: str = "") -> None:
     assert page.url == f"{base}{DASHBOARD}{query}"
 
 
-def strict(route: Route) -> None:
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
-
-
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.usefixtures("a_day_of_mail")
 def test_the_page_is_readable_in_every_light_and_asks_for_nothing_that_a_strict_policy_forbids(
-    window: OpenWindow, look: str
+    window: OpenWindow, settings: Any, look: str
 ) -> None:
+    settings.ADMIN_POLICY = ENFORCED
     seen = window(**LOOKS[look])
-    seen.context.route(lambda url: urlsplit(url).path == DASHBOARD, strict)
     sign_in(seen.page, seen.base, "?window=7d")
     assert seen.page.locator("#recovery-headline").is_visible()
     assert seen.page.locator(".recovery-chart svg").count() == 2

@@ -3,45 +3,35 @@ keyboard, narrow, right to left, under a strict policy."""
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
 from recovery import heartbeats
 from recovery.models import Email, Heartbeat, ResetRequest
 from recovery.reasons import Part
 from tests.browser.conftest import LOOKS, OpenWindow, Window, ask, newest_link, work
 from tests.browser.desks import LONG, faults, too_wide
-from tests.browser.test_dashboard import POLICY
 from tests.browser.test_pictures import as_staff, report_delivery, state_why
 from tests.browser.unfolding import Unfolded
 from tests.factories import PASSWORD, StaffFactory, UserFactory
+from tests.policies import ENFORCED
 from tests.signing_in import locked
 
 BOX = "/admin/recovery/diagnosis/"
 
 
-def strict(route: Route) -> None:
-    """What is read is read under a strict policy, unless it brings its own; what is posted leads on as ever."""
-    if route.request.method != "GET":
-        route.continue_()
-        return
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={"content-security-policy": POLICY, **answer.headers})
-
-
 @pytest.fixture
-def desk(window: OpenWindow, reader: Any) -> Window:
+def desk(window: OpenWindow, reader: Any, settings: Any) -> Window:
     """Somebody with all rights at the box; amelie's sign-in is locked, and she asked for a link."""
+    settings.ADMIN_POLICY = ENFORCED
     ask(window())
     newest_link()
     locked("amelie")
     seen = as_staff(window, BOX)
     heartbeats.beat(Part.BEAT)
-    seen.context.route(lambda url: urlsplit(url).path.startswith("/admin/recovery/"), strict)
     return seen
 
 

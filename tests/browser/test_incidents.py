@@ -2,24 +2,16 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Route
 
 from tests.browser.conftest import AXE, LOOKS, OpenWindow, Window
 from tests.browser.test_pictures import as_staff, state_why
 from tests.factories import UserFactory
 from tests.incidents.people import DEAD, PAGE, gets_in, incident_of, set_up, work
+from tests.policies import ENFORCED
 from tests.rotations.people import readers
-
-POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
-
-
-def strict(route: Route) -> None:
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
 
 
 @pytest.fixture
@@ -27,6 +19,7 @@ def morgan(window: OpenWindow, site: str, settings: Any) -> Window:
     """Somebody with all rights at the page: the mail of five people came back, of whom one got in all the same, and
     that of three others for another cause."""
     set_up(settings)
+    settings.ADMIN_POLICY = ENFORCED
     settings.RECOVERY["BASE_URL"] = "https://library.example"
     people = readers(5)
     incident_of(people)
@@ -47,7 +40,6 @@ def is_sound(seen: Window) -> None:
 
 
 def test_staff_see_what_failed_for_many_and_send_fresh_links_by_keyboard(morgan: Window, album: Path) -> None:
-    morgan.context.route(lambda url: urlsplit(url).path.startswith(PAGE), strict)
     morgan.open(PAGE)
     is_sound(morgan)
     table = morgan.page.locator("[aria-labelledby=recovery-incidents]")
