@@ -50,5 +50,7 @@ def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
 def of_accounts(key: str) -> list["QuerySet[Any, Any]"]:
     """Ids of the requests that concern an account: where it was decided on, and where staff asked for it."""
     decided = Decision.objects.filter(user_key=key).order_by("-decided_at").values_list("request_id", flat=True)
-    noted = AuditEvent.objects.filter(user_key=key).exclude(request_id=None).order_by("-occurred_at")
+    noted = (
+        AuditEvent.objects.filter(user_key=key).exclude(user_key="").exclude(request_id=None).order_by("-occurred_at")
+    )
     return [decided[:MOST_FOUND], noted.values_list("request_id", flat=True)[:MOST_FOUND]]

@@ -17,6 +17,7 @@ from recovery.addresses import normalise
 from recovery.models import (
     AccountState,
     AddressCorrection,
+    AuditEvent,
     BackupAddress,
     Bounce,
     Decision,
@@ -72,6 +73,11 @@ def shared_emails(keys: Sequence[UUID], person: Person) -> set[UUID]:
         *others.values_list("email", flat=True),
         *(email.pk for email in mails if email.account_keys - {person.key}),
     }
+
+
+def trail(person: Person) -> "QuerySet[AuditEvent]":
+    """In its order. Without lines of nobody, in words: by these SQLite finds the index of accounts."""
+    return AuditEvent.objects.filter(user_key=person.key).exclude(user_key="").order_by("pk")
 
 
 def links(person: Person) -> "QuerySet[ResetToken]":

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from recovery import accounts, audit
 from recovery.conf import conf
-from recovery.models import AuditEvent, CaseNote, Email, EmailEvent, ResetRequest
+from recovery.models import CaseNote, Email, EmailEvent, ResetRequest
 from recovery.privacy import rows
 from recovery.privacy.people import Person
 from recovery.reasons import Action
@@ -49,7 +49,7 @@ def export(person: Person) -> dict[str, Any]:
             "left_suppressions": [_told(row, person) for row in rows.left_suppressed(person)],
             "events": _events(person),
             "notes": [_told(row, person) for row in CaseNote.objects.filter(case__in=rows.cases(person))],
-            "trail": [_told(row, person) for row in AuditEvent.objects.filter(user_key=person.key).order_by("pk")],
+            "trail": [_told(row, person) for row in rows.trail(person)],
         },
     }
 
