@@ -181,9 +181,7 @@ class SuppressionAdmin(ExportMixin):
         back = url_of(self, "change", row.pk)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if not suppressions.can_stop_again(row):
-            said = gettext(
-                "Nothing was done: there is no lift to be undone, or mail to this address is stopped already."
-            )
+            said = gettext("Nothing was done: there is no lift to undo, or mail to this address is stopped already.")
             self.message_user(request, said, messages.WARNING)
             return lead_back(request, back)
         if form.is_valid():

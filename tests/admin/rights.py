@@ -116,8 +116,9 @@ ACTS: Final = (
     _on_mail("withheld", "release", Action.EMAIL_RELEASED),
     _on_mail("queued", "stop", Action.EMAIL_STOPPED),
     Act(url="recovery_email_at_provider", row="email", who="SU", done=Action.PROVIDER_LIFT_ASKED),
-    Act(  # what is lifted in the scene is undone
-        url="recovery_suppression_stop", row="suppression", who="SU", is_offered=False, is_idle=True, needs_reason=False,
+    Act(  # what was lifted is undone, and in the scene nothing was
+        url="recovery_suppression_stop", row="suppression", who="SU", is_offered=False, is_idle=True,
+        needs_reason=False,
     ),
     Act(url="recovery_suppression_lift", row="suppression", who="SU", done=Action.SUPPRESSION_LIFTED),
     Act(
