@@ -170,7 +170,7 @@ class SuppressionAdmin(ExportMixin):
         """That which may be lifted, or stopped again."""
         if not (self.has_lift_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
-        row = self.get_object(request, str(key))
+        row: Suppression | None = self.get_object(request, str(key))
         if row is None:
             raise Http404
         return row
