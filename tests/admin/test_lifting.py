@@ -110,7 +110,9 @@ def test_only_a_lift_by_staff_is_undone_and_not_once_its_time_is_over(row: Suppr
     client = staff(*RIGHTS)
     for lift, until in (("delivery", row.until), ("staff", timezone.now())):
         Suppression.objects.filter(pk=row.pk).update(lifted_at=timezone.now(), lift=lift, until=until)
-        assert said(posted(client, stop_page(row), lift_page(row), reason=REASON))[0].startswith("warning: Nothing was done")
+        assert said(posted(client, stop_page(row), lift_page(row), reason=REASON))[0].startswith(
+            "warning: Nothing was done"
+        )
         assert stop_page(row) not in client.get(f"{PAGE}{row.pk}/change/").content.decode()
     assert suppressions.of([ADDRESS]) == {}
 
