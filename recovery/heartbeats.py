@@ -148,7 +148,9 @@ def _routes() -> list[PartHealth]:
     names = [str(route.get("NAME") or "default") for route in conf.ROUTES] or ["default"]
     rows = RouteState.objects.filter(name__in=names).annotate(age=_since("last_success_at"))
     known = {row.name: row for row in rows}
-    none_left = all(name in known and known[name].switched_off for name in names)
+    none_left = all(
+        name in known and (known[name].switched_off or known[name].circuit != Circuit.CLOSED) for name in names
+    )
     return [_route(name, known.get(name), none_left=none_left) for name in names]
 
 

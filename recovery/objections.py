@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
@@ -126,6 +126,14 @@ def dispute(user_key: str) -> None:
         unique_fields=["user_key"],
         update_fields=["disputed_at"],
     )
+
+
+def disputed() -> "models.QuerySet[AccountState]":
+    """The accounts of which ``is_disputed`` is true, to be asked about by many at once."""
+    used = ResetToken.objects.filter(
+        user_key=OuterRef("user_key"), state=TokenState.USED, ended_at__gte=OuterRef("disputed_at")
+    )
+    return AccountState.objects.filter(~Exists(used), disputed_at__gt=timezone.now() - DISPUTE)
 
 
 def is_disputed(user_key: str) -> bool:

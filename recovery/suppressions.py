@@ -115,6 +115,29 @@ def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> b
     return True
 
 
+def can_stop_again(suppression: Suppression) -> bool:
+    """Whether staff lifted it before its time was over, and nothing else stops the same mail now."""
+    if suppression.lift != Lift.STAFF or (suppression.until and suppression.until <= timezone.now()):
+        return False
+    return not any(other.kind in ("", suppression.kind) for other in beside(suppression))
+
+
+def stop_again(lifted: Suppression, *, actor: AbstractBaseUser, reason: str) -> bool:
+    """The undo of a lift by staff: a new one stops the same mail for as long as that would have; commits. False where
+    ``can_stop_again`` is.
+
+    No other address can be stopped by hand: whoever could would keep the notices of an account from its owner.
+    """
+    facts = {"address_key": lifted.address_key, "kind": lifted.kind, "until": lifted.until}
+    row = Suppression(**facts, reason=SuppressionReason.STAFF, source="staff")
+    with atomic(Suppression):
+        held = Suppression.objects.select_for_update().get(pk=lifted.pk)  # pressed twice, it stops once
+        if not can_stop_again(held):
+            return False
+        insert(row, audit.event(Action.SUPPRESSED, actor_key=key_of(actor), reason=reason, **_facts(row)))
+    return True
+
+
 def address_changed(address: str, *, actor_key: str = "") -> int:
     """Somebody made it the address of an account anew: what is known of it is old. Returns how many were lifted."""
     forms = kept_as([normalise(address)[:254]])

@@ -33,7 +33,7 @@ def after(at: datetime, seconds: float | None) -> datetime | None:
 class Mail:
     """One reset mail, its request and its link. Times are seconds: ``took`` from the request to the delivery; from
     there, or from the hand-over, ``opened`` to a person's first opening, ``used`` to the new password and ``ended`` to
-    another end of the link."""
+    another end of the link; ``complained`` to the first word that it was reported as spam."""
 
     at: datetime = AT
     state: str = EmailState.DELIVERED
@@ -44,7 +44,7 @@ class Mail:
     ended: float | None = None
     life: timedelta = LIFE
     link: str = TokenState.LIVE
-    complained: bool = False
+    complained: float | None = None
     audience: str = "default"
     route: str = "main"
     domain: str = "example.org"
@@ -74,8 +74,8 @@ class Mail:
             handed_over_at=self.handed_over_at, delivered_at=after(self.at, self.took),
         )  # fmt: skip
         self._link(number, request, email)
-        if self.complained:
-            Bounce.objects.create(email=email, bounce_class=BounceClass.COMPLAINT, rule="x", recipient_key=address)
+        if told_at := after(self.began_at, self.complained):
+            complaint(email, at=told_at)
         return email
 
     def _link(self, number: int, request: ResetRequest, email: Email) -> None:
@@ -87,6 +87,12 @@ class Mail:
             ended_at=used_at or after(self.began_at, self.ended),
             opened_at=opened_at or used_at, person_opened_at=opened_at or used_at,
         )  # fmt: skip
+
+
+def complaint(email: Email, *, at: datetime) -> Bounce:
+    """We were told that the person reported this mail as spam."""
+    facts = {"bounce_class": BounceClass.COMPLAINT, "rule": "x", "recipient_key": email.recipient_key}
+    return Bounce.objects.create(id=key(at), email=email, occurred_at=email.queued_at, recorded_at=at, **facts)
 
 
 def case(email: Email, *, seconds: float = 60, **more: Any) -> SupportCase:

@@ -35,7 +35,7 @@ def write_the_small_set() -> None:
     Mail(took=40, opened=100).write()  # delivered, opened
     Mail(took=60).write()  # delivered within 60 s, unopened
     Mail(took=61, opened=2 * HOUR.total_seconds()).write()  # delivered, opened too late: unopened
-    Mail(took=700, complained=True).write()  # delivered, unopened, complained
+    Mail(took=700, complained=60).write()  # delivered, unopened, complained
     Mail(took=None).write()  # delivered, nobody knows when; unopened
     Mail(state=EmailState.BOUNCED, took=3).write()  # returned after all; unopened
     bounced = Mail(state=EmailState.BOUNCED, took=None, link=TokenState.REPLACED, ended=90).write()  # superseded
@@ -89,6 +89,7 @@ def counted_as(found: metrics.Numbers) -> dict[Figure, int]:
     in_time = found.within(60)
     return plain | {
         Figure.EXPECTED: found.expected,
+        Figure.NOT_ARRIVED: found.not_arrived,
         Figure.TIMED: in_time.denominator,
         Figure.WITHIN_60S: in_time.numerator,
         Figure.IN_TIME: in_time.numerator,
@@ -112,7 +113,7 @@ mails = st.builds(
     ended=st.one_of(st.none(), st.floats(0, 9000)),
     life=st.sampled_from([HOUR, 10 * HOUR]),
     link=st.sampled_from([each for each in TokenState if each != TokenState.USED]),
-    complained=st.booleans(),
+    complained=st.one_of(st.none(), st.floats(0, 30_000)),
     audience=st.sampled_from(["default", "portal"]),
     route=st.sampled_from(["", "main", "spare"]),
     domain=st.sampled_from(["example.org", "example.net", "xn--bcher-kva.example"]),

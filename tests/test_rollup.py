@@ -12,15 +12,15 @@ from django.utils import timezone
 from recovery import feedback, metrics, resets, rollup
 from recovery.models import Email, EmailEvent, RollUp, RollUpDay, RollUpProgress
 from recovery.models.roll_ups import ALL, OTHER
-from recovery.reasons import EmailKind, EmailState, TokenState, Verdict
+from recovery.reasons import EmailKind, EmailState, Figure, TokenState, Verdict
 from recovery.rollup import hours
 from tests.admin.pages import ORIGIN
 from tests.asking import ask, asked, browser, work
 from tests.factories import UserFactory
 from tests.following import mailed_link, row_of, selector_of, verifier_of
-from tests.past import AT, DAY, HOUR, Mail, act, case
+from tests.past import AT, DAY, HOUR, Mail, act, case, complaint
 from tests.reporting import report
-from tests.rolled import counted, numbers, rolled_up, rows, whole, window
+from tests.rolled import behind, counted, numbers, rolled_up, rows, whole, window
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +70,20 @@ def test_a_report_that_comes_days_later_counts_in_the_hour_of_its_mail() -> None
         feedback.ingest([report(email, "bounced", occurred_at=timezone.now())])
         assert rollup.roll_up() == rollup.RolledUp(hours=3, left=False)
         assert (numbers(since).delivery_success.numerator, numbers(since).bounced.numerator) == (0, 1)
+
+
+def test_a_complaint_counts_in_the_hour_in_which_it_was_first_told() -> None:
+    """Whenever the mail was, and however often the provider says so."""
+    email = Mail(at=AT - 5 * DAY).write()
+    for told_at in (AT, AT + HOUR):
+        complaint(email, at=told_at)
+    of_mail, of_word = (metrics.selection(since=at, until=at + HOUR) for at in (email.queued_at, AT))
+    with rolled_up(LATER):
+        assert [numbers(each).counts["complained"] for each in (of_mail, of_word)] == [0, 1]
+        assert [behind(Figure.COMPLAINED, LATER, each) for each in (of_mail, of_word)] == [0, 1]
+        assert numbers().counts["complained"] == behind(Figure.COMPLAINED, LATER) == 1
+        assert numbers(domain="example.net").counts["complained"] == 0
+        assert numbers(domain="example.org", kind="forgot").counts["complained"] == 1
 
 
 def test_an_event_that_was_numbered_first_and_committed_last_is_not_missed() -> None:

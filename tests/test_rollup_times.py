@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recovery import metrics, rollup
 from recovery.models import Email, EmailEvent, ResetRequest, ResetToken
-from recovery.reasons import EmailState, Figure, Outcome, TokenState
+from recovery.reasons import EmailKind, EmailState, Figure, Kind, Outcome, TokenState
 from tests.asking import ask, browser, work
 from tests.factories import UserFactory
 from tests.past import AT, DAY, HOUR, Mail, key
@@ -52,6 +52,20 @@ def test_mail_that_long_heard_nothing_is_counted_anew_by_the_next_run(settings: 
     for minutes, count in ((1, 0), (70, 0), (124, 0), (126, 1)):
         with rolled_up(AT + timedelta(minutes=minutes)):
             assert numbers().no_news.numerator == behind(Figure.NO_NEWS, timezone.now()) == count
+
+
+def test_a_first_link_that_left_late_and_of_which_nothing_was_heard_is_counted_anew_by_the_next_run() -> None:
+    """It may wait for a day; by then its hour is an old one."""
+    mail = Mail(at=AT - 4 * HOUR, state=EmailState.QUEUED, took=None, left=False, kind=Kind.ACTIVATION, life=9 * DAY)
+    waiting = Email.objects.filter(pk=mail.write().pk)
+    waiting.update(kind=EmailKind.ACTIVATION, send_by=AT + 20 * HOUR)
+    with rolled_up(AT):
+        waiting.update(state=EmailState.HANDED_OVER, handed_over_at=AT)
+        EmailEvent.objects.create(email=waiting.get(), kind="handed_over", recorded_at=AT)
+    for minutes, count in ((1, 0), (20, 0), (29, 0), (31, 1), (60, 1)):
+        with time_machine.travel(AT + timedelta(minutes=minutes), tick=False):
+            rollup.roll_up()
+            assert numbers().no_news.numerator == behind(Figure.NO_NEWS, timezone.now()) == count, minutes
 
 
 @pytest.mark.sqlite  # which of its indexes PostgreSQL takes for a handful of rows is chance

@@ -4,25 +4,28 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from recovery import agents, heartbeats, metrics, rollup, watch
+from recovery import agents, counting, heartbeats, metrics, rollup, watch
 from recovery.metrics.troubles import CLEAR
-from recovery.models import AuditEvent, Email, Lockout, StandingAlarm
-from recovery.reasons import Alarm, EmailState, LockKind
+from recovery.models import AuditEvent, Email, Lockout, RouteState, StandingAlarm
+from recovery.reasons import Alarm, Circuit, EmailState, Figure, LockKind
 from tests.admin.staff import staff
 from tests.factories import UserFactory
-from tests.past import HOUR, case
+from tests.past import HOUR, Mail, case
 from tests.troubled import (
     BAD,
     CASES,
+    MINUTE,
     cases_pile_up,
     everything_beats,
     lately,
     many_names_are_locked,
     much_lost,
     queue_is_late,
+    reported_now,
     somebody_acts_on_many,
 )
 
@@ -64,7 +67,9 @@ def test_each_trouble_is_found_by_its_own_word(alarm: Alarm, settings: Any) -> N
         lambda: lately(49, **BAD),
         lambda: (lately(95, took=20), lately(5, took=90)),
         lambda: (lately(98), lately(2, state=EmailState.FAILED, took=None)),
-        lambda: lately(2, complained=True),
+        lambda: (lately(100), reported_now(lately(2))),
+        lambda: reported_now(lately(49)),  # of too few
+        lambda: (lately(60), lately(3, hours=40, complained=60)),  # yesterday's trouble
         lambda: [case(email) for email in lately(20, hours=30)],
         lambda: lately(60, state=EmailState.HANDED_OVER, took=None),  # nobody said what became of them
         lambda: lately(60, hours=30, **BAD),  # yesterday's trouble
@@ -84,8 +89,29 @@ def test_too_little_or_too_few_or_what_nobody_knows_is_no_alarm(make: Callable[[
 def test_a_small_site_is_judged_by_its_day_and_a_busy_one_by_its_hour() -> None:
     lately(60, hours=20, **BAD)
     assert wrong() == [Alarm.SUCCESS_LOW, Alarm.BOUNCES_HIGH]
-    lately(60, hours=1)
+    lately(60, hours=2)
+    rollup.again(timezone.now() - 3 * HOUR)
     assert wrong() == [], "the newest fifty are well"
+
+
+def test_what_is_slow_to_fail_alarms_while_the_newest_hour_knows_only_what_was_quick() -> None:
+    """And what stands is not over for as long as nobody can know it."""
+    eight = timezone.now().replace(minute=8, second=0, microsecond=0)
+    with time_machine.travel(eight, tick=False):
+        for hours in (3, 2, 1):
+            lately(90, hours=hours)
+            lately(10, hours=hours, **BAD)
+        for _ in range(60):
+            Mail(at=eight - 5 * MINUTE).write()
+        told = [Alarm.SUCCESS_LOW, Alarm.BOUNCES_HIGH]
+        assert wrong() == told
+        for word in told:
+            StandingAlarm.objects.create(alarm=word)
+        assert wrong() == told
+        bounces = [trouble for trouble in metrics.alarms() if trouble.alarm == Alarm.BOUNCES_HIGH]
+        assert "(10 of 100)" in bounces[0].detail
+        assert bounces[0].selection
+        assert counting.rows(Figure.BOUNCED, bounces[0].selection, eight).count() == 10
 
 
 @pytest.mark.parametrize(
@@ -110,6 +136,25 @@ def test_what_stands_ends_only_well_clear_of_its_limit(alarm: Alarm, begins: int
         lately(bad, hours=1, **BAD)
         assert (alarm in wrong()) is is_wrong, (bad, is_standing)
     assert CLEAR == 0.5
+
+
+@pytest.mark.parametrize(
+    ("spare", "wanted"),
+    [
+        ({"switched_off": True}, ["no_route", "circuit_open main"]),
+        ({"circuit": Circuit.OPEN}, ["no_route", "circuit_open main", "circuit_open spare"]),
+        ({"circuit": Circuit.HALF_OPEN}, ["no_route", "circuit_open main", "circuit_open spare"]),
+        ({}, ["circuit_open main"]),
+    ],
+)
+def test_no_way_out_is_left_where_each_is_switched_off_or_failed(
+    spare: dict[str, Any], wanted: list[str], settings: Any
+) -> None:
+    ways = [{"NAME": name, "BACKEND": "tests.backends.Unreachable"} for name in ("main", "spare")]
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": ways}
+    RouteState.objects.create(name="main", circuit=Circuit.OPEN)
+    RouteState.objects.create(name="spare", **spare)
+    assert [f"{each.alarm.value} {each.subject}".strip() for each in metrics.alarms()] == wanted
 
 
 def test_open_cases_must_be_half_as_many_before_that_is_over() -> None:

@@ -1,6 +1,6 @@
 """What goes wrong, as a test has it happen: the makers of each alarm, by its word."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from recovery import agents, heartbeats, rollup
 from recovery.models import Email, Heartbeat, Lockout, ResetRequest, RollUpProgress, RouteState
 from recovery.reasons import Action, Alarm, Circuit, EmailReason, EmailState, Kind, LockKind, Part
-from tests.past import HOUR, Mail, act, case, key
+from tests.past import HOUR, Mail, act, case, complaint, key
 
 MINUTE = timedelta(minutes=1)
 BAD: dict[str, Any] = {"state": EmailState.BOUNCED, "took": None}
@@ -45,8 +45,14 @@ def much_returned() -> None:
 
 
 def reported_as_spam() -> None:
+    reported_now(lately(3, hours=40))
     lately(100)
-    lately(3, complained=True)
+
+
+def reported_now(emails: Sequence[Email]) -> None:
+    """The provider tells of it today, whenever the mail was."""
+    for email in emails:
+        complaint(email, at=timezone.now())
 
 
 def queue_is_late() -> None:

@@ -15,13 +15,11 @@ from django.utils import timezone
 from recovery import metrics
 from recovery.counting import Selection
 from recovery.metrics import Numbers
-from recovery.reasons import Figure
 
 WIDTH, HEIGHT = 1000.0, 100.0
 GAP: Final = 0.18  # of a slot's width, between two bars
 TIMES: Final = (1, 10, 60, 600, 3600, 86400)
 """Seconds at which the axis of durations has a line: each as far from the next, whatever lies between."""
-_FAILED: Final = (Figure.BOUNCED, Figure.FAILED, Figure.EXPIRED, Figure.LATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,6 @@ def slots(hours: Mapping[datetime, Numbers], selection: Selection) -> list[Slot]
     return made
 
 
-def failed(numbers: Numbers) -> int:
-    """Mail that did not arrive and of which that is known."""
-    return sum(numbers.counts[figure.value] for figure in _FAILED)
-
-
 def mail_chart(bars: Sequence[Slot]) -> Chart:
     """What became of the mail: what arrived at the bottom, what nobody told of above it, what failed on top."""
     highest = nice(max((bar.numbers.expected for bar in bars), default=0))
@@ -90,7 +83,7 @@ def mail_chart(bars: Sequence[Slot]) -> Chart:
         stacked = (
             ("delivered", bar.numbers.counts["delivered"]),
             ("no_news", bar.numbers.counts["no_news"]),
-            ("failed", failed(bar.numbers)),
+            ("failed", bar.numbers.not_arrived),
         )
         top = HEIGHT
         for word, count in stacked:

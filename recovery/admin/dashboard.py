@@ -78,7 +78,7 @@ class Row:
     name: Any
     expected: SafeString
     arrived: Fraction
-    failed: int
+    not_arrived: SafeString
     no_news: SafeString
     p50: str
     p95: str
@@ -149,7 +149,7 @@ def _charts(numbers: Numbers, bars: list[charts.Slot]) -> dict[str, Any]:
     )
     facts = {
         "begin": _moment(bars[0].begins), "end": _moment(bars[-1].ends), "due": count(numbers.expected),
-        "arrived": count(numbers.counts["delivered"]), "failed": count(charts.failed(numbers)),
+        "arrived": count(numbers.counts["delivered"]), "failed": count(numbers.not_arrived),
         "none": count(numbers.counts["no_news"]), "p50": duration(numbers.percentile(0.5)),
         "p95": duration(numbers.percentile(0.95)), "target": duration(target),
     }  # fmt: skip
@@ -210,7 +210,7 @@ def _row(name: Any, numbers: Numbers, links: Links) -> Row:
         name=name,
         expected=links.of(Figure.EXPECTED, numbers.expected),
         arrived=links.fraction(numbers.delivery_success),
-        failed=charts.failed(numbers),
+        not_arrived=links.of(Figure.NOT_ARRIVED, numbers.not_arrived),
         no_news=links.of(Figure.NO_NEWS, numbers.counts["no_news"]),
         p50=duration(numbers.percentile(0.5)),
         p95=duration(numbers.percentile(0.95)),

@@ -148,8 +148,12 @@ class SuppressionAdmin(ExportMixin):
         return rows.order_by("-since").values_list("pk", flat=True)[:100]
 
     def get_urls(self) -> list[URLPattern]:
-        lift = self.admin_site.admin_view(self.lift_view)
-        return [path("<uuid:key>/lift/", lift, name="recovery_suppression_lift"), *super().get_urls()]
+        wrapped = self.admin_site.admin_view
+        return [
+            path("<uuid:key>/lift/", wrapped(self.lift_view), name="recovery_suppression_lift"),
+            path("<uuid:key>/stop/", wrapped(self.stop_view), name="recovery_suppression_stop"),
+            *super().get_urls(),
+        ]
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("recovery.lift_suppression"))
@@ -157,15 +161,56 @@ class SuppressionAdmin(ExportMixin):
     def tools_of(self, request: HttpRequest, row: Suppression) -> list[dict[str, Any]]:
         if not self.has_lift_permission(request):
             return []
-        return [{"url": url_of(self, "lift", row.pk), "label": gettext("Lift")}]
+        tools = [{"url": url_of(self, "lift", row.pk), "label": gettext("Lift")}]
+        if suppressions.can_stop_again(row):
+            tools.append({"url": url_of(self, "stop", row.pk), "label": gettext("Stop mail to this address")})
+        return tools
+
+    def _row(self, request: HttpRequest, key: UUID) -> Suppression:
+        """That which may be lifted, or stopped again."""
+        if not (self.has_lift_permission(request) and self.has_view_permission(request)):
+            raise PermissionDenied
+        row: Suppression | None = self.get_object(request, str(key))
+        if row is None:
+            raise Http404
+        return row
+
+    def stop_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Says what follows and asks for the reason, then undoes what staff lifted. GET only asks."""
+        row, columns = self._row(request, key), self.columns_for(request)
+        back = url_of(self, "change", row.pk)
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if not suppressions.can_stop_again(row):
+            said = gettext("Nothing was done: there is no lift to undo, or mail to this address is stopped already.")
+            self.message_user(request, said, messages.WARNING)
+            return lead_back(request, back)
+        if form.is_valid():
+            if suppressions.stop_again(row, actor=actor_of(request), reason=form.cleaned_data["reason"]):
+                self.message_user(request, gettext("The address is not mailed any more."), messages.SUCCESS)
+            return lead_back(request, back)
+        follows = gettext(
+            "What was lifted stops mail again, until it would have ended. Links go to a backup address, or a case is "
+            "opened. What the provider had on its list stays lifted."
+        )
+        return asking(
+            self,
+            request,
+            form,
+            "act.html",
+            title=gettext("Stop mail to this address?"),
+            back_url=back,
+            consequences=[follows],
+            submit=gettext("Stop mail to this address"),
+            facts=[
+                (gettext("Address"), columns.viewer.address(row.address_key)),
+                (gettext("Concerns"), columns.kind(row)),
+                (gettext("Until"), columns.until(row)),
+            ],
+        )
 
     def lift_view(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Shows what the providers hold against the address and asks for the reason, then lifts. GET only asks."""
-        if not (self.has_lift_permission(request) and self.has_view_permission(request)):
-            raise PermissionDenied
-        row = self.get_object(request, str(key))
-        if row is None:
-            raise Http404
+        row = self._row(request, key)
         form = LiftForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._ask_why(request, row, form)
@@ -190,6 +235,7 @@ class SuppressionAdmin(ExportMixin):
         columns, viewer = self.columns_for(request), Viewer.of(request)
         others = remaining(row, columns)
         freed = gettext("Mail that waits and new mail may go there at once. If it comes back, it is suppressed anew.")
+        undo = gettext("It can be undone as long as it would have held: “Stop mail to this address” on its page.")
         return asking(
             self,
             request,
@@ -197,7 +243,7 @@ class SuppressionAdmin(ExportMixin):
             "lift_suppression.html",
             title=gettext("Lift this suppression?") if others else gettext("Mail this address again?"),
             back_url=url_of(self, "change", row.pk),
-            consequences=[*(others or [freed]), *told(provider_lists.show(row.address_key), viewer)],
+            consequences=[*(others or [freed]), undo, *told(provider_lists.show(row.address_key), viewer)],
             submit=gettext("Lift"),
             facts=[
                 (gettext("Address"), viewer.address(row.address_key)),

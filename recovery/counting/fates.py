@@ -23,8 +23,8 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from recovery.conf import conf
-from recovery.models import Bounce, ResetToken
-from recovery.reasons import BounceClass, EmailState, Figure, TokenState
+from recovery.models import ResetToken
+from recovery.reasons import EmailState, Figure, TokenState
 
 PURPOSE: Final = "reset"  # as ``tokens`` has it: a link to the first password has days, and people take them
 
@@ -36,11 +36,14 @@ FATES: Final = (
 EXPECTED: Final = FATES[:6]
 """Of these it is fair to ask whether they arrived. What is young, was held back on purpose or was not needed any more
 says nothing of how well mail gets through."""
+NOT_ARRIVED: Final = FATES[1:5]
+"""Of these it is known that they have not."""
 
 LINK_FATES: Final = (Figure.COMPLETED, Figure.OPENED, Figure.LIVE, Figure.UNOPENED, Figure.SUPERSEDED)
 """A mail that left is in the first of these that is true of one of its links; all but the last had one that a person
 could use."""
 
+_SEVERAL: Final = {Figure.EXPECTED: EXPECTED, Figure.NOT_ARRIVED: NOT_ARRIVED}
 _ENDED: Final[Mapping[Figure, EmailState]] = {
     Figure.DELIVERED: EmailState.DELIVERED,
     Figure.BOUNCED: EmailState.BOUNCED,
@@ -55,8 +58,8 @@ def is_fate(figure: Figure, now: datetime) -> Q:
     """Of which mails this is true at ``now``."""
     if figure in _ENDED:
         return Q(state=_ENDED[figure])
-    if figure == Figure.EXPECTED:
-        return reduce(or_, (is_fate(each, now) for each in EXPECTED))
+    if figure in _SEVERAL:
+        return reduce(or_, (is_fate(each, now) for each in _SEVERAL[figure]))
     grace = now - conf.WEBHOOK_SILENCE
     may_have_left = Q(state=EmailState.UNKNOWN, next_try_at=None)
     waits = Q(state__in=(EmailState.QUEUED, EmailState.SENDING, EmailState.DEFERRED))
@@ -100,10 +103,6 @@ def _in_time() -> Q:
     """A person opened it while it would have worked."""
     is_good = Q(ended_at=None) | Q(ended_at__gte=F("person_opened_at"))
     return Q(is_good, _not_superseded(), person_opened_at__lt=F("expires_at"))
-
-
-def is_complained() -> Q:
-    return Q(Exists(Bounce.objects.filter(email=OuterRef("pk"), bounce_class=BounceClass.COMPLAINT)))
 
 
 def delivery_time() -> Expression:

@@ -9,12 +9,13 @@ from django.db.models import Model, Q
 from recovery.conf import conf
 from recovery.counting import fates, selecting
 from recovery.counting.selecting import Rows, Selection
-from recovery.models import AuditEvent, Bounce, Email, ResetRequest, SupportCase
-from recovery.reasons import BounceClass, Figure
+from recovery.models import AuditEvent, Email, ResetRequest, SupportCase
+from recovery.reasons import Figure
 
 MINUTE: Final = timedelta(seconds=60)
 
 _OTHERS: Final[Mapping[Figure, tuple[Callable[..., Rows], Callable[[], dict[str, Any]]]]] = {
+    Figure.COMPLAINED: (selecting.complaints, selecting.of_mails),
     Figure.REQUESTS: (selecting.requests, selecting.of_requests),
     Figure.CASES: (selecting.cases, selecting.of_cases),
     Figure.ACTS: (selecting.acts, selecting.of_acts),
@@ -42,9 +43,6 @@ def model_of(figure: Figure) -> type[Model]:
 def _of_mails(mails: Rows, figure: Figure, now: datetime) -> Rows:
     if figure in _LINKS:
         return cast(Rows, mails.alias(link=fates.link_fate(now)).filter(link__in=_LINKS[figure]))
-    if figure == Figure.COMPLAINED:  # the few complaints are read, and not whether each mail has one
-        complaints = Bounce.objects.filter(bounce_class=BounceClass.COMPLAINT, email__isnull=False)
-        return mails.filter(pk__in=complaints.values("email"))
     if figure not in _TIMES:
         return mails.filter(fates.is_fate(figure, now))
     arrived = mails.filter(fates.is_fate(Figure.DELIVERED, now), delivered_at__isnull=False)

@@ -11,10 +11,10 @@ from typing import Any, Final
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from recovery.models import AuditEvent, Email, ResetRequest, SupportCase
+from recovery.models import AuditEvent, Bounce, Email, ResetRequest, SupportCase
 from recovery.models.emails import DomainOf
 from recovery.models.primary import SKEW, key_at
-from recovery.reasons import LINK_KINDS, Action, Kind, Lift, Outcome
+from recovery.reasons import LINK_KINDS, Action, BounceClass, Kind, Lift, Outcome
 
 LINK_MAIL: Final = tuple(sorted(LINK_KINDS))
 """Mail that brings a link. Notices have no request that somebody waits for."""
@@ -66,6 +66,16 @@ def mails(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
 def of_mails() -> dict[str, Any]:
     """Their dimensions, to be annotated as ``of_audience`` and so on."""
     return _named(F("audience"), F("route"), DomainOf("recipient_key"), Coalesce("request__kind", Value("")))
+
+
+def complaints(since: datetime, until: datetime, among: Rows | None = None) -> Rows:
+    """Link mail of which it was told in that time, for the first time, that somebody reported it as spam. People do so
+    days after it came, so a rate by the hour of the mail would never be known when it is high."""
+    about = Bounce.objects.filter(bounce_class=BounceClass.COMPLAINT, email__isnull=False)
+    told = about.filter(**_keys(since, until), recorded_at__gte=since, recorded_at__lt=until)
+    before = about.filter(email=OuterRef("email"), recorded_at__lt=since)
+    found = Email.objects.all() if among is None else among
+    return found.filter(pk__in=told.exclude(Exists(before)).values("email"), kind__in=LINK_MAIL).order_by()
 
 
 def requests(since: datetime, until: datetime, among: Rows | None = None) -> Rows:

@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat
 
-from recovery import accounts, agents
+from recovery import accounts, agents, objections
 from recovery.models import Bounce, Email, RepairMember, ResetToken
-from recovery.models.emails import APART, FINAL_FAILURES, DomainOf, StateIn
+from recovery.models.emails import APART, FINAL_FAILURES, RESTS_IN_DOUBT, DomainOf, StateIn
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import LINK_KINDS, BounceClass, EmailReason, EmailState
 
@@ -29,7 +29,7 @@ LONGEST_LIST: Final = 100
 OTHER: Final = "(other)"
 """In the place of a domain: all those at which fewer than ``FEWEST`` people have this trouble, together."""
 BATCH: Final = 500
-COUNTS: Final = ("people", "completed", "helped", "inactive", "needy")
+COUNTS: Final = ("people", "completed", "helped", "inactive", "disputed", "needy")
 OF_AN_ADDRESS: Final = frozenset({EmailReason.PROVIDER_REFUSED_RECIPIENT, EmailReason.SUPPRESSED})
 """Reasons of a mail with which its recipient's domain has to do. All others are ours or a route's, whoever it was
 for."""
@@ -54,7 +54,8 @@ class Which:
 @dataclass(frozen=True, slots=True)
 class Incident:
     """How many mails, when first and last, and of the people: all, who completed a reset since, for whom a newer link
-    is there or on its way, whose account is inactive or gone, and who still needs one. The last four add up to all."""
+    is there or on its way, whose account is inactive or gone, whose address is disputed, and who still needs one. The
+    last five add up to all."""
 
     which: Which
     mail_count: int
@@ -64,6 +65,7 @@ class Incident:
     completed: int
     helped: int
     inactive: int
+    disputed: int
     needy: int
 
     def as_json(self) -> dict[str, Any]:
@@ -112,6 +114,7 @@ class _Failure(NamedTuple):
     got_in: bool
     has_newer: bool
     is_under_way: bool
+    is_disputed: bool
 
     @property
     def needs_link(self) -> bool:
@@ -135,10 +138,13 @@ def find(since: datetime, until: datetime, *, actor: AbstractBaseUser | None = N
 
 def needy(which: Which, *, actor: AbstractBaseUser | None = None) -> list[Person]:
     """Who of an incident still needs a link, within the actor's reach; the longest waiting first. Accounts that are
-    gone or inactive need none. As ``find``, and one statement more for each 500 people."""
+    gone or inactive need none, and of disputed ones nobody knows who would get it: staff look at each of those. As
+    ``find``, and one statement more for each 500 people."""
     waiting = dict[str, Person]()
     for failure in _of(which, actor):  # the newest first
-        if failure.user_key and failure.issued_at and failure.needs_link and failure.user_key not in waiting:
+        if failure.user_key in waiting or failure.is_disputed:
+            continue
+        if failure.user_key and failure.issued_at and failure.needs_link:
             facts = (failure.issued_at, failure.audience, failure.language, failure.address_key)
             waiting[failure.user_key] = Person(failure.user_key, *facts)
     active = _active(waiting)
@@ -152,7 +158,10 @@ def mails(which: Which, *, actor: AbstractBaseUser | None = None) -> set[UUID]:
 
 
 def still_needs(user_key: str, since: datetime) -> bool:
-    """Whether somebody whose link failed has neither got in since nor a newer one that arrived, or may arrive."""
+    """Whether somebody whose link failed has neither got in since nor a newer one that arrived, or may arrive, and
+    nobody disputes the address that it would go to."""
+    if objections.is_disputed(user_key):
+        return False
     theirs = ResetToken.objects.filter(user_key=user_key)
     return not (theirs.used_since(since).exists() or theirs.newer_than(since).exists())
 
@@ -175,7 +184,7 @@ def _read(
     of_account = ResetToken.objects.filter(user_key=OuterRef("tokens__user_key"))
     failed: QuerySet[Any, Any] = Email.objects.filter(
         StateIn(APART),
-        state__in=(*FINAL_FAILURES, EmailState.WITHHELD),
+        Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | RESTS_IN_DOUBT,
         kind__in=LINK_KINDS,
         pk__gte=key_at(since - SKEW),
         queued_at__gte=since,
@@ -187,22 +196,26 @@ def _read(
         got_in=Exists(of_account.used_since(OuterRef("tokens__issued_at"))),
         has_newer=Exists(of_account.newer_than(OuterRef("tokens__issued_at"))),
         is_under_way=Exists(RepairMember.objects.under_way().filter(user_key=OuterRef("tokens__user_key"))),
+        is_disputed=Exists(objections.disputed().filter(user_key=OuterRef("tokens__user_key"))),
     )
     rows = failed.filter(**chosen).order_by("-id").values_list(
         "pk", "queued_at", "cause", "domain", "route", "audience", "language", "recipient_key",
         "tokens__user_key", "tokens__issued_at", "got_in", "has_newer", "is_under_way",
+        "is_disputed",
     )  # fmt: skip
     failures = [_Failure(*row) for row in rows[: MOST + 1]]
     return _within(failures[:MOST], actor), len(failures) > MOST
 
 
 def _cause() -> Case:
-    """What the newest bounce says of a mail that was refused or came back, else the mail's own reason."""
+    """What the newest bounce says of a mail that was refused or came back, else the mail's own reason. What may have
+    left is apart from mail that surely did not for the same reason."""
     newest = Bounce.objects.filter(email=OuterRef("pk")).exclude(bounce_class=BounceClass.COMPLAINT)
     judged = newest.annotate(of=Concat("bounce_class", Value("/"), "rule")).order_by("-occurred_at", "-id")
     reason = Case(When(reason="", then=F("state")), default=F("reason"))
     refused = (EmailState.BOUNCED, EmailState.FAILED)
     return Case(
+        When(state=EmailState.UNKNOWN, then=F("state")),
         When(state__in=refused, then=Coalesce(Subquery(judged.values("of")[:1]), reason)),
         default=reason,
         output_field=CharField(),
@@ -263,6 +276,7 @@ def _needing(failures: Sequence[_Failure]) -> set[str]:
 
 def _summed(which: Which, failures: Sequence[_Failure], active: set[str]) -> Incident:
     people, needing = _people(failures), _needing(failures)
+    disputed = {failure.user_key for failure in failures if failure.is_disputed} & needing & active
     got_in = {failure.user_key for failure in failures if failure.user_key and failure.got_in} - needing
     return Incident(
         which=which,
@@ -273,5 +287,6 @@ def _summed(which: Which, failures: Sequence[_Failure], active: set[str]) -> Inc
         completed=len(got_in),
         helped=len(people - needing - got_in),
         inactive=len(needing - active),
-        needy=len(needing & active),
+        disputed=len(disputed),
+        needy=len((needing & active) - disputed),
     )

@@ -70,6 +70,10 @@ class Numbers:
         return sum(self.counts[figure.value] for figure in counting.EXPECTED)
 
     @property
+    def not_arrived(self) -> int:
+        return sum(self.counts[figure.value] for figure in counting.NOT_ARRIVED)
+
+    @property
     def delivery_success(self) -> Share:
         return self._of_expected(Figure.DELIVERED)
 

@@ -2,8 +2,10 @@
 floods of asks and of locked names, busy staff.
 
 Shares are judged by the newest hours that hold enough mail, of one day at most: a busy site learns of trouble within
-the hour, and a small one is not alarmed by its only mail of the day. What stands already ends only when it is well
-clear of its limit, so that nothing comes and goes around it.
+the hour, and a small one is not alarmed by its only mail of the day. Of what is young, only what went quickly is known;
+so the newest hours in which all mail has had its time are judged as well: what is slow to fail alarms, too, and no
+alarm is over before that can be known. What stands already ends only when it is well clear of its limit, so that
+nothing comes and goes around it.
 """
 
 import math
@@ -66,15 +68,17 @@ def alarms(health: Health | None = None) -> list[Trouble]:
     if any(part.part == "database" for part in dead):
         return [Trouble(Alarm.PART_SILENT, "database", part.said) for part in dead]
     since = {(row.alarm, row.subject): row.since for row in StandingAlarm.objects.all()}
-    troubles = [*_of_parts(dead), *(trouble for rule in RULES for trouble in rule(since))]
+    troubles = [*_of_parts(found.parts), *(trouble for rule in RULES for trouble in rule(since))]
     return [replace(each, since=since.get((each.alarm.value, each.subject))) for each in troubles]
 
 
-def _of_parts(dead: list[PartHealth]) -> Iterator[Trouble]:
-    """What the health view finds red is trouble in the words of alarms."""
-    routes = [part.name for part in dead if part.part == Part.ROUTE]
-    off = set(RouteState.objects.filter(name__in=routes, switched_off=True).values_list("name", flat=True))
-    if off:
+def _of_parts(parts: list[PartHealth]) -> Iterator[Trouble]:
+    """What the health view finds red is trouble in the words of alarms. That a site's only route failed is said by its
+    circuit."""
+    dead, routes = [part for part in parts if not part.healthy], [part for part in parts if part.part == Part.ROUTE]
+    failed = [part.name for part in dead if part.part == Part.ROUTE]
+    off = set(RouteState.objects.filter(name__in=failed, switched_off=True).values_list("name", flat=True))
+    if off or 1 < len(routes) == len(failed):
         yield Trouble(Alarm.NO_ROUTE, "", _("every route is switched off or failed"))
     for part in dead:
         if part.part == Part.ROUTE:
@@ -105,26 +109,36 @@ def _of_trail(since: Standings) -> Iterator[Trouble]:
 
 
 def _of_shares(since: Standings) -> Iterator[Trouble]:
-    """Of the newest hours with enough mail."""
+    """Of the newest hours with enough mail, and of the newest in which mail has had its time; each alarm once."""
     now = timezone.now()
     day = windows.selection(since=now - windows.DAY, until=now)
     hours = by_hour(day)
+    known = {hour: numbers for hour, numbers in hours.items() if hour + windows.HOUR <= now - conf.WEBHOOK_SILENCE}
+    told: dict[Alarm, Trouble] = {}
+    for each in (hours, known):
+        for trouble in _of_newest(each, day, since):
+            told.setdefault(trouble.alarm, trouble)
+    yield from told.values()
+    limits, complained = conf.ALARM_LIMITS, in_all(hours).complained
+    is_enough = complained.numerator >= FEWEST_COMPLAINTS and complained.denominator >= limits["samples"]
+    if is_enough and _is_over(Alarm.COMPLAINTS_HIGH, complained, limits["complaints"], since):
+        said = _said(complained, limits["complaints"])
+        yield Trouble(Alarm.COMPLAINTS_HIGH, "", said, figure=Figure.COMPLAINED, selection=day)
+
+
+def _of_newest(hours: Mapping[datetime, Numbers], day: Selection, since: Standings) -> Iterator[Trouble]:
+    """Of those among these hours that hold enough mail."""
     lately, begins = _newest(hours, lambda numbers: numbers.expected)
-    selection = replace(day, since=begins)
+    selection = replace(day, since=begins, until=max(hours, default=begins) + windows.HOUR)
     for target in targets(lately):
         alarm = Alarm.DELIVERY_SLOW if target.name == DELIVERED_WITHIN else Alarm.SUCCESS_LOW
         figure = Figure.SLOW if target.name == DELIVERED_WITHIN else Figure.EXPECTED
         if _is_missed(target, is_standing=(alarm.value, "") in since):
             yield Trouble(alarm, "", _missed(target), figure=figure, selection=selection)
-    limits, complained = conf.ALARM_LIMITS, in_all(hours).complained
+    limits = conf.ALARM_LIMITS
     if lately.expected >= limits["samples"] and _is_over(Alarm.BOUNCES_HIGH, lately.bounced, limits["bounces"], since):
         said = _said(lately.bounced, limits["bounces"])
         yield Trouble(Alarm.BOUNCES_HIGH, "", said, figure=Figure.BOUNCED, selection=selection)
-    if complained.numerator >= FEWEST_COMPLAINTS and _is_over(
-        Alarm.COMPLAINTS_HIGH, complained, limits["complaints"], since
-    ):
-        said = _said(complained, limits["complaints"])
-        yield Trouble(Alarm.COMPLAINTS_HIGH, "", said, figure=Figure.COMPLAINED, selection=day)
 
 
 def _of_work(since: Standings) -> Iterator[Trouble]:

@@ -1588,7 +1588,10 @@ class Migration(migrations.Migration):
                         choices=[
                             ("waiting", "not begun with"),
                             ("asked", "a fresh link was asked for"),
-                            ("needless", "got in, or has a newer link, by the time it was their turn"),
+                            (
+                                "needless",
+                                "got in, has a newer link or a disputed address by the time it was their turn",
+                            ),
                             ("stopped", "stopped by staff before it was their turn"),
                             ("failed", "given up after too many tries"),
                         ],

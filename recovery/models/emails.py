@@ -39,11 +39,17 @@ FINAL_FAILURES: Final = (EmailState.BOUNCED, EmailState.FAILED, EmailState.EXPIR
 """States in which a mail has failed for good; one that is withheld because its address is suppressed has as well."""
 
 
-COMES_NO_MORE: Final = Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD)) | Q(
-    state=EmailState.CANCELLED, reason=EmailReason.STAFF
+RESTS_IN_DOUBT: Final = Q(state=EmailState.UNKNOWN, next_try_at=None, send_by__lte=Now()) & ~Q(
+    reason=EmailReason.TOKEN_DEAD
 )
-"""Mail that will not arrive. What staff cancelled counts as never asked for. One that was cancelled because its link
-was dead is another matter: the person has changed the password meanwhile, or a newer one stands behind it."""
+"""Mail that may have left, is tried no more, and of which nobody had said anything when its time was over."""
+COMES_NO_MORE: Final = (
+    Q(state__in=(*FINAL_FAILURES, EmailState.WITHHELD))
+    | Q(state=EmailState.CANCELLED, reason=EmailReason.STAFF)
+    | RESTS_IN_DOUBT
+)
+"""Mail that is not to be waited for. What staff cancelled counts as never asked for. One that was cancelled because its
+link was dead is another matter: the person has changed the password meanwhile, or a newer one stands behind it."""
 
 
 class DomainOf(Func):

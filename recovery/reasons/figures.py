@@ -14,6 +14,7 @@ class Figure(TextChoices):
     LATE = "late", _("mail that has been on its way for too long")
     NO_NEWS = "no_news", _("mail that was handed over, and nobody said what became of it")
     EXPECTED = "expected", _("mail that should have arrived by now: all of the above")
+    NOT_ARRIVED = "not_arrived", _("mail that did not arrive, or not so far: returned, refused, too late")
     ON_ITS_WAY = "on_its_way", _("mail that is on its way")
     WITHHELD = "withheld", _("mail that was not sent on purpose")
     CANCELLED = "cancelled", _("mail that was not needed any more, or that staff stopped")

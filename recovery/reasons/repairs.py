@@ -9,6 +9,6 @@ class RepairStep(TextChoices):
 
     WAITING = "waiting", _("not begun with")
     ASKED = "asked", _("a fresh link was asked for")
-    NEEDLESS = "needless", _("got in, or has a newer link, by the time it was their turn")
+    NEEDLESS = "needless", _("got in, has a newer link or a disputed address by the time it was their turn")
     STOPPED = "stopped", _("stopped by staff before it was their turn")
     FAILED = "failed", _("given up after too many tries")

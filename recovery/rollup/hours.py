@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connections, router
-from django.db.models import Case, Count, QuerySet, Value, When
+from django.db.models import Case, Count, QuerySet, When
 
 from recovery import counting
 from recovery.models import Email, RollUp
@@ -30,10 +30,11 @@ def beginning(moment: datetime) -> datetime:
 
 
 def count(hour: datetime, now: datetime) -> list[list[Any]]:
-    """The rows of one hour as they are at ``now``. Reads only; eight statements at most, however much happened."""
+    """The rows of one hour as they are at ``now``. Reads only; ten statements at most, however much happened."""
     span, found = (hour, hour + HOUR), _Counts()
     if (mails := counting.mails(*span)).exists():
         _count_mails(found, mails, now)
+    _count_others(found, Figure.COMPLAINED, counting.complaints(*span), counting.of_mails())
     _count_others(found, Figure.REQUESTS, counting.requests(*span), counting.of_requests())
     _count_others(found, Figure.CASES, counting.cases(*span), counting.of_cases())
     _count_others(found, Figure.ACTS, counting.acts(*span), counting.of_acts())
@@ -87,18 +88,16 @@ def keys_of(key: Key, top: set[str]) -> list[Key]:
 
 
 def _count_mails(found: _Counts, mails: "QuerySet[Email]", now: datetime) -> None:
-    complaint = Case(When(counting.is_complained(), then=Value(Figure.COMPLAINED.value)))
     took = Case(When(counting.is_fate(Figure.DELIVERED, now), then=counting.delivery_time()))
     facts = mails.annotate(
         **counting.of_mails(),
         fate=counting.fate(now),
         link=counting.link_fate(now),
-        complaint=complaint,
         took=took,
         opened_after=counting.opening_time(),
     )
-    for *of, fate, link, complained, delivery, opening, number, slowest, last in _grouped(facts):
-        names = [fate, link, complained, DELIVERY[delivery] if delivery is not None else None]
+    for *of, fate, link, delivery, opening, number, slowest, last in _grouped(facts):
+        names = [fate, link, DELIVERY[delivery] if delivery is not None else None]
         key = found.add(of, [*names, OPENING[opening] if opening is not None else None], number)
         found.slowest[key] = [*map(max, found.slowest[key], (float(slowest or 0), float(last or 0)))]
         found.mails[key[2]] += number
@@ -112,8 +111,8 @@ def _grouped(facts: "QuerySet[Any]") -> list[tuple[Any, ...]]:
     """
     connection = connections[router.db_for_write(Email)]
     is_postgresql = connection.vendor == "postgresql"
-    inner, params = facts.values(*_OF, "fate", "link", "complaint", "took", "opened_after").query.sql_with_params()
-    names = [*_OF, "fate", "link", "complaint"]
+    inner, params = facts.values(*_OF, "fate", "link", "took", "opened_after").query.sql_with_params()
+    names = [*_OF, "fate", "link"]
     seconds = {name: f"extract(epoch FROM {name})" if is_postgresql else f"{name} / 1e6" for name in _DURATIONS}
     buckets = [_bucket(seconds[name], bounds) for name, bounds in _DURATIONS.items()]
     longest = [f"max({seconds[name]})" for name in _DURATIONS]

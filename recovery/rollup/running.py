@@ -108,6 +108,7 @@ class _Run:
         recent, kept, silence = self._current - HOUR, self._kept(progress), conf.WEBHOOK_SILENCE
         silent = _hours(beginning((progress.rolled_at or self.now) - conf.SEND_BY - silence), self.now - silence)
         found = {hour for hour in silent if self._unsettled_since <= hour < recent}
+        found.update(touched.by_silence(progress, before=recent, until=self.now))
         found.update(touched.by_expiry(progress, before=recent, until=self.now, due=self._unsettled_since))
         self._each(hour for hour in sorted(found) if hour >= kept)
 

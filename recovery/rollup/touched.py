@@ -16,7 +16,7 @@ from recovery import counting, link_lives
 from recovery.conf import conf
 from recovery.models import AuditEvent, Email, EmailEvent, ResetRequest, ResetToken, RollUpProgress
 from recovery.models.primary import SKEW, key_at
-from recovery.reasons import Action, TokenState
+from recovery.reasons import Action, EmailKind, EmailState, TokenState
 from recovery.rollup.hours import beginning
 
 BATCH: Final = 20_000  # events of one statement
@@ -82,6 +82,21 @@ def by_expiry(progress: RollUpProgress, *, before: datetime, until: datetime, du
     left_alone = Q(email__queued_at__gte=progress.settled_until, email__queued_at__lt=due)
     moments = by_time.exclude(left_alone).filter(email__queued_at__lt=before)
     return _hours(moments.order_by().values_list("email__queued_at", flat=True), before)
+
+
+def by_silence(progress: RollUpProgress, *, before: datetime, until: datetime) -> list[datetime]:
+    """Hours of before that moment whose mail left long after it was queued, and of which nothing was heard for too long
+    since the last run, and up to ``until``. Only a first link waits longer than the hours that are looked at anyway."""
+    since = progress.rolled_at
+    if since is None:
+        return []
+    left = Email.objects.filter(kind=EmailKind.ACTIVATION, state=EmailState.HANDED_OVER, queued_at__lt=before)
+    silent = left.filter(
+        handed_over_at__gt=since - conf.WEBHOOK_SILENCE,
+        handed_over_at__lte=until - conf.WEBHOOK_SILENCE,
+        pk__gte=key_at(since - conf.WEBHOOK_SILENCE - LATEST - SKEW),
+    )
+    return _hours(silent.order_by().values_list("queued_at", flat=True), before)
 
 
 def _decided(progress: RollUpProgress, before: datetime) -> Iterable[datetime]:

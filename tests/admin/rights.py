@@ -116,6 +116,10 @@ ACTS: Final = (
     _on_mail("withheld", "release", Action.EMAIL_RELEASED),
     _on_mail("queued", "stop", Action.EMAIL_STOPPED),
     Act(url="recovery_email_at_provider", row="email", who="SU", done=Action.PROVIDER_LIFT_ASKED),
+    Act(  # what was lifted is undone, and in the scene nothing was
+        url="recovery_suppression_stop", row="suppression", who="SU", is_offered=False, is_idle=True,
+        needs_reason=False,
+    ),
     Act(url="recovery_suppression_lift", row="suppression", who="SU", done=Action.SUPPRESSION_LIFTED),
     Act(
         url="recovery_routestate_switch", row="routestate", who="OU", done=Action.ROUTE_SWITCHED_OFF,

@@ -46,7 +46,7 @@ def write_some_of_each() -> None:
             left = state not in (EmailState.WITHHELD, EmailState.CANCELLED)
             Mail(at=ago, state=state, took=took, left=left, domain=domain, route=route).write()
         first = Mail(at=ago, used=40, domain=domain, route=route).write()
-        Mail(at=ago, opened=40, complained=True, domain=domain, route=route).write()
+        Mail(at=ago, opened=40, complained=60, domain=domain, route=route).write()
         Mail(at=timezone.now() - timedelta(minutes=3), domain=domain, route=route).write()
         case(first)
         act(first, at=ago)
@@ -60,12 +60,20 @@ def test_every_number_opens_the_rows_behind_it_and_they_add_up_to_it(query: str,
     write_some_of_each()
     client = superuser()
     found = links(query, client)
-    often = {"delivered", "expected", "opened", "requests", "acts", "no_news", "live"}
+    often = {"delivered", "not_arrived", "expected", "opened", "requests", "acts", "no_news", "live"}
     assert {figure for _, figure, _ in found} >= often
     for url, figure, number in set(found):
         answer = client.get(url)
         assert answer.status_code == 200, url
         assert len(answer.context["cl"].result_list) == int(number), (figure, url)
+
+
+def test_no_number_of_a_table_opens_nothing() -> None:
+    write_some_of_each()
+    cells = re.findall(r"<td>(.*?)</td>", shown("?window=7d").content.decode(), re.DOTALL)
+    numbered = [cell for cell in cells if re.fullmatch(r"\s*[1-9][\d,]*\s*", re.sub(r"<[^>]+>", "", cell))]
+    assert len(numbered) > 10
+    assert [cell for cell in numbered if "<a " not in cell] == []
 
 
 def test_no_number_opens_a_list_that_the_viewer_may_not_see() -> None:

@@ -77,6 +77,46 @@ def test_lifting_asks_for_a_reason_and_is_on_record(row: Suppression) -> None:
     assert said(again)[0].startswith("warning: Nothing was done here")
 
 
+def stop_page(row: Suppression) -> str:
+    return f"{PAGE}{row.pk}/stop/"
+
+
+def test_a_lift_is_undone_with_a_reason_and_on_record_for_as_long_as_it_would_have_held(row: Suppression) -> None:
+    client = staff(*RIGHTS)
+    own = f"{PAGE}{row.pk}/change/"
+    assert "can be undone" in client.get(lift_page(row)).content.decode()
+    assert stop_page(row) not in client.get(own).content.decode()
+    assert said(posted(client, stop_page(row), reason=REASON))[0].startswith("warning: Nothing was done")
+    posted(client, lift_page(row), reason=REASON)
+    assert stop_page(row) in client.get(own).content.decode()
+    assert client.get(stop_page(row)).status_code == 200
+    assert "Write down why" in posted(client, stop_page(row), reason="  ").content.decode()
+    assert suppressions.of([ADDRESS]) == {}
+    wrong = "the postmaster called again, ticket 4712"
+    assert said(posted(client, stop_page(row), reason=wrong)) == ["success: The address is not mailed any more."]
+    assert suppressions.of([ADDRESS]) == {ADDRESS: "staff"}
+    stopped = Suppression.objects.exclude(pk=row.pk).get()
+    assert (stopped.kind, stopped.until) == (row.kind, row.until)
+    event = AuditEvent.objects.filter(action=Action.SUPPRESSED).latest("pk")
+    assert (event.actor_key, event.reason) == (str(client.user.pk), wrong)  # type: ignore[attr-defined]
+    assert event.detail == {"suppression": str(stopped.pk), "why": "staff", "source": "staff"}
+    assert said(posted(client, stop_page(row), reason=REASON))[0].startswith("warning: Nothing was done")
+    row.refresh_from_db()
+    assert not suppressions.stop_again(row, actor=client.user, reason=REASON)  # type: ignore[attr-defined]
+
+
+def test_only_a_lift_by_staff_is_undone_and_not_once_its_time_is_over(row: Suppression) -> None:
+    """Or staff could keep from anybody what happens to their account."""
+    client = staff(*RIGHTS)
+    for lift, until in (("delivery", row.until), ("staff", timezone.now())):
+        Suppression.objects.filter(pk=row.pk).update(lifted_at=timezone.now(), lift=lift, until=until)
+        assert said(posted(client, stop_page(row), lift_page(row), reason=REASON))[0].startswith(
+            "warning: Nothing was done"
+        )
+        assert stop_page(row) not in client.get(f"{PAGE}{row.pk}/change/").content.decode()
+    assert suppressions.of([ADDRESS]) == {}
+
+
 def test_lifting_one_of_two_says_which_remains_and_until_when(row: Suppression) -> None:
     until = timezone.now() + timedelta(days=30)
     other = suppressions.add(ADDRESS, reason="complained", source="ses", until=until, kind=EmailKind.RESET)
@@ -113,8 +153,9 @@ def test_a_get_lifts_nothing(row: Suppression) -> None:
 @pytest.mark.parametrize("right", RIGHTS)
 def test_both_rights_are_needed(right: str, row: Suppression) -> None:
     client = staff(right)
-    assert client.get(lift_page(row)).status_code == 403
-    assert client.post(lift_page(row), {"reason": REASON}).status_code == 403
+    for page in (lift_page(row), stop_page(row)):
+        assert client.get(page).status_code == 403
+        assert client.post(page, {"reason": REASON}).status_code == 403
     button = f"{row.pk}/lift/"
     own = client.get(f"{PAGE}{row.pk}/change/")
     assert own.status_code == (200 if right == "recovery.view_suppression" else 403)
@@ -125,7 +166,7 @@ def test_out_of_scope_it_looks_like_not_existing(row: Suppression, ada: Any, set
     outbox.queue(EmailKind.PASSWORD_CHANGED, [ADDRESS], user_key=str(ada.pk))
     settings.RECOVERY = settings.RECOVERY | {"MAY_ACT_ON": ALL_BUT_ADA}
     client = staff(*RIGHTS)
-    assert client.get(lift_page(row)).status_code == 404
+    assert client.get(lift_page(row)).status_code == client.get(stop_page(row)).status_code == 404
     assert str(row.pk) not in client.get(PAGE).content.decode()
 
 

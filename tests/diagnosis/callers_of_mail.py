@@ -6,7 +6,8 @@ from typing import Any
 from django.core import mail
 
 from example_project.provider.fates import Record
-from recovery import audiences, resets, suppressions, sweep
+from recovery import audiences, resets, sweep
+from recovery.models import Suppression
 from recovery.origin import Origin
 from recovery.reasons import Cause, EmailState, MailLevel
 from tests.admin.posting import REASON, posted
@@ -118,7 +119,11 @@ def pressed_spam(stage: Stage) -> Call:
 @calls(Cause.SUPPRESSED_BY_STAFF)
 def was_stopped_by_staff(stage: Stage) -> Call:
     user = stage.reader()
-    suppressions.add(user.email, reason="staff", source="desk")
+    stage.asks(user)
+    stage.bounces(user)
+    for act in ("lift", "stop"):
+        posted(superuser(), f"/admin/recovery/suppression/{Suppression.objects.get().pk}/{act}/", reason=REASON)
+    stage.time_passes(2 * MINUTES)
     return Call(stage.asks(user), user)
 
 

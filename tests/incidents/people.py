@@ -4,7 +4,7 @@ and staff who send fresh links from the page of incidents."""
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +12,17 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from recovery import incidents, sweep
+from recovery import incidents, resets, sweep
 from recovery.incidents import Found, Incident
 from recovery.incidents.finding import COUNTS
 from recovery.models import Email, Repair, RepairMember
+from recovery.origin import Origin
 from tests.admin.posting import posted
 from tests.admin.staff import staff
 from tests.asking import ask, browser, links, set_password
 from tests.asking import work as decide
 from tests.following import let_pass, opened
+from tests.objecting import newest_to, says_so
 from tests.rotations.people import let_pace_pass
 from tests.webhooks import posts
 
@@ -41,6 +43,7 @@ DEAD = {
     "reason": "550 5.1.1 user unknown",
     "bounce_classification": "Invalid Address",
 }
+NOBODY = dict.fromkeys(COUNTS, 0)
 ARRIVED = {"event": "delivered"}
 
 
@@ -93,6 +96,17 @@ def incident_of(people: Sequence[Any], said: dict[str, str] = POLICY) -> list[Em
     emails = asked_and_mailed(people)
     told(emails, said)
     return emails
+
+
+def with_a_disputed_one(people: Sequence[Any]) -> tuple[Sequence[Any], Callable[[], object]]:
+    """The same people: the address of the first was changed, and the second part of what is returned has whoever reads
+    the former one say that it was not them."""
+    poor = people[0]
+    former, poor.email = poor.email, f"new.{poor.email}"
+    poor.save()
+    resets.address_changed(poor, old=former, new=poor.email, origin=Origin())
+    notice = newest_to(former)
+    return people, lambda: says_so(notice)
 
 
 def link_of(user: Any) -> str:

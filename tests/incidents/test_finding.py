@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recovery import incidents, intake, resets, sweep
+from recovery.conf import conf
 from recovery.models import Email
 from recovery.origin import Origin
 from recovery.reasons import EmailState
@@ -31,9 +32,12 @@ from tests.incidents.people import (
     set_up,
     settle,
     told,
+    with_a_disputed_one,
 )
 from tests.rotations.people import force, readers
 from tests.rotations.people import work as rotate
+from tests.ways_out import forget_trouble, raising
+from tests.ways_out import told as provider
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +98,42 @@ def test_what_is_our_own_fault_is_one_incident_over_all_domains() -> None:
     assert lines() == [("past_send_by", "", 4)]
 
 
+def repeated() -> None:
+    """Mail without a clear answer is tried again until it rests; all within its time."""
+    for _ in range(4):
+        let_pass(timedelta(minutes=6))
+        forget_trouble()
+        sweep.sweep()
+
+
+def test_mail_that_rests_without_a_clear_answer_is_an_incident_once_its_time_is_over(settings: Any) -> None:
+    people = [*at("one.example", 2), *at("two.example", 2)]
+    with provider(settings, raising(TimeoutError("timed out"))):
+        asked_and_mailed(people)
+        repeated()
+    rest = Email.objects.filter(state=EmailState.UNKNOWN, next_try_at=None)
+    assert (rest.count(), lines()) == (4, []), "it may still be told of"
+    let_pass(conf.SEND_BY)
+    assert lines() == [("unknown", "", 4)]
+    assert numbers(only())["needy"] == 4
+    told(asked_again(people[:1]), ARRIVED)
+    told(list(rest.filter(recipient=people[1].email)), ARRIVED)  # after all
+    assert numbers(only())["people"] == 3
+
+
+def test_a_newer_link_that_rests_without_a_clear_answer_helps_nobody(settings: Any) -> None:
+    people = at("big.example", 3)
+    incident_of(people)
+    let_pass(timedelta(minutes=2))
+    with provider(settings, raising(TimeoutError("timed out"))):
+        asked_and_mailed(people[:1])
+        assert numbers(only())["needy"] == 2, "it may have left"
+        repeated()
+    let_pass(conf.SEND_BY)
+    [policy] = [each for each in found().incidents if each.which.cause != EmailState.UNKNOWN]
+    assert numbers(policy)["needy"] == 3
+
+
 def test_a_person_is_counted_once_however_many_of_their_mails_failed() -> None:
     people = at("big.example", 3)
     incident_of(people)
@@ -101,7 +141,7 @@ def test_a_person_is_counted_once_however_many_of_their_mails_failed() -> None:
     incident_of(people)
     assert (only().mail_count, numbers(only())) == (
         6,
-        {"people": 3, "completed": 0, "helped": 0, "inactive": 0, "needy": 3},
+        {"people": 3, "completed": 0, "helped": 0, "inactive": 0, "disputed": 0, "needy": 3},
     )
 
 
@@ -111,12 +151,12 @@ def test_who_completed_or_has_a_newer_link_needs_none_and_who_failed_again_does(
     gets_in(people[0])
     told(asked_again(people[1:2]), ARRIVED)
     asked_again(people[2:3])  # on its way
-    assert numbers(only()) == {"people": 5, "completed": 1, "helped": 2, "inactive": 0, "needy": 2}
+    assert numbers(only()) == {"people": 5, "completed": 1, "helped": 2, "inactive": 0, "disputed": 0, "needy": 2}
     assert [person.user_key for person in incidents.needy(only().which)] == [str(user.pk) for user in people[3:]]
     told(list(Email.objects.filter(recipient=people[2].email)), POLICY)
     let_pass(timedelta(minutes=5))
     incident_of(people[:1])  # forgot it again
-    assert numbers(only()) == {"people": 5, "completed": 0, "helped": 1, "inactive": 0, "needy": 4}
+    assert numbers(only()) == {"people": 5, "completed": 0, "helped": 1, "inactive": 0, "disputed": 0, "needy": 4}
 
 
 def test_a_new_password_from_before_the_failed_link_helps_nobody() -> None:
@@ -141,12 +181,23 @@ def test_inactive_people_and_accounts_that_are_gone_are_sent_nothing() -> None:
     people[0].is_active = False
     people[0].save()
     people[1].delete()
-    assert numbers(only()) == {"people": 4, "completed": 0, "helped": 0, "inactive": 2, "needy": 2}
+    assert numbers(only()) == {"people": 4, "completed": 0, "helped": 0, "inactive": 2, "disputed": 0, "needy": 2}
     assert len(incidents.needy(only().which)) == 2
-    assert "2 are inactive or gone, 2 need one" in command()[1]
+    assert "2 are inactive or gone, 0 have a disputed address, 2 need one" in command()[1]
     for user in people[2:]:
         gets_in(user)
     assert (only().needy, command()[0]) == (0, 0), "nothing is left to be done"
+
+
+def test_whose_address_is_disputed_is_sent_nothing_in_bulk_and_counted_apart() -> None:
+    """It would go to the address in question, and staff have not looked at each of them."""
+    people, says_so = with_a_disputed_one(at("big.example", 3))
+    incident_of(people)
+    assert numbers(only())["needy"] == 3
+    says_so()
+    assert numbers(only()) == {"people": 3, "completed": 0, "helped": 0, "inactive": 0, "disputed": 1, "needy": 2}
+    assert [person.user_key for person in incidents.needy(only().which)] == [str(user.pk) for user in people[1:]]
+    assert "0 are inactive or gone, 1 have a disputed address, 2 need one" in command()[1]
 
 
 def test_links_of_a_forced_rotation_and_activations_count_and_notices_do_not() -> None:
@@ -171,7 +222,14 @@ def test_an_agent_sees_and_is_told_numbers_of_those_alone_whom_they_reach(settin
     agent = StaffFactory.create()
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
     [incident] = found(actor=agent).incidents
-    assert numbers(incident, actor=agent) == {"people": 3, "completed": 0, "helped": 0, "inactive": 0, "needy": 3}
+    assert numbers(incident, actor=agent) == {
+        "people": 3,
+        "completed": 0,
+        "helped": 0,
+        "inactive": 0,
+        "disputed": 0,
+        "needy": 3,
+    }
     assert str(ada.pk) not in [person.user_key for person in incidents.needy(incident.which, actor=agent)]
     assert only().people == 4, "a command has no scope"
 

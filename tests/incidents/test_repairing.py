@@ -34,6 +34,7 @@ from tests.incidents.people import (
     set_up,
     steps,
     told,
+    with_a_disputed_one,
     work,
 )
 from tests.rotations.people import readers
@@ -68,7 +69,7 @@ def test_everybody_who_needs_one_gets_one_link_that_works_and_it_is_one_of_staff
     gets_in(people[1])
     made.refresh_from_db()
     assert made.finished_at
-    assert numbers(only()) == {"people": 4, "completed": 2, "helped": 2, "inactive": 0, "needy": 0}
+    assert numbers(only()) == {"people": 4, "completed": 2, "helped": 2, "inactive": 0, "disputed": 0, "needy": 0}
     assert trail(Action.REPAIR_STARTED) == [
         {"repair": str(made.pk), "cause": f"policy/{RULE}", "route": only().which.route, "people": 3}
     ]
@@ -122,6 +123,19 @@ def test_who_gets_in_or_gets_another_link_before_their_turn_is_passed_over(setti
     work()
     assert mailed_links(before) == Counter(user.email for user in people[3:])
     assert steps() == {"asked": 2, "needless": 3}
+
+
+def test_whose_address_is_disputed_before_their_turn_is_passed_over() -> None:
+    people, says_so = with_a_disputed_one(readers(3))
+    incident_of(people)
+    assert repaired()
+    RepairMember.objects.update(next_try_at=F("next_try_at") + timedelta(hours=1))
+    says_so()
+    before = len(mail.outbox)
+    RepairMember.objects.update(next_try_at=F("next_try_at") - timedelta(hours=1))
+    work()
+    assert mailed_links(before) == Counter(user.email for user in people[1:])
+    assert steps() == {"asked": 2, "needless": 1}
 
 
 def test_it_goes_at_the_pace_of_all_lists_and_can_be_stopped(settings: Any) -> None:

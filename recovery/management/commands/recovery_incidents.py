@@ -48,7 +48,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{incident.people} people at {where} since {incident.first_at:%Y-%m-%d %H:%M} UTC, {which.cause}: "
                 f"{incident.completed} completed since, {incident.helped} have a newer link, {incident.inactive} are "
-                f"inactive or gone, {incident.needy} need one"
+                f"inactive or gone, {incident.disputed} have a disputed address, {incident.needy} need one"
             )
         if not found:
             self.stdout.write("Nothing failed for several people in that time.")
