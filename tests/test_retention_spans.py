@@ -25,7 +25,7 @@ def by_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(age: timedelta, number: int = 0) -> Email:
     """A mail of so long ago, with all that hangs on one."""
-    email = Mail(at=timezone.now() - age + timedelta(seconds=number), complained=True).write()
+    email = Mail(at=timezone.now() - age + timedelta(seconds=number), complained=60).write()
     EmailEvent.objects.create(email=email, kind=EventKind.DELIVERED)
     Objection.objects.create(email=email)
     return email
