@@ -25,14 +25,14 @@ def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
 
 def key_meant(identifier: str) -> str:
     """The key of the one account that a user name, an address or a key means, there or gone. Raises CommandError, exit
-    code 1, for nobody and for several: what was typed may be a person's name, and goes no further."""
+    code 1 for nobody and 2 for several: what was typed may be a person's name, and goes no further."""
     found = {account.key for account in accounts.of_identifier(identifier)}
-    if not found:
-        user = accounts.by_key(identifier)
-        found = {accounts.key_of(user) if user else privacy.key_of_gone(identifier) or ""}
-    key = found.pop()
-    if found or not key:
-        raise CommandError("That means no account, or several: give its key.", returncode=1)
+    if len(found) > 1:
+        raise CommandError("That means several accounts: give the key of one.", returncode=2)
+    user = accounts.by_key(identifier)
+    key = found.pop() if found else accounts.key_of(user) if user else privacy.key_of_gone(identifier)
+    if not key:
+        raise CommandError("That means no account: give its key.", returncode=1)
     return key
 
 

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from recovery import accounts, audit
 from recovery.models import AuditEvent
 from recovery.reasons import Action
+from tests.factories import UserFactory
 from tests.following import mailed_link
 from tests.privacy.life import ADDRESS, NAME, grace
 from tests.privacy.searching import where
@@ -42,6 +43,15 @@ def test_a_command_writes_nowhere_what_was_typed_and_names_nobody(typed: str, co
     assert where(typed) == []
     assert AuditEvent.objects.count() == records
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_address_of_several_accounts_names_none_of_them(command: str, tmp_path: Path) -> None:
+    UserFactory.create_batch(2, email=ADDRESS)
+    with pytest.raises(CommandError, match="several") as refused:
+        run(command, ADDRESS, tmp_path)
+    assert refused.value.returncode == 2
+    assert where(ADDRESS) == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
