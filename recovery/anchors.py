@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from recovery import alarms, audit, level, outbox
 from recovery.conf import conf, of_django
+from recovery.exceptions import RecoveryError
 from recovery.models import AuditAnchor, AuditSeal
 from recovery.models.primary import atomic
 from recovery.reasons import Alarm, EmailKind
@@ -23,9 +24,28 @@ from recovery.reasons import Alarm, EmailKind
 logger = logging.getLogger(__name__)
 
 
+class Unheard(RecoveryError):
+    """No log of this process takes INFO of the logger ``recovery.anchors``."""
+
+
 def log(anchor: AuditAnchor) -> None:
-    """An INFO line of the logger ``recovery.anchors``, for logs that are kept on another machine."""
+    """An INFO line of the logger ``recovery.anchors``, for logs that are kept on another machine. Raises Unheard where
+    that line would go nowhere, as with Django's own logging: another process may have a log that takes it."""
+    if not is_heard():
+        raise Unheard
     logger.info("%s", anchor)
+
+
+def is_heard() -> bool:
+    """Whether a log of this process takes what ``log`` tells."""
+    if not logger.isEnabledFor(logging.INFO):
+        return False
+    place: logging.Logger | None = logger
+    while place is not None:
+        if any(each.level <= logging.INFO and not isinstance(each, logging.NullHandler) for each in place.handlers):
+            return True
+        place = place.parent if place.propagate else None
+    return False
 
 
 def file(anchor: AuditAnchor, *, path: str) -> None:

@@ -70,3 +70,24 @@ def test_an_account_whose_address_changed_meanwhile_gets_no_password(settings: A
 @pytest.mark.parametrize("key", ["", "nobody", "[1, 2]", "9" * 40])
 def test_a_key_that_no_account_can_have_is_nobodys(key: str) -> None:
     assert accounts.by_key(key) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "typed", "key"),
+    [
+        ("auth.User", " 007 ", "7"),
+        ("auth.User", "amelie@example.com", None),
+        ("people.Member", "0B5C9A0E-7D8E-4C7C-9E0B-3F1A2B3C4D5E", "0b5c9a0e-7d8e-4c7c-9e0b-3f1a2b3c4d5e"),
+        ("people.Member", "amelie", None),
+        ("people.Tenant", '["7","3b"]', '["7", "3b"]'),
+        ("people.Tenant", '["7"]', None),
+        ("people.Tenant", "7", None),
+        ("people.Librarian", "7", "7"),
+        ("people.Librarian", "7\0", None),
+    ],
+)
+def test_what_is_typed_is_a_key_only_if_the_user_model_can_have_it(
+    settings: Any, model: str, typed: str, key: str | None
+) -> None:
+    settings.AUTH_USER_MODEL = model
+    assert accounts.as_key(typed) == key

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from recovery import agents, heartbeats, rollup
-from recovery.models import Email, Heartbeat, Lockout, ResetRequest, RollUpProgress, RouteState
+from recovery.models import AuditAnchor, Email, Heartbeat, Lockout, ResetRequest, RollUpProgress, RouteState
 from recovery.reasons import Action, Alarm, Circuit, EmailReason, EmailState, Kind, LockKind, Part
 from tests.past import HOUR, Mail, act, case, complaint, key
 
@@ -86,6 +86,11 @@ def nobody_seals() -> None:
     act(at=timezone.now() - 11 * MINUTE, action=Action.LINK_REVOKED)
 
 
+def nobody_takes_the_anchor() -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - 4 * HOUR
+    AuditAnchor.objects.create(hour=hour, number=1, position=1, head="0" * 64)
+
+
 def provider_is_silent() -> None:
     lately(60, state=EmailState.HANDED_OVER, took=None)
 
@@ -120,6 +125,7 @@ CASES: dict[Alarm, tuple[Callable[[], None], str]] = {
     Alarm.CASES_PILED: (cases_pile_up, ""),
     Alarm.FIGURES_OLD: (nobody_rolls_up, ""),
     Alarm.TRAIL_UNSEALED: (nobody_seals, ""),
+    Alarm.ANCHOR_NOT_TOLD: (nobody_takes_the_anchor, "recovery.anchors.log"),
     Alarm.WEBHOOK_SILENT: (provider_is_silent, "postmark"),
     Alarm.ASKS_UNUSUAL: (far_more_ask_than_usual, "forgot"),
     Alarm.LOCKOUTS_MANY: (many_names_are_locked, "sign-in"),

@@ -20,6 +20,7 @@ from recovery.accounts.credentials import (
 from recovery.accounts.finding import (
     Account,
     Address,
+    as_key,
     by_key,
     by_keys,
     called,
@@ -41,6 +42,7 @@ __all__ = [
     "Account",
     "Address",
     "addresses_are_frozen",
+    "as_key",
     "by_key",
     "by_keys",
     "called",

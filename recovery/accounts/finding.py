@@ -227,6 +227,19 @@ def key_as_text(key: Any) -> str:
     return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
 
 
+def as_key(typed: str) -> str | None:
+    """What was typed, as ``key_of`` writes it; None for what cannot be a key of the user model. Reads no account."""
+    model = _model()
+    fields = model._meta.pk_fields
+    composite = isinstance(model._meta.pk, CompositePrimaryKey)
+    try:
+        parts = json.loads(typed) if composite else [typed]
+        values = tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
+    except (ValueError, TypeError, OverflowError, ValidationError):
+        return None
+    return key_as_text(values if composite else values[0]) if is_storable(typed) else None
+
+
 def by_key(key: str) -> AbstractBaseUser | None:
     """The user of a key, or None if there is none any more."""
     model = _model()

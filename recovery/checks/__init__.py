@@ -25,6 +25,7 @@ from recovery.models import ResetRequest
 
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
+FORMS: Final = {"WEBHOOK_SECRET": " of the form user:password"}
 PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "CHOOSE_AUDIENCE", "MAY_ACT_ON", "STAFF_AUDIENCES")
 
 Apps = Sequence[AppConfig] | None
@@ -47,7 +48,8 @@ def check_webhook_secrets(app_configs: Apps, **kwargs: Any) -> list[CheckMessage
     return [
         Error(
             f"The webhook of {esp} has no secret: anybody could report that a mail bounced.",
-            hint=f"Set {missing} (a long random text), and give it to the provider. Until then the webhook refuses.",
+            hint=f"Set ANYMAIL[{missing!r}] to a long random text{FORMS.get(missing, '')}, and give it to the "
+            "provider. Until then the webhook refuses.",
             id="recovery.E004",
         )
         for esp in webhooks.PROVIDERS.keys() & shapes.sound("WEBHOOKS").keys()

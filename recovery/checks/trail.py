@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import Error as DatabaseFault
 from django.utils.module_loading import import_string
 
-from recovery import audit, shapes
+from recovery import anchors, audit, shapes
 from recovery.conf.defaults import DEFAULTS
 
 
@@ -50,5 +50,21 @@ def check_triggers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             "The trail can be changed and removed by whatever reaches the database.",
             hint="Run manage.py recovery_audit protect, after each migrate: a migration may remove its triggers.",
             id="recovery.W030",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_log(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W031: the head of the trail is told to a log that throws it away."""
+    told = [entry.get("ANCHOR") for entry in shapes.sound("AUDIT_ANCHORS")]
+    if "recovery.anchors.log" not in told or anchors.is_heard():
+        return []
+    return [
+        Warning(
+            "No log takes the anchors of the trail: INFO of the logger recovery.anchors goes nowhere.",
+            hint="Name that logger in LOGGING with the level INFO and a handler, or tell a file or a mail in "
+            "RECOVERY['AUDIT_ANCHORS'].",
+            id="recovery.W031",
         )
     ]

@@ -23,11 +23,20 @@ def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
     return found[0]
 
 
-def person_meant(identifier: str, names: Iterable[str] = ()) -> privacy.Person | None:
-    """The one person whom a user name, an address or a key means, whether the account is there or only rows of it;
-    ``names`` are further ones of an account that is gone. None for nobody, and for several."""
+def key_meant(identifier: str) -> str:
+    """The key of the one account that a user name, an address or a key means, there or gone. Raises CommandError, exit
+    code 1 for nobody and 2 for several: what was typed may be a person's name, and goes no further."""
+    found = {account.key for account in accounts.of_identifier(identifier)}
+    if len(found) > 1:
+        raise CommandError("That means several accounts: give the key of one.", returncode=2)
+    user = accounts.by_key(identifier)
+    key = found.pop() if found else accounts.key_of(user) if user else privacy.key_of_gone(identifier)
+    if not key:
+        raise CommandError("That means no account: give its key.", returncode=1)
+    return key
+
+
+def person_meant(identifier: str, names: Iterable[str] = ()) -> privacy.Person:
+    """Whom ``key_meant`` finds, with all that is known of them; ``names``: further ones of an account that is gone."""
     found = accounts.of_identifier(identifier)
-    if found:
-        return privacy.of_user(found[0].user) if len(found) == 1 else None
-    person = privacy.of_key(identifier, names)
-    return person if names or not person.is_gone or privacy.held(person) else None
+    return privacy.of_user(found[0].user) if len(found) == 1 else privacy.of_key(key_meant(identifier), names)

@@ -26,12 +26,13 @@ from recovery.metrics import windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
 from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
-from recovery.models import AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm, SupportCase
+from recovery.models import AuditAnchor, AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm, SupportCase
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Alarm, Figure, Part, Standing
 
 OLD: Final = timedelta(minutes=15)  # figures that nobody rolled up for so long
 UNSEALED: Final = timedelta(minutes=10)  # a row of the trail without a seal
+UNTOLD: Final = timedelta(hours=2)  # an anchor, from the end of its hour
 FEWEST_COMPLAINTS: Final = 3  # one person who presses the wrong button is no trouble
 SIGN_IN: Final = "sign-in"
 CLEAR: Final = 0.5  # a standing alarm ends at so much of what it began at
@@ -108,6 +109,17 @@ def _of_trail(since: Standings) -> Iterator[Trouble]:
             yield Trouble(Alarm.TRAIL_UNSEALED, "", said)
 
 
+def _of_anchors(since: Standings) -> Iterator[Trouble]:
+    """The oldest head of the trail that somebody still has not taken, and who."""
+    late = timezone.now() - UNTOLD - windows.HOUR
+    for row in AuditAnchor.objects.filter(told_at=None, hour__lt=late).order_by("hour")[:1]:
+        said = _("not told since %(moment)s UTC") % {"moment": f"{row.hour:%Y-%m-%d %H:%M}"}
+        entries = enumerate(str(entry["ANCHOR"]) for entry in conf.AUDIT_ANCHORS)
+        missing = {name for number, name in entries if f"{number}:{name}" not in row.told}
+        for name in sorted(missing):
+            yield Trouble(Alarm.ANCHOR_NOT_TOLD, name, said)
+
+
 def _of_shares(since: Standings) -> Iterator[Trouble]:
     """Of the newest hours with enough mail, and of the newest in which mail has had its time; each alarm once."""
     now = timezone.now()
@@ -180,6 +192,7 @@ def _of_staff(since: Standings) -> Iterator[Trouble]:
 RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
     _of_figures,
     _of_trail,
+    _of_anchors,
     _of_shares,
     _of_strangers,
     _of_staff,

@@ -10,9 +10,11 @@ from recovery.metrics.targets import targets
 from recovery.metrics.troubles import Trouble, alarms
 from recovery.reasons import Alarm
 
-TOLD: Final = frozenset({Alarm.CASES_PILED, Alarm.ASKS_UNUSUAL, Alarm.LOCKOUTS_MANY, Alarm.AGENT_VOLUME})
-"""What people do, and no restart mends: work that waits, floods from outside, a busy member of staff. It is told as any
-alarm is, and turns nothing red: a stranger must not be able to have a monitor take the site out of use."""
+TOLD: Final = frozenset(
+    {Alarm.CASES_PILED, Alarm.ASKS_UNUSUAL, Alarm.LOCKOUTS_MANY, Alarm.AGENT_VOLUME, Alarm.ANCHOR_NOT_TOLD}
+)
+"""What no restart mends: work that waits, floods from outside, a busy member of staff, a place for anchors. It is told
+as any alarm is, and turns nothing red: a stranger must not be able to have a monitor take the site out of use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ which rows are theirs, ``erasing`` ends these, ``asking`` keeps that somebody is
 """
 
 from recovery.privacy.asking import Erased, account_deleted, due, erase, erase_asked, waiting
-from recovery.privacy.people import Person, of_key, of_user
+from recovery.privacy.people import Person, key_of_gone, of_key, of_user
 from recovery.privacy.rows import held
 from recovery.privacy.telling import export, take_out
 
@@ -19,6 +19,7 @@ __all__ = [
     "erase_asked",
     "export",
     "held",
+    "key_of_gone",
     "of_key",
     "of_user",
     "take_out",

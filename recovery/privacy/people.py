@@ -6,8 +6,13 @@ person's erasure would take what is held about another.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import Final
 
+from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
 from django.db.models import Q
 
 from recovery import accounts
@@ -55,6 +60,22 @@ def of_key(key: str, names: Iterable[str] = ()) -> Person:
     user = accounts.by_key(key)
     known = frozenset(names) | (_names_of(user) if user else frozenset())
     return found_again(Person(key, known, is_gone=user is None))
+
+
+def key_of_gone(typed: str) -> str | None:
+    """The key of an account that is gone: what can be one, and stands as one in a row of ours. None for anything else,
+    which may be a name or an address, so that it is not written down as if it were a key."""
+    key = accounts.as_key(typed)
+    return key if key and any(_bears(model, key) for model in apps.get_app_config("recovery").get_models()) else None
+
+
+def _bears(model: type[models.Model], key: str) -> bool:
+    columns = [field.name for field in model._meta.concrete_fields if field.name in _WHO]
+    either = reduce(or_, (Q(**{column: key}) for column in columns), Q(pk__in=[]))
+    return bool(columns) and model._base_manager.filter(either).exists()
+
+
+_WHO: Final = frozenset({"user_key", "actor_key", "person_key"})
 
 
 def found_again(person: Person) -> Person:

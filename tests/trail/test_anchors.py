@@ -1,5 +1,8 @@
 """The head of the chain leaves the house once an hour, to everybody whom the settings name, until they took it."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,13 +10,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from recovery import anchors, audit, sweep
+from recovery import anchors, audit, metrics, sweep
 from recovery.audit import offline
 from recovery.models import AuditAnchor
-from recovery.reasons import Action
+from recovery.reasons import Action, Alarm
 from tests.trail.written import sealed
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +95,69 @@ def test_who_could_not_be_told_is_asked_again_alone_and_an_alarm_sounds(
     told({"ANCHOR": own}, {"ANCHOR": own}, settings=settings)
     assert anchors.tell_due() == 1
     assert len(taken) == 2
+
+
+@contextmanager
+def deaf(why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A process whose logging throws INFO of anchors away, as Django's own does, which has no level for it."""
+    if why == "by its level":
+        with caplog.at_level("WARNING", logger="recovery.anchors"):
+            yield
+        return
+    handler = logging.NullHandler() if why == "by a handler that is none" else logging.StreamHandler()
+    handler.setLevel(logging.NOTSET if why == "by a handler that is none" else logging.WARNING)
+    logger = logging.getLogger("recovery.anchors")
+    with monkeypatch.context() as patch:
+        patch.setattr(logger, "propagate", False)
+        patch.setattr(logger, "handlers", [handler])
+        yield
+
+
+@pytest.mark.parametrize("why", ["by its level", "by a handler that is none", "by the level of its handler"])
+def test_a_log_that_throws_an_anchor_away_has_not_taken_it_and_a_deployment_is_warned(
+    why: str, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed(3)
+    with deaf(why, monkeypatch, caplog):
+        assert anchors.tell_due() == 0
+        assert AuditAnchor.objects.get().told_at is None
+        assert W031 in ids()
+        told({"ANCHOR": f"{__name__}.of_our_own"}, settings=settings)
+        assert W031 not in ids(), "no log is told"
+    told({"ANCHOR": "recovery.anchors.log"}, settings=settings)
+    assert W031 not in ids()
+    assert anchors.tell_due() == 1, "another process is heard"
+
+
+W031 = "recovery.W031"
+
+
+def ids() -> set[str]:
+    return {str(each.id) for each in run_checks(include_deployment_checks=True)}
+
+
+def test_an_anchor_that_not_everybody_took_is_an_alarm_of_whoever_did_not_and_ends_with_it(
+    settings: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "gone"
+    told(
+        {"ANCHOR": f"{__name__}.of_our_own"},
+        {"ANCHOR": "recovery.anchors.file", "PATH": str(place / "anchors")},
+        settings=settings,
+    )
+    sealed(3)
+    anchors.tell_due()
+    now = timezone.now()
+    for hours, alarmed in ((2, []), (4, ["recovery.anchors.file"]), (24 * 60, ["recovery.anchors.file"])):
+        AuditAnchor.objects.update(hour=now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours))
+        assert not_told() == alarmed, hours
+    place.mkdir()
+    assert anchors.tell_due() == 1
+    assert not_told() == []
+
+
+def not_told() -> list[str]:
+    return [trouble.subject for trouble in metrics.alarms() if trouble.alarm == Alarm.ANCHOR_NOT_TOLD]
 
 
 def test_verify_takes_anchors_from_any_text_and_names_what_is_wrong(

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from recovery import accounts, anchors, audit, evidence, metrics
-from recovery.management.acting import actor_named
+from recovery.management.acting import actor_named, key_meant
 from recovery.reasons import Action
 
 ACTS = ("protect", "seal", "verify", "export", "report")
@@ -109,7 +109,7 @@ class Command(BaseCommand):
                 options["to"],
                 since=since,
                 until=until,
-                user_key=_person(options["person"]) if options["person"] else "",
+                user_key=key_meant(options["person"]) if options["person"] else "",
                 actor_key=accounts.key_of(actor) if actor else "",
                 keys=options["keys"],
             )
@@ -153,11 +153,3 @@ def _period(options: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     if since and since >= (until or now):
         raise CommandError("--since must be before --until.", returncode=2)
     return since, until
-
-
-def _person(name: str) -> str:
-    """The account's key. One that was deleted is named by its key itself."""
-    found = {account.key for account in accounts.of_identifier(name)}
-    if len(found) > 1:
-        raise CommandError(f"{name!r} means several accounts; name one by its user name.", returncode=2)
-    return found.pop() if found else name
