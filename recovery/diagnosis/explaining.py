@@ -11,10 +11,11 @@ from recovery import accounts, agents, audiences, timelines
 from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Explanation, Finding, made, seen
+from recovery.diagnosis.of_accounts import person
 from recovery.diagnosis.order import rank
 from recovery.diagnosis.subjects import Subject, within
 from recovery.diagnosis.wording import moment
-from recovery.models import ResetRequest
+from recovery.models import Decision, Email, ResetRequest
 from recovery.reasons import Cause, Confidence
 from recovery.timelines import Step
 
@@ -81,11 +82,23 @@ def _reaches_all(facts: Facts, request: ResetRequest) -> bool:
 
 
 def _little_known(facts: Facts) -> Finding:
-    """What was named says nothing: its account is gone, or its mail was purged."""
+    """What was named says nothing more: its account is gone, or its mail was purged."""
     if facts.request is not None and facts.request.completed_at:
         said = {"at": moment(facts.request.completed_at)}
         evidence = seen(facts.request, facts.request.get_outcome_display(), facts.request.completed_at)
         return made(Cause.COMPLETED, evidence, confidence=Confidence.RECORDED, said=said)
+    if facts.subject.user is not None and (told := facts.decision or facts.request or facts.email) is not None:
+        return _of_old(facts, told)
     if facts.subject.user is not None:
         return made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
     return made(Cause.UNKNOWN_ACCOUNT, confidence=Confidence.OBSERVED, said={"typed": facts.subject.label})
+
+
+def _of_old(facts: Facts, told: Decision | ResetRequest | Email) -> Finding:
+    """An ask that is on record, and of which nothing else is."""
+    is_mail = isinstance(told, Email)
+    word = told.get_state_display() if is_mail else told.get_outcome_display()
+    at = told.queued_at if is_mail else facts.request.requested_at if facts.request else None
+    said = {"at": moment(at), "outcome": word}
+    target = person(facts.subject.user) if facts.subject.user is not None else None
+    return made(Cause.TOO_LONG_AGO, seen(told, word, at), confidence=Confidence.RECORDED, said=said, target=target)

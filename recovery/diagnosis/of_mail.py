@@ -50,7 +50,7 @@ def waiting(facts: Facts) -> Iterator[Finding]:
     yield from _ways(facts, email, said)
     if not facts.is_worked:
         yield made(Cause.WORKERS_SILENT, _state(email), no_signs(), confidence=Confidence.OBSERVED)
-    if email.state == EmailState.QUEUED:
+    if email.state == EmailState.QUEUED or not email.reason:  # new, or given back untried
         yield made(Cause.QUEUED, _state(email), confidence=Confidence.RECORDED, said=said)
 
 
