@@ -121,7 +121,9 @@ class ResetRequestAdmin(ExportMixin, RevealMixin, PersonMixin):
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         typed = ResetRequest.objects.filter(asked_as([term])).values_list("pk", flat=True)
-        ways = [typed.filter(decided_at=None), typed.filter(decided_at__isnull=False)[:MOST_FOUND], *of_accounts(term)]
+        # Not by key: a planner that takes a name for common would walk all keys in their order to find a few.
+        decided = typed.filter(decided_at__isnull=False).order_by("-requested_at")
+        ways = [typed.filter(decided_at=None), decided[:MOST_FOUND], *of_accounts(term)]
         ways += [
             mail.exclude(request=None).values_list("request_id", flat=True)[:MOST_FOUND] for mail in meant(term, viewer)
         ]
