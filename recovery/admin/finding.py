@@ -50,7 +50,8 @@ def referred_to(term: str) -> "QuerySet[ResetRequest]":
 def _newest(begun: "QuerySet[Any]") -> "QuerySet[Any]":
     """The newest of what an index finds, as far as that is looked through; keys are in the order of time."""
     keys = sorted(begun.order_by().values_list("pk", flat=True)[:MOST_FOUND], reverse=True)
-    return begun.model._default_manager.filter(pk__in=keys[:MOST_BEGUN]).order_by()
+    newest: QuerySet[Any] = begun.model._default_manager.filter(pk__in=keys[:MOST_BEGUN])
+    return newest.order_by()
 
 
 def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":

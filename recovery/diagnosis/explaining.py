@@ -15,7 +15,7 @@ from recovery.diagnosis.of_accounts import person
 from recovery.diagnosis.order import rank
 from recovery.diagnosis.subjects import Subject, within
 from recovery.diagnosis.wording import moment
-from recovery.models import Decision, Email, ResetRequest
+from recovery.models import ResetRequest
 from recovery.reasons import Cause, Confidence
 from recovery.timelines import Step
 
@@ -87,18 +87,20 @@ def _little_known(facts: Facts) -> Finding:
         said = {"at": moment(facts.request.completed_at)}
         evidence = seen(facts.request, facts.request.get_outcome_display(), facts.request.completed_at)
         return made(Cause.COMPLETED, evidence, confidence=Confidence.RECORDED, said=said)
-    if facts.subject.user is not None and (told := facts.decision or facts.request or facts.email) is not None:
-        return _of_old(facts, told)
     if facts.subject.user is not None:
-        return made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
+        return _of_old(facts, facts.subject.user) or made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
     return made(Cause.UNKNOWN_ACCOUNT, confidence=Confidence.OBSERVED, said={"typed": facts.subject.label})
 
 
-def _of_old(facts: Facts, told: Decision | ResetRequest | Email) -> Finding:
-    """An ask that is on record, and of which nothing else is."""
-    is_mail = isinstance(told, Email)
-    word = told.get_state_display() if is_mail else told.get_outcome_display()
-    at = told.queued_at if is_mail else facts.request.requested_at if facts.request else None
-    said = {"at": moment(at), "outcome": word}
-    target = person(facts.subject.user) if facts.subject.user is not None else None
-    return made(Cause.TOO_LONG_AGO, seen(told, word, at), confidence=Confidence.RECORDED, said=said, target=target)
+def _of_old(facts: Facts, user: AbstractBaseUser) -> Finding | None:
+    """An ask, or a mail, that is on record, and of which nothing else is."""
+    request, email = facts.request, facts.email
+    if request is not None:
+        told = facts.decision or request
+        evidence = seen(told, told.get_outcome_display(), request.requested_at)
+    elif email is not None:
+        evidence = seen(email, email.get_state_display(), email.queued_at)
+    else:
+        return None
+    said = {"at": moment(evidence.at), "outcome": evidence.text}
+    return made(Cause.TOO_LONG_AGO, evidence, confidence=Confidence.RECORDED, said=said, target=person(user))

@@ -53,7 +53,7 @@ def held_back(facts: Facts) -> Iterator[Finding]:
     by_level = {EmailReason.LEVEL_NONE: Cause.LEVEL_NONE, EmailReason.LEVEL_SYSTEM: Cause.LEVEL_SYSTEM}
     cause, at = None, facts.now
     if email is not None and email.state == EmailState.WITHHELD and email.reason in by_level:
-        cause, at = by_level[EmailReason(email.reason)], facts.held_back_at
+        cause, at = by_level[EmailReason(email.reason)], facts.held_back_at or facts.now
     elif email is None and facts.outcome == Outcome.LEVEL_BLOCKED and facts.decision is not None:
         cause, at = Cause.LEVEL_NONE, facts.decision.decided_at
     if cause is None:
