@@ -4,8 +4,9 @@ Pure functions. Which account an address belongs to is asked in ``accounts``.
 """
 
 import re
+import string
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Final
 
 MAX_LENGTH: Final = 254  # RFC 5321 section 4.5.3.1.3: a path of 256 octets with its angle brackets
@@ -16,6 +17,7 @@ WELL_KNOWN_DOMAINS: Final = (
 )  # fmt: skip
 
 
+_CAPITALS: Final = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _ANY: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=]+@[^\s<>"'(),;:\[\]{}=]+""")
 _WHOLE: Final = re.compile(r"""[^\s<>"'(),;:\[\]{}=@]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2}[\w-]*""")
 
@@ -27,6 +29,12 @@ def normalise(text: str) -> str:
     spelling tricks share one limit. Mail never goes to this form, only to stored addresses.
     """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.strip()).casefold())
+
+
+def capitals(texts: Iterable[str]) -> list[str]:
+    """What a database makes of these with ``UPPER``, which several indexes are on: PostgreSQL has a capital for every
+    letter, SQLite for those of ASCII."""
+    return sorted({form for text in texts for form in (text.upper(), text.translate(_CAPITALS))})
 
 
 def mask(address: str) -> str:

@@ -19,7 +19,7 @@ from recovery.admin.acts import url_of
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
-from recovery.admin.finding import meant, uuid_in
+from recovery.admin.finding import meant, referred_to, uuid_in
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, ActorFilter, MomentFilter
 from recovery.admin.reports import ReportMixin
 from recovery.admin.requests import accounts_of
@@ -144,7 +144,7 @@ class AuditEventAdmin(ReportMixin, ExportMixin):
         if own := uuid_in(term):
             requests.add(own)
         reference = parse_reference(term)
-        known = ResetRequest.objects.filter(reference=reference).values_list("pk", flat=True) if reference else []
+        known = list(referred_to(term).values_list("pk", flat=True))
         requests.update(known)
         ways = [trail.filter(request_id__in=requests), trail.filter(user_key=term), trail.filter(actor_key=term)]
         if reference and not known:  # its request was purged: the trail is read through for what bears it

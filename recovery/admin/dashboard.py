@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -168,7 +168,9 @@ def _charts(numbers: Numbers, bars: list[charts.Slot]) -> dict[str, Any]:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
+    local = timezone.localtime(moment)
+    beside = f" ({moment.astimezone(UTC):%H:%M} UTC)" if local.utcoffset() else ""
+    return f"{local:%Y-%m-%d %H:%M %Z}{beside}"
 
 
 def _tables(selection: Selection, links: Links) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from recovery.admin.at_provider import AtProviderMixin
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
-from recovery.admin.finding import meant
+from recovery.admin.finding import meant, referred_to
 from recovery.admin.incident_mails import IncidentFilter
 from recovery.admin.previews import PreviewMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
@@ -28,7 +28,6 @@ from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import Bounce, Email
 from recovery.models.emails import APART, WAITING, StateIn
-from recovery.models.requests import parse_reference
 from recovery.reasons import EmailKind, EmailState
 
 _MOOD: Final = {
@@ -198,7 +197,9 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
     )
     list_select_related = ("request",)
     ordering = ("-pk",)
-    search_help_text = _("Recipient, reference, message id or account key.")
+    search_help_text = _(
+        "Recipient, reference or message id, or how it begins; or account key. Of many that begin alike, 200 are shown."
+    )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """With what is to be known of a mail that waits, or is held back."""
@@ -225,8 +226,7 @@ class EmailAdmin(ExportMixin, RevealMixin, PreviewMixin, AtProviderMixin, Steeri
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
         ways = [*meant(term, viewer), Email.objects.filter(user_key=term)]
-        if reference := parse_reference(term):
-            ways.append(Email.objects.filter(request__reference=reference))
+        ways.append(Email.objects.filter(request_id__in=list(referred_to(term).values_list("pk", flat=True))))
         return chain.from_iterable(way.values_list("pk", flat=True)[:MOST_FOUND] for way in ways)
 
     def story_of(self, row: Email, viewer: Viewer) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from django.db.models import QuerySet
 from recovery.addresses import normalise
 from recovery.admin.readonly import MOST_FOUND
 from recovery.admin.viewers import Viewer
-from recovery.models import AuditEvent, Decision, Email
+from recovery.diagnosis.subjects import IS_NAMED, has_message_id
+from recovery.models import AuditEvent, Decision, Email, ResetRequest
+from recovery.models.requests import begun_reference
 
 SHORTEST_PREFIX: Final = 3
-MOST_BEGUN: Final = 200  # mails to addresses that begin so: who sees more of them than four pages types a letter more
+MOST_BEGUN: Final = 200  # rows that begin so: who sees more of them than four pages types a letter more
+_LAST: Final = "\U0010ffff"
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
@@ -30,19 +33,36 @@ def mailed_to(term: str, viewer: Viewer) -> "QuerySet[Email]":
     if not viewer.sees_addresses or len(key) < SHORTEST_PREFIX or exact.exists():
         return exact
     if connections[exact.db].vendor == "sqlite":  # its LIKE ignores the index, a range uses it
-        begun = Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + "\U0010ffff")
+        begun = Email.objects.filter(recipient_key__gte=key, recipient_key__lt=key + _LAST)
     else:
         begun = Email.objects.filter(recipient_key__startswith=key)
-    return Email.objects.filter(pk__in=begun.order_by().values("pk")[:MOST_BEGUN]).order_by()
+    return _newest(begun)
+
+
+def referred_to(term: str) -> "QuerySet[ResetRequest]":
+    """Requests of this reference, or of those that begin so."""
+    reference = begun_reference(term)
+    if not reference:
+        return ResetRequest.objects.none()
+    return _newest(ResetRequest.objects.filter(reference__gte=reference, reference__lt=reference + _LAST))
+
+
+def _newest(begun: "QuerySet[Any]") -> "QuerySet[Any]":
+    """The newest of what an index finds, as far as that is looked through; keys are in the order of time."""
+    keys = sorted(begun.order_by().values_list("pk", flat=True)[:MOST_FOUND], reverse=True)
+    newest: QuerySet[Any] = begun.model._default_manager.filter(pk__in=keys[:MOST_BEGUN])
+    return newest.order_by()
 
 
 def meant(term: str, viewer: Viewer) -> "list[QuerySet[Email]]":
     """Emails that a search means by recipient, by the provider's message id and by ours; one index each."""
-    by_provider = Email.objects.filter(esp_message_id=term.strip("<>")).exclude(esp_message_id="")
-    own = uuid_in(term)
+    own, bare = uuid_in(term), term.strip("<>")
+    begun = [bare, f"<{bare}"] if len(bare) >= SHORTEST_PREFIX else []  # some are kept in their angle brackets
+    named = Email.objects.filter(IS_NAMED)
     return [
         mailed_to(term, viewer),
-        by_provider.order_by("-queued_at"),
+        Email.objects.filter(has_message_id(term)).order_by("-queued_at"),
+        *(_newest(named.filter(esp_message_id__gte=each, esp_message_id__lt=each + _LAST)) for each in begun),
         Email.objects.filter(pk=own) if own else Email.objects.none(),
     ]
 

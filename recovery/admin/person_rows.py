@@ -5,14 +5,12 @@ How they are shown stands in ``persons``. A bounded number of statements, each b
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import chain
-from operator import or_
 from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from recovery import accounts, suppressions
 from recovery.addresses import normalise
@@ -28,6 +26,7 @@ from recovery.models import (
     SupportCase,
     Suppression,
 )
+from recovery.models.requests import asked_as
 from recovery.timelines.people import OF_ACCOUNT
 
 MOST: Final = 20
@@ -80,9 +79,8 @@ def _requests(found: PersonRows) -> "QuerySet[ResetRequest]":
     """Decided on or asked for, and what waits for a decision under one of the person's names."""
     names = {address.text for address in found.addresses}
     names |= {accounts.name_of(found.user)} if found.user else set()
-    typed = reduce(or_, (Q(identifier__iexact=name) for name in names if name), Q(pk=None))
-    waiting = ResetRequest.objects.filter(typed, decided_at=None).order_by("-pk").values_list("pk", flat=True)
-    keys = set(chain(waiting[:MOST], *of_accounts(found.key)))
+    waiting = ResetRequest.objects.filter(asked_as(names - {""}), decided_at=None).order_by("-pk")
+    keys = set(chain(waiting.values_list("pk", flat=True)[:MOST], *of_accounts(found.key)))
     return ResetRequest.objects.filter(pk__in=keys).order_by("-pk").prefetch_related("decisions")[:MOST]
 
 

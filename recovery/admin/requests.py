@@ -12,20 +12,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
-from recovery.addresses import normalise
 from recovery.admin import moments, ways
 from recovery.admin.columns import Columns, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import AudienceFilter, state_of
 from recovery.admin.exports import ExportMixin
-from recovery.admin.finding import meant, of_accounts, uuid_in
+from recovery.admin.finding import meant, of_accounts, referred_to, uuid_in
 from recovery.admin.persons import PersonMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter, MomentFilter
 from recovery.admin.revealing import RevealMixin
 from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import Decision, Email, ResetRequest, ResetToken
-from recovery.models.requests import parse_reference
+from recovery.models.requests import asked_as
 from recovery.origin import describe_browser
 from recovery.reasons import Gate, Outcome, TokenState
 
@@ -121,13 +120,14 @@ class ResetRequestAdmin(ExportMixin, RevealMixin, PersonMixin):
         return rows.filter(pk__in=set(chain.from_iterable(of_accounts(key))))
 
     def found(self, term: str, viewer: Viewer) -> Iterable[Any]:
-        typed = ResetRequest.objects.filter(identifier__in={term, normalise(term)}).values_list("pk", flat=True)
-        ways = [typed.filter(decided_at=None), typed.filter(decided_at__isnull=False)[:MOST_FOUND], *of_accounts(term)]
+        typed = ResetRequest.objects.filter(asked_as([term])).values_list("pk", flat=True)
+        # Not by key: a planner that takes a name for common would walk all keys in their order to find a few.
+        decided = typed.filter(decided_at__isnull=False).order_by("-requested_at")
+        ways = [typed.filter(decided_at=None), decided[:MOST_FOUND], *of_accounts(term)]
         ways += [
             mail.exclude(request=None).values_list("request_id", flat=True)[:MOST_FOUND] for mail in meant(term, viewer)
         ]
-        if reference := parse_reference(term):
-            ways.append(ResetRequest.objects.filter(reference=reference).values_list("pk", flat=True))
+        ways.append(referred_to(term).values_list("pk", flat=True))
         own = uuid_in(term)
         return chain([own] if own else [], *ways)
 

@@ -11,6 +11,7 @@ from recovery import accounts, agents, audiences, timelines
 from recovery.diagnosis import forecasting, of_accounts, of_asking, of_failures, of_links, of_mail, of_sign_in
 from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Explanation, Finding, made, seen
+from recovery.diagnosis.of_accounts import person
 from recovery.diagnosis.order import rank
 from recovery.diagnosis.subjects import Subject, within
 from recovery.diagnosis.wording import moment
@@ -81,11 +82,25 @@ def _reaches_all(facts: Facts, request: ResetRequest) -> bool:
 
 
 def _little_known(facts: Facts) -> Finding:
-    """What was named says nothing: its account is gone, or its mail was purged."""
+    """What was named says nothing more: its account is gone, or its mail was purged."""
     if facts.request is not None and facts.request.completed_at:
         said = {"at": moment(facts.request.completed_at)}
         evidence = seen(facts.request, facts.request.get_outcome_display(), facts.request.completed_at)
         return made(Cause.COMPLETED, evidence, confidence=Confidence.RECORDED, said=said)
     if facts.subject.user is not None:
-        return made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
+        return _of_old(facts, facts.subject.user) or made(Cause.NEVER_ASKED, confidence=Confidence.OBSERVED)
     return made(Cause.UNKNOWN_ACCOUNT, confidence=Confidence.OBSERVED, said={"typed": facts.subject.label})
+
+
+def _of_old(facts: Facts, user: AbstractBaseUser) -> Finding | None:
+    """An ask, or a mail, that is on record, and of which nothing else is."""
+    request, email = facts.request, facts.email
+    if request is not None:
+        told = facts.decision or request
+        evidence = seen(told, told.get_outcome_display(), request.requested_at)
+    elif email is not None:
+        evidence = seen(email, email.get_state_display(), email.queued_at)
+    else:
+        return None
+    said = {"at": moment(evidence.at), "outcome": evidence.text}
+    return made(Cause.TOO_LONG_AGO, evidence, confidence=Confidence.RECORDED, said=said, target=person(user))

@@ -31,8 +31,9 @@ from recovery.models import (
     Suppression,
 )
 from recovery.models.emails import FINAL_FAILURES
+from recovery.models.requests import asked_as
 from recovery.origin import Origin, is_hash
-from recovery.reasons import LINK_KINDS, Action, EmailKind, EmailState, Outcome, Part, Refusal, TokenState
+from recovery.reasons import LINK_KINDS, Action, EmailKind, EmailState, EventKind, Outcome, Part, Refusal, TokenState
 
 MOST: Final = 100  # rows of a kind that one explanation reads
 EARLIER: Final = timedelta(hours=24)  # how far back an ask that was refused looks for the link that still stood
@@ -58,7 +59,7 @@ class Facts:
         if self.account is None:
             return [self.subject.label]
         own = [accounts.name_of(self.account.user), *(address.text for address in self.account.addresses)]
-        return sorted({each[:254] for name in own if name for each in (name, name.lower(), normalise(name))})
+        return [name for name in own if name]
 
     @cached_property
     def request(self) -> ResetRequest | None:
@@ -66,8 +67,9 @@ class Facts:
         if self.subject.request is not None or self.subject.email is not None or self.account is None:
             return self.subject.request
         decided = Decision.objects.filter(user_key=self.key).order_by("-decided_at").select_related("request")[:1]
-        typed = ResetRequest.objects.filter(identifier__in=self.names)
-        waiting = ResetRequest.objects.filter(Q(identifier__in=self.names) | Q(user_key=self.key), decided_at=None)
+        named = asked_as(self.names)
+        typed = ResetRequest.objects.filter(named)
+        waiting = ResetRequest.objects.filter(named | Q(user_key=self.key), decided_at=None)
         found = [decision.request for decision in decided]
         found += typed.filter(decided_at__isnull=False, outcome=Outcome.THROTTLED).order_by("-requested_at")[:1]
         found += waiting.order_by("-requested_at")[:1]
@@ -185,6 +187,12 @@ class Facts:
             return []
         told = EmailEvent.objects.filter(email=self.email).defer("content", "digest")
         return list(told.order_by("-occurred_at", "-id")[:MOST])
+
+    @property
+    def held_back_at(self) -> datetime | None:
+        """When the mail was held back: as it was queued, or later, when it was to leave."""
+        told = next((event.occurred_at for event in self.events if event.kind == EventKind.WITHHELD), None)
+        return told or (self.email.queued_at if self.email is not None else None)
 
     @cached_property
     def bounces(self) -> list[Bounce]:

@@ -76,5 +76,7 @@ FIXES: Final[Mapping[Cause, Fix]] = {
     Cause.QUEUED: Fix.WAIT,
     Cause.NOT_DECIDED: Fix.WAIT,
     Cause.CASE_OPEN: Fix.CLOSE_CASE,
+    Cause.ADDRESS_DOUBTFUL: Fix.CORRECT_ADDRESS,
+    Cause.TOO_LONG_AGO: Fix.SEND_NEW_LINK,
     Cause.NEVER_ASKED: Fix.SEND_NEW_LINK,
 }

@@ -18,14 +18,13 @@ from django.db.models import CharField, Func, IntegerField, Q, TextField
 from django.db.models.functions import Upper
 
 from recovery import accounts
-from recovery.addresses import likely_domain, normalise
+from recovery.addresses import capitals, likely_domain, normalise
 from recovery.diagnosis.subjects import within
 
 LETTERS: Final = f"{string.ascii_lowercase}{string.digits}.-_+"
 SHORTEST, LONGEST = 4, 50  # of shorter ones everything is near; of longer ones there are too many slips
 MOST: Final = 3
 LOOKED_AT: Final = 100  # of numbered names dozens are near; the site's own function is asked of no more than these
-_UPPER: Final = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
 class _Size(Func):
@@ -54,15 +53,14 @@ def misses(typed: str, *, viewer: AbstractBaseUser | None = None) -> list[Abstra
 def _spelled_as(wanted: set[str], plain: str) -> list[AbstractBaseUser]:
     """Whoever has one of these as user name or, if it may be one, as address."""
     model: Any = get_user_model()
-    # PostgreSQL has a capital for every letter, SQLite for those of ASCII.
-    capitals = sorted({form for text in wanted for form in (text.upper(), text.translate(_UPPER))})
+    spelled = capitals(wanted)
     sizes = len(plain) - 1, len(plain.encode()) + 1
     users, either = model._default_manager.all(), Q()
     for name in dict.fromkeys([model.USERNAME_FIELD, *([accounts.email_field()] if "@" in plain else [])]):
         if name and isinstance(model._meta.get_field(name), CharField | TextField):
             users = users.alias(**{f"size_of_{name}": _Size(name), f"capitals_of_{name}": Upper(name)})
             # In this order, which SQLite keeps: most are of another length.
-            either |= Q((f"size_of_{name}__range", sizes)) & Q((f"capitals_of_{name}__in", capitals))
+            either |= Q((f"size_of_{name}__range", sizes)) & Q((f"capitals_of_{name}__in", spelled))
     return list(users.filter(either)) if either else []
 
 

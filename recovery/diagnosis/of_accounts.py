@@ -12,8 +12,9 @@ from recovery.diagnosis.facts import Facts
 from recovery.diagnosis.findings import Evidence, Finding, Left, Target, label_of, made, over, seen, target_of
 from recovery.diagnosis.subjects import within
 from recovery.diagnosis.wording import moment
-from recovery.models import AccountState, AddressCorrection, Decision, Email, ResetRequest
-from recovery.reasons import LINK_KINDS, Cause, Confidence, Fix, Kind, Outcome
+from recovery.models import AccountState, AddressCorrection, Decision, Email, ResetRequest, ResetToken
+from recovery.models.requests import asked_as
+from recovery.reasons import LINK_KINDS, Cause, Confidence, EmailReason, EmailState, Fix, Kind, Outcome
 
 _DECIDED = {
     Outcome.INACTIVE: Cause.INACTIVE_ACCOUNT,
@@ -71,15 +72,17 @@ def unfit(facts: Facts) -> Iterator[Finding]:
 
 def mistyped(facts: Facts) -> Iterator[Finding]:
     """A domain that is one letter off a well-known one takes mail to nowhere, or to a stranger: of the address that was
-    mailed then, though the account may have another by now."""
+    mailed then, though the account may have another by now. It may be a domain of its own, too, so this is told as the
+    cause only where the mail came back or was never seen, and not at all where a person got mail there."""
     if facts.account is None or (facts.request is not None and facts.request.completed_at):
         return
     domain = likely_domain(facts.mailed_to)
-    if domain is None or (facts.link is not None and facts.link.person_opened_at):
+    if domain is None or (facts.link is not None and facts.link.person_opened_at) or _has_been_read(facts.mailed_to):
         return
     text, row = _("Its domain is one letter off %(domain)s.") % {"domain": domain}, facts.said_where
     evidence = seen(row, text) if row else Evidence(text, None, *person(facts.account.user))
-    cause, confidence, address = Cause.ADDRESS_MISTYPED, Confidence.INFERRED, facts.mailed_to
+    cause = Cause.ADDRESS_MISTYPED if _was_in_vain(facts.email) else Cause.ADDRESS_DOUBTFUL
+    confidence, address = Confidence.INFERRED, facts.mailed_to
     if facts.has_moved:
         yield over(cause, evidence, confidence=confidence, address=address, left=left_to_do(facts))
         return
@@ -110,6 +113,19 @@ def left_to_do(facts: Facts) -> Left:
         return Fix.LIFT_SUPPRESSION, target_of(facts.stops[0])
     target = person(facts.account.user) if facts.account else None
     return Fix.ACTIVATE if facts.waits_to_join else Fix.SEND_NEW_LINK, target
+
+
+def _has_been_read(address: str) -> bool:
+    """Whether a person ever opened a link that was mailed there."""
+    there = ResetToken.objects.filter(email__recipient_key=normalise(address)[:254])
+    return there.filter(person_opened_at__isnull=False).exists()
+
+
+def _was_in_vain(email: Email | None) -> bool:
+    """Whether a mail came back, was refused for its recipient, or arrived where nobody saw it."""
+    if email is None or email.state != EmailState.FAILED:
+        return email is not None and email.state in (EmailState.BOUNCED, EmailState.DELIVERED)
+    return email.reason in ("", EmailReason.PROVIDER_REFUSED_RECIPIENT)
 
 
 def _then(facts: Facts) -> Cause | None:
@@ -171,8 +187,7 @@ def _decided(decision: Decision) -> Evidence:
 def _asks(facts: Facts, typed: str) -> list[Evidence]:
     """The newest asks for it on the forgot page: whether they found somebody stays unsaid, it may be somebody out of
     scope. What staff or a list asked for would tell that there is an account."""
-    same = ResetRequest.objects.filter(identifier__in={typed, normalise(typed)}, decided_at__isnull=False)
-    same = same.filter(kind=Kind.FORGOT)
+    same = ResetRequest.objects.filter(asked_as([typed]), decided_at__isnull=False, kind=Kind.FORGOT)
     if facts.viewer is not None and (doors := agents.audiences_of(facts.viewer)) is not None:
         same = same.filter(audience__in=doors)
     newest = list(same.order_by("-requested_at")[:ASKS_SHOWN])

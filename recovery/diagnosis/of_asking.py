@@ -53,7 +53,7 @@ def held_back(facts: Facts) -> Iterator[Finding]:
     by_level = {EmailReason.LEVEL_NONE: Cause.LEVEL_NONE, EmailReason.LEVEL_SYSTEM: Cause.LEVEL_SYSTEM}
     cause, at = None, facts.now
     if email is not None and email.state == EmailState.WITHHELD and email.reason in by_level:
-        cause, at = by_level[EmailReason(email.reason)], email.queued_at
+        cause, at = by_level[EmailReason(email.reason)], facts.held_back_at or facts.now
     elif email is None and facts.outcome == Outcome.LEVEL_BLOCKED and facts.decision is not None:
         cause, at = Cause.LEVEL_NONE, facts.decision.decided_at
     if cause is None:
@@ -61,7 +61,7 @@ def held_back(facts: Facts) -> Iterator[Finding]:
     switch = LevelSwitch.objects.filter(switched_at__lte=at).order_by("-id").first()
     evidence = [seen(switch, switch.get_level_display(), switch.switched_at)] if switch else []
     if email is not None:
-        evidence.append(seen(email, email.get_reason_display(), email.queued_at))
+        evidence.append(seen(email, email.get_reason_display(), at))
     is_over = level.holds(email.kind if email else EmailKind.RESET) is None
     if not is_over:
         yield made(cause, *evidence, confidence=Confidence.RECORDED)

@@ -97,12 +97,12 @@ def stopped(facts: Facts) -> Iterator[Finding]:
     """The address is suppressed: it was when the mail was held back, or it is now."""
     email = facts.email
     withheld = email is not None and email.state == EmailState.WITHHELD and email.reason == EmailReason.SUPPRESSED
-    row = facts.stops[0] if facts.stops else _stop_of(email) if withheld and email is not None else None
+    row = facts.stops[0] if facts.stops else _stop_of(facts) if withheld else None
     if row is None or not (withheld or _matters_now(facts)):
         return
     evidence = [seen(row, row.get_reason_display(), row.since)]
     if withheld and email is not None:
-        evidence.append(seen(email, email.get_reason_display(), email.queued_at))
+        evidence.append(seen(email, email.get_reason_display(), facts.held_back_at))
     cause, address = _STOPS[SuppressionReason(row.reason)], facts.address
     confidence = Confidence.RECORDED if withheld else Confidence.OBSERVED
     if row.lifted_at is not None:
@@ -213,10 +213,10 @@ def _matters_now(facts: Facts) -> bool:
     return is_over and not facts.got_in and not facts.has_moved
 
 
-def _stop_of(email: Email) -> Suppression | None:
+def _stop_of(facts: Facts) -> Suppression | None:
     """What stood when the mail was held back, though it was lifted or ran out since."""
-    forms = suppressions.kept_as([email.recipient_key])
-    same = Suppression.objects.filter(address_key__in=forms, since__lte=email.queued_at)
+    forms = suppressions.kept_as([facts.address_key])
+    same = Suppression.objects.filter(address_key__in=forms, since__lte=facts.held_back_at)
     return same.order_by("-since").first()
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from recovery import routes, silence
 from recovery.conf import conf
 from recovery.diagnosis.facts import Facts
-from recovery.diagnosis.findings import Evidence, Finding, made, seen
+from recovery.diagnosis.findings import Evidence, Finding, made, seen, target_of
 from recovery.diagnosis.of_asking import no_signs
 from recovery.diagnosis.wording import ago, moment, text_for_it
 from recovery.models import Email, EmailEvent, RouteState
@@ -41,8 +41,8 @@ def waiting(facts: Facts) -> Iterator[Finding]:
         yield made(Cause.AUDIENCE_GONE, _state(email), confidence=Confidence.OBSERVED, said=said)
     if cause := _WAITS_FOR.get(EmailReason(email.reason)) if email.reason else None:
         said["route"] = email.route or "–"
-        fix = Fix.SWITCH_ROUTE if cause == Cause.PROVIDER_DOWN and _spares(facts, email) else None
-        target = ("recovery.routestate", email.route) if fix else None
+        spare = _spare(facts, email) if cause == Cause.PROVIDER_DOWN else None
+        fix, target = (Fix.SWITCH_ROUTE, target_of(spare)) if spare else (None, None)
         evidence = [*_last_said(facts), _state(email)]
         by_them = cause in (Cause.PROVIDER_BUSY, Cause.PROVIDER_REFUSES_US, Cause.MAIL_REFUSED)
         confidence = Confidence.REPORTED if by_them else Confidence.RECORDED
@@ -50,7 +50,7 @@ def waiting(facts: Facts) -> Iterator[Finding]:
     yield from _ways(facts, email, said)
     if not facts.is_worked:
         yield made(Cause.WORKERS_SILENT, _state(email), no_signs(), confidence=Confidence.OBSERVED)
-    if email.state == EmailState.QUEUED:
+    if email.state == EmailState.QUEUED or not email.reason:  # new, or given back untried
         yield made(Cause.QUEUED, _state(email), confidence=Confidence.RECORDED, said=said)
 
 
@@ -108,10 +108,10 @@ def _heard(email: Email) -> list[Evidence]:
     return [Evidence(text, found.last_at)]
 
 
-def _spares(facts: Facts, email: Email) -> bool:
-    """Whether staff keep another way out switched off."""
-    ways = [way.name for way in routes.of(email.kind, email.audience)]
-    return any(name in facts.ways and facts.ways[name].switched_off for name in ways if name != email.route)
+def _spare(facts: Facts, email: Email) -> RouteState | None:
+    """Another way out that staff keep switched off: the one to switch, for the failing one may come back by itself."""
+    others = [way.name for way in routes.of(email.kind, email.audience) if way.name != email.route]
+    return next((facts.ways[name] for name in others if name in facts.ways and facts.ways[name].switched_off), None)
 
 
 def _ways(facts: Facts, email: Email, said: dict[str, str]) -> Iterator[Finding]:

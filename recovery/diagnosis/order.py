@@ -79,6 +79,8 @@ ORDER: Final[Mapping[Cause, str]] = {
     Cause.QUEUED: "the mail is there; that is further than the request",
     Cause.NOT_DECIDED: "an ask is under way; a case of before comes after it",
     Cause.CASE_OPEN: "support knows of the person, which is more than nothing",
+    Cause.ADDRESS_DOUBTFUL: "a likeness proves nothing: whatever is on record leads, also that all is on its way",
+    Cause.TOO_LONG_AGO: "that it was asked for is more than nothing, though no more is kept of it",
     Cause.NEVER_ASKED: "said only where nothing else is known",
 }
 _RANKS: Final = {cause: place for place, cause in enumerate(ORDER)}

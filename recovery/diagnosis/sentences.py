@@ -266,6 +266,14 @@ SENTENCES: Final[Mapping[Cause, Any]] = {
     Cause.CASE_OPEN: _(
         "A support case about this person is open since %(at)s. Read it, go on there, and close it when they are in."
     ),
+    Cause.ADDRESS_DOUBTFUL: _(
+        "The address %(address)s may be mistyped: %(domain)s is much like it. Ask the person, and correct the address "
+        "if it is wrong."
+    ),
+    Cause.TOO_LONG_AGO: _(
+        "It was asked for on %(at)s (%(outcome)s), and what became of it is not kept any more. If the person still "
+        "needs a link, send a new one."
+    ),
     Cause.NEVER_ASKED: _(
         "Nothing is known of an ask for this account, so no mail was sent. Send a link, or ask under which name or "
         "address the person asked."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import F, Lookup
+from django.db.models import F, Lookup, Q
 
 from recovery import accounts, agents
 from recovery.models import Email, ResetRequest, ResetToken
@@ -41,6 +41,15 @@ class _IsNamed(_Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         named, params = self.process_lhs(compiler, connection)
         return f"NOT ({named} = '')", params
+
+
+IS_NAMED: Final = Q(_IsNamed())
+
+
+def has_message_id(typed: str) -> Q:
+    """That a provider gave a mail this id. Some give it in the angle brackets of a Message-ID, and it is kept so."""
+    bare = typed.strip("<>")
+    return IS_NAMED & Q(esp_message_id__in=(bare, f"<{bare}>"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,7 @@ def _of_message(typed: str, viewer: AbstractBaseUser | None) -> Iterator[Subject
     own = _UUID.search(typed)
     email = mails.filter(pk=UUID(own[0])).first() if own else None
     if email is None:
-        named = mails.filter(_IsNamed(), esp_message_id=typed.strip("<>"))
-        email = named.order_by("-queued_at").first()
+        email = mails.filter(has_message_id(typed)).order_by("-queued_at").first()
     if email is not None:
         yield from _of_email(email, viewer)
     elif own and (request := ResetRequest.objects.filter(pk=UUID(own[0])).first()):

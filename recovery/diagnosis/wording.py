@@ -1,6 +1,6 @@
 """Moments and texts as sentences have them: in the reader's zone and language."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils import formats, timezone
@@ -16,10 +16,15 @@ MINUTE: Final = 60
 
 
 def moment(at: datetime | None) -> str:
-    """Day and time; a dash where nobody knows."""
+    """Day and time with the name of the zone, and UTC where that is another: an agent reads it out to somebody who may
+    be elsewhere. A dash where nobody knows."""
     if at is None:
         return "–"
-    return formats.date_format(timezone.localtime(at) if timezone.is_aware(at) else at, "SHORT_DATETIME_FORMAT")
+    if timezone.is_naive(at):
+        return formats.date_format(at, "SHORT_DATETIME_FORMAT")
+    local = timezone.localtime(at)
+    said = f"{formats.date_format(local, 'SHORT_DATETIME_FORMAT')} {local:%Z}"
+    return f"{said} ({at.astimezone(UTC):%H:%M} UTC)" if local.utcoffset() else said
 
 
 def ago(since: datetime | None, now: datetime) -> str:

@@ -1,14 +1,17 @@
 """Requests and what was decided for each account of them."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import models, router
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
+from django.db.models.lookups import In
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from recovery.addresses import capitals, normalise
 from recovery.models.primary import PrimaryManager, new_key
 from recovery.reasons import Kind, Outcome
 from recovery.signals import announce, reset_requested
@@ -26,8 +29,21 @@ def new_reference() -> str:
 
 def parse_reference(text: str) -> str:
     """The eight characters of what a person typed, or "" if it is none: lower case, O for 0, I and L for 1."""
+    plain = begun_reference(text)
+    return plain if len(plain) == 8 else ""
+
+
+def begun_reference(text: str) -> str:
+    """The same of its first characters, four at least: of fewer than four, words are full."""
     plain = text.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
-    return plain if len(plain) == 8 and set(plain) <= set(CROCKFORD) else ""
+    return plain if 4 <= len(plain) <= 8 and set(plain) <= set(CROCKFORD) else ""
+
+
+def asked_as(names: Iterable[str]) -> models.Q:
+    """That somebody asked for one of these, in whatever case they typed it: limits count them alike. Of what is decided
+    by an index; what waits is few."""
+    spelled = {form[:254] for name in names for form in (name, normalise(name))}
+    return models.Q(In(Upper("identifier"), capitals(spelled)))
 
 
 class ResetRequestQuerySet(models.QuerySet["ResetRequest"]):
@@ -79,7 +95,7 @@ class ResetRequest(models.Model):
             models.Index(fields=["next_try_at"], name="recovery_request_due", condition=models.Q(decided_at=None)),
             # Written by the worker that decides, not while a person waits: each row goes to a page of its own.
             models.Index(
-                fields=["identifier"], name="recovery_request_asked_for", condition=models.Q(decided_at__isnull=False)
+                Upper("identifier"), name="recovery_request_asked_for", condition=models.Q(decided_at__isnull=False)
             ),
             models.Index(
                 fields=["user_key"], name="recovery_request_activation", condition=models.Q(kind=Kind.ACTIVATION)

@@ -84,6 +84,8 @@ class Cause(TextChoices):
     QUEUED = "queued", _("the mail waits for a worker")
     NOT_DECIDED = "not_decided", _("the request waits for a worker")
     CASE_OPEN = "case_open", _("support is working on it")
+    ADDRESS_DOUBTFUL = "address_doubtful", _("the stored address may be mistyped")
+    TOO_LONG_AGO = "too_long_ago", _("it was decided, and what became of it is not kept any more")
     NEVER_ASKED = "never_asked", _("nothing is known of an ask")
 
 

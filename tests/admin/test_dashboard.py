@@ -245,6 +245,14 @@ def test_bars_begin_at_midnight_of_the_viewers_zone() -> None:
         assert bars[3].first_hour.minute == 0
 
 
+def test_the_times_of_bars_name_their_zone_and_utc_beside() -> None:
+    Mail(at=timezone.now() - 3 * HOUR).write()
+    with timezone.override("Asia/Kolkata"):
+        bars = shown().context["bars"]
+    assert bars
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d IST \(\d\d:\d\d UTC\)", bar.name) for bar in bars)
+
+
 def test_a_day_of_summer_time_is_one_bar() -> None:
     begin = timezone.datetime(2026, 10, 20, tzinfo=UTC)  # type: ignore[attr-defined]
     with timezone.override("Europe/Berlin"):

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recovery import accounts, outbox, resets
+from recovery.admin import finding
 from recovery.models import AuditEvent, Email, Lockout, ResetRequest
 from recovery.reasons import Action, EmailKind, LockKind
 from tests.admin.pages import ORIGIN, PAGES, listed, reset_for, row_of
@@ -67,10 +68,11 @@ def test_the_trail_of_a_request_that_was_purged_is_still_found_by_its_reference(
     assert viewer().get(listed("auditevent"), {"q": "ab01-cdef"}).context["cl"].result_list == [kept]
 
 
+@pytest.mark.parametrize("kept", ["0f2e-from-the-provider", "<0f2e-from-the-provider>"])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_search_by_message_id_takes_the_providers_and_ours(page: str, ada: Any) -> None:
+def test_a_search_by_message_id_takes_the_providers_and_ours(page: str, kept: str, ada: Any) -> None:
     mine = reset_for(ada)
-    Email.objects.filter(request=mine).update(esp_message_id="0f2e-from-the-provider")
+    Email.objects.filter(request=mine).update(esp_message_id=kept)
     reset_for(UserFactory())
     email = mine.emails.get()
     for typed in ("0f2e-from-the-provider", "<0f2e-from-the-provider>", f"<{email.pk}@library.example>"):
@@ -84,6 +86,25 @@ def test_the_beginning_of_an_address_is_searched_for_those_alone_who_may_see_add
     assert not viewer().get(listed("email"), {"q": "ada.lo"}).context["cl"].result_list
     seen = viewer("recovery.see_addresses").get(listed("email"), {"q": "ada.lo"}).context["cl"].result_list
     assert seen == [mine.emails.get()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("typed", ["ab01", "AB0l-C", "17.578", "<17.578"])
+def test_the_beginning_of_a_reference_or_message_id_finds_its_rows_alone(page: str, typed: str, ada: Any) -> None:
+    mine, other = reset_for(ada), reset_for(UserFactory())
+    for request, begin, reference in ((mine, "<17.5788", "AB01CDEF"), (other, "<17.5688", "AB02CDEF")):
+        ResetRequest.objects.filter(pk=request.pk).update(reference=reference)
+        Email.objects.filter(request=request).update(esp_message_id=f"{begin}.relay@example.org>")
+    found = viewer().get(listed(page), {"q": typed}).context["cl"].result_list
+    assert row_of(page, mine) in found
+    assert row_of(page, other) not in found
+
+
+def test_of_many_addresses_that_begin_alike_the_newest_are_shown(ada: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(finding, "MOST_BEGUN", 2)
+    sent = [reset_for(UserFactory(email=f"many{letter}@example.com")).emails.get() for letter in "adcb"]
+    shown = viewer("recovery.see_addresses").get(listed("email"), {"q": "many"}).context["cl"].result_list
+    assert list(shown) == [sent[3], sent[2]]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -3,9 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import time_machine
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
+from recovery import retention
+from recovery.models import Email
 from recovery.reasons import Cause
 from tests import gates, living
 from tests.admin.posting import REASON, USERS, posted
@@ -163,6 +166,25 @@ def is_with_support(stage: Stage) -> Call:
     user = stage.reader()
     posted(superuser(), f"{USERS}{user.pk}/open-case/", reason=REASON)
     return Call(user, user, again=lambda: True, then=Cause.NEVER_ASKED)
+
+
+@calls(Cause.ADDRESS_DOUBTFUL)
+def has_an_address_like_another(stage: Stage) -> Call:
+    user = stage.reader(email="grace@gmial.com")
+    return Call(user, user)
+
+
+@calls(Cause.TOO_LONG_AGO)
+def asked_before_mail_was_purged(stage: Stage) -> Call:
+    user = stage.reader()
+    with time_machine.travel(timezone.now() - timedelta(days=9)):  # old rows have old keys
+        reference = stage.asks(user)
+    let_pass(timedelta(days=1))  # for what the database's clock wrote
+    stage.set(RETENTION={"emails": timedelta(days=1)})
+    retention.purge()
+    lives()
+    assert not Email.objects.exists()
+    return Call(reference, user)
 
 
 @calls(Cause.NEVER_ASKED)

@@ -87,5 +87,7 @@ EXPECTED: dict[Cause, Expected] = {
     Cause.QUEUED: Expected(RECORDED, "email"),
     Cause.NOT_DECIDED: Expected(RECORDED, "resetrequest"),
     Cause.CASE_OPEN: Expected(OBSERVED, "supportcase"),
+    Cause.ADDRESS_DOUBTFUL: Expected(INFERRED, "user"),
+    Cause.TOO_LONG_AGO: Expected(RECORDED, "decision"),
     Cause.NEVER_ASKED: Expected(OBSERVED, ""),
 }

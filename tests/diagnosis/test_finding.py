@@ -72,6 +72,14 @@ def told(typed: str, viewer: Any) -> list[dict[str, Any]]:
     return as_json
 
 
+@pytest.mark.parametrize("kept", ["<2017.578@relay.example>", "2017.578@relay.example"])
+def test_a_providers_message_id_is_found_with_its_angle_brackets_and_without(kept: str, stage: Stage, ada: Any) -> None:
+    stage.asks(ada)
+    Email.objects.update(esp_message_id=kept)
+    for typed in ("<2017.578@relay.example>", "2017.578@relay.example"):
+        assert [subject.user for subject in diagnosis.find(typed)] == [ada], typed
+
+
 def test_out_of_scope_looks_like_not_existing_however_it_is_asked(stage: Stage, ada: Any) -> None:
     names = named(stage, ada)
     stage.says(ada, Record.DELIVERY)

@@ -1,7 +1,7 @@
 """Yesterday's case is explained by what was decided then; what is so today changes only what is to be done."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,7 +134,7 @@ def test_an_address_that_was_mistyped_then_is_told_though_it_was_corrected(is_ma
         Email.objects.all().delete()  # purged; the decision still says where it was to go
     change_level(MailLevel.ALL)
     corrected(user, "grace@gmail.com")
-    [mistyped] = [each for each in explained(reference).findings if each.code == Cause.ADDRESS_MISTYPED]
+    [mistyped] = [each for each in explained(reference).findings if each.code == Cause.ADDRESS_DOUBTFUL]
     assert "grace@gmial.com" in mistyped.sentence
     assert mistyped.fix == Fix.SEND_NEW_LINK
     assert [each.model for each in mistyped.evidence] == ["recovery.email" if is_mailed else "recovery.decision"]
@@ -192,6 +192,15 @@ def test_a_backup_that_failed_is_reported_by_others_and_recorded_where_it_was_he
     leading = explained(user).leading
     expected = Confidence.REPORTED if is_reported else Confidence.RECORDED
     assert (leading.code, leading.confidence) == (Cause.BACKUP_FAILED, expected)
+
+
+def test_times_in_sentences_name_their_zone_and_utc_beside() -> None:
+    at = datetime(2026, 1, 5, 11, 58, tzinfo=UTC)
+    assert moment(at) == "01/05/2026 11:58 a.m. UTC"
+    with timezone.override("Europe/Berlin"):
+        assert moment(at) == "01/05/2026 12:58 p.m. CET (11:58 UTC)"
+    with timezone.override("Europe/London"):
+        assert moment(at) == "01/05/2026 11:58 a.m. GMT"
 
 
 def free_at(reference: str) -> str:
