@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from recovery.audit import offline
 from recovery.audit.purging import is_beginning
 from recovery.audit.reading import keys_of, rows_of
-from recovery.audit.sealing import LATE, header_of, leaves_of, masters, since
+from recovery.audit.sealing import LATE, header_of, leaves_of, masters, seal_key, since
 from recovery.audit.writing import digest_of
 from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.models.audit import keys_in
@@ -152,7 +152,7 @@ def _judge_seal(walk: _Walk, each: AuditSeal, last: AuditSeal | None) -> None:
         walk.wrong(each.first, Damage.EDITED, f"seal {each.number} is not what its head says")
     elif (master := walk.masters.get(each.key_id)) is None:
         walk.unknown.append(each)
-    elif offline.proof(offline.seal_key(master, each.number), each.head) != each.proof:
+    elif offline.proof(seal_key(master, each.number), each.head) != each.proof:
         walk.wrong(each.first, Damage.FORGED, f"seal {each.number} was not made with the key of this site")
     told.seals += 1
     told.last, told.head = each.last, each.head

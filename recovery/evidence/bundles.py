@@ -1,13 +1,13 @@
 """A folder with rows of the trail, the seals that prove them, and a manifest that counts and hashes all of it.
 
-Of a period whole seals are taken, so that nobody can leave a row out; of a person the rows alone, and of all others in
-their seals a leaf, which tells nothing of them.
+Of a period whole seals are taken, from the first to the last that hold a row of it, so that nobody can leave a row out;
+of a person the rows alone, and of all others in their seals a leaf, which tells nothing of them.
 """
 
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,6 @@ from recovery import audit
 from recovery.audit import offline, reading, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
-from recovery.formulas import neutral
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, key_at
@@ -74,14 +73,14 @@ def export(
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty.")
     asked = Asked(since, until, user_key)
-    facts = _Writing(folder, asked).write()
-    if keys:
-        _write_keys(keys, facts["first_seal"], facts["last_seal"])
+    writing = _Writing(folder, asked)
+    facts = writing.write()
     manifest = folder / offline.MANIFEST
-    manifest.write_text(json.dumps(facts["manifest"], indent=1, ensure_ascii=False) + "\n", "utf-8")
+    manifest.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
     sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
-    counted = facts["manifest"]["rows"]
-    done = Exported(folder, counted["sealed"], counted["waiting"], facts["manifest"]["chain"]["seals"], sha256)
+    if keys:
+        _write_keys(keys, writing.key_ids, sha256)
+    done = Exported(folder, writing.sealed, writing.waiting, len(writing.key_ids), sha256)
     audit.record(
         Action.TRAIL_EXPORTED,
         actor_key=actor_key,
@@ -101,32 +100,35 @@ class _Writing:
     def __init__(self, folder: Path, asked: Asked) -> None:
         self.folder, self.asked = folder, asked
         self.sealed = self.waiting = 0
+        self.key_ids: dict[int, str] = {}
 
     def write(self) -> dict[str, Any]:
+        """Write the rows, their table and the seals; returns the manifest of them."""
         seals = self._chosen()
         first, last = (seals[0], self._end(seals[-1])) if seals else (0, -1)
-        chain = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
+        is_period = not self.asked.user_key  # the seal before it says since when no row is left out
+        chain = AuditSeal.objects.filter(number__gte=first - is_period, number__lte=last).order_by("number")
         with (
             (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
             (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
             (self.folder / offline.SEALS).open("w", encoding="utf-8") as told,
         ):
-            columns = csv.DictWriter(table, ["position", "id", *offline.FIELDS])
+            columns = csv.DictWriter(table, offline.COLUMNS)
             columns.writeheader()
-            chosen, count, head = set(seals), 0, offline.START
+            chosen, head = set(seals), offline.START
             for each in chain.iterator(chunk_size=20):
                 lines = list(self._rows(each)) if each.number in chosen else []
                 _put(rows, columns, lines)
                 self.sealed += len(lines)
                 told.write(json.dumps(_seal(each, with_leaves=bool(lines))) + "\n")
-                count, head = count + 1, each.head
+                self.key_ids[each.number], head = each.key_id, each.head
             lines = list(self._unsealed())
             _put(rows, columns, lines)
             self.waiting = len(lines)
-        return {"first_seal": first, "last_seal": last, "manifest": self._manifest(count, head)}
+        return self._manifest(head)
 
-    def _chosen(self) -> list[int]:
-        """Numbers of the seals that hold a row of what was asked for."""
+    def _chosen(self) -> Sequence[int]:
+        """Numbers of the seals that hold a row of what was asked for; of a period also of those between."""
         seals = AuditSeal.objects.order_by("number")
         if self.asked.since:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
@@ -134,7 +136,7 @@ class _Writing:
         for number, keys in seals.values_list("number", "keys").iterator():
             if own is None or any(key in own for key in keys_in(keys)):
                 found.append(number)
-        return found
+        return range(found[0], found[-1] + 1) if found and not self.asked.user_key else found
 
     def _is_narrow(self) -> bool:
         return any(self.asked)
@@ -170,7 +172,7 @@ class _Writing:
         for key, values in reading.values_of(self._asked_for().filter(pk__in=keys).order_by("pk")):
             yield _line(None, key, values)
 
-    def _manifest(self, seals: int, head: str) -> dict[str, Any]:
+    def _manifest(self, head: str) -> dict[str, Any]:
         names = (offline.ROWS, offline.TABLE, offline.SEALS)
         return {
             "made_at": timezone.now().astimezone(UTC).isoformat(timespec="seconds"),
@@ -181,7 +183,7 @@ class _Writing:
             },
             "complete": not self.asked.user_key,
             "rows": {"sealed": self.sealed, "waiting": self.waiting},
-            "chain": {"seals": seals, "last_head": head},
+            "chain": {"seals": len(self.key_ids), "last_head": head},
             "anchors": [str(each) for each in AuditAnchor.objects.order_by("hour")],
             "files": {name: _facts(self.folder / name) for name in names},
             "settings": _settings(),
@@ -196,11 +198,7 @@ def _line(position: int | None, key: bytes, values: list[Any]) -> dict[str, Any]
 def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
     for line in lines:
         rows.write(json.dumps(line, ensure_ascii=False) + "\n")
-        columns.writerow({name: _cell(value) for name, value in line.items()})
-
-
-def _cell(value: Any) -> str:
-    return neutral(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or ""))
+        columns.writerow({name: offline.cell(value) for name, value in line.items()})
 
 
 def _seal(each: AuditSeal, *, with_leaves: bool) -> dict[str, Any]:
@@ -232,13 +230,11 @@ def _shown(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _write_keys(path: Path, first: int, last: int) -> None:
-    """The keys of these seals and of no others. Readable by whoever runs the command alone."""
-    masters, keys = sealing.masters(), {}
-    numbers = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
-    for number, name in numbers.values_list("number", "key_id").iterator():
-        if name in masters:
-            keys[str(number)] = offline.seal_key(masters[name], number).hex()
+def _write_keys(path: Path, key_ids: Mapping[int, str], sha256: str) -> None:
+    """The keys of these seals and of no others, and the SHA-256 of the manifest. Readable by whoever runs the command
+    alone."""
+    known = sealing.masters()
+    keys = {str(n): sealing.seal_key(known[name], n).hex() for n, name in key_ids.items() if name in known}
     path.touch(mode=0o600)
     path.chmod(0o600)  # also where it was there already
-    path.write_text(json.dumps({"keys": keys}) + "\n", "utf-8")
+    path.write_text(json.dumps({"keys": keys, "manifest": sha256}) + "\n", "utf-8")
