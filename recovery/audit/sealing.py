@@ -68,6 +68,12 @@ def newest() -> AuditSeal | None:
     return AuditSeal.objects.order_by("-number").first()
 
 
+def first_number() -> int | None:
+    """Of the seal that the chain begins with. A purge changes it; while a reader of the chain sees the same, none came
+    between."""
+    return AuditSeal.objects.order_by("number").values_list("number", flat=True).first()
+
+
 def since(back: timedelta) -> UUID:
     """The first key that may have no seal and still get one: so far back from where the chain is, and from now. A row
     whose key was ahead of the clock when it was sealed does not tell where that is, not even once its time has come."""

@@ -35,6 +35,10 @@ SAID: Final = frozenset({"RETENTION", "AUDIT_ANCHORS", "TOKEN_LIFETIME", "REQUES
 """Settings in force that a manifest tells: what has no secret in it, whatever a site writes there."""
 
 
+SEALING: Final = 60.0
+"""Seconds that an export seals for, at most, before it begins: what then still has no seal is told without one."""
+
+
 class Asked(NamedTuple):
     """Of what a bundle is: a period, or a person's rows in it."""
 
@@ -63,8 +67,8 @@ def export(
     actor_key: str = "",
     keys: Path | None = None,
 ) -> Exported:
-    """Write a bundle into a folder that is new or empty. Its last act is a row of the trail that holds the SHA-256 of
-    the manifest; commits once.
+    """Write a bundle into a folder that is new or empty, with each row that was committed before. First seals what has
+    no seal; its last act is a row of the trail that holds the SHA-256 of the manifest. Commits seals, and at its end.
 
     ``keys`` names a file for the keys of these seals, which must go to the auditor another way than the bundle: who has
     both can make it anew. Raises FileExistsError for a folder with something in it.
@@ -73,8 +77,12 @@ def export(
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty.")
     asked = Asked(since, until, user_key)
-    writing = _Writing(folder, asked)
-    facts = writing.write()
+    audit.seal(seconds=SEALING, far=True)
+    begins = True
+    while begins:  # anew where a purge came between, or it would tell half of what went
+        writing, first = _Writing(folder, asked), audit.first_number()
+        facts = writing.write()
+        begins = first != audit.first_number()
     manifest = folder / offline.MANIFEST
     manifest.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
     sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
@@ -101,13 +109,24 @@ class _Writing:
         self.folder, self.asked = folder, asked
         self.sealed = self.waiting = 0
         self.key_ids: dict[int, str] = {}
+        # Before the seals are looked at: a row that gets one meanwhile is in either, and in none of them never.
+        sealed = _newest()
+        waiting = set(sealing.unsealed(sealing.LATE))
+        self.newest = _newest()
+        for keys in self._seals().filter(number__gt=sealed).values_list("keys", flat=True):
+            waiting -= {*keys_in(keys)}
+        self.unsealed = [UUID(bytes=key) for key in waiting]
+
+    def _seals(self) -> "QuerySet[AuditSeal]":
+        """All that this bundle knows of; what is sealed from then on is not in it."""
+        return AuditSeal.objects.filter(number__lte=self.newest).order_by("number")
 
     def write(self) -> dict[str, Any]:
         """Write the rows, their table and the seals; returns the manifest of them."""
         seals = self._chosen()
         first, last = (seals[0], self._end(seals[-1])) if seals else (0, -1)
         is_period = not self.asked.user_key  # the seal before it says since when no row is left out
-        chain = AuditSeal.objects.filter(number__gte=first - is_period, number__lte=last).order_by("number")
+        chain = self._seals().filter(number__gte=first - is_period, number__lte=last)
         with (
             (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
             (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
@@ -122,14 +141,14 @@ class _Writing:
                 self.sealed += len(lines)
                 told.write(json.dumps(_seal(each, with_leaves=bool(lines))) + "\n")
                 self.key_ids[each.number], head = each.key_id, each.head
-            lines = list(self._unsealed())
+            lines = list(self._waiting())
             _put(rows, columns, lines)
             self.waiting = len(lines)
         return self._manifest(head)
 
     def _chosen(self) -> Sequence[int]:
         """Numbers of the seals that hold a row of what was asked for; of a period also of those between."""
-        seals = AuditSeal.objects.order_by("number")
+        seals = self._seals()
         if self.asked.since:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
         found, own = [], set(reading.keys_of(self._asked_for())) if self._is_narrow() else None
@@ -153,9 +172,8 @@ class _Writing:
 
     def _end(self, last: int) -> int:
         """As far as the next anchor: it proves the last rows, too. Else to the end of the chain."""
-        anchor = AuditAnchor.objects.filter(number__gte=last).order_by("number").first()
-        newest = audit.newest()
-        return anchor.number if anchor else newest.number if newest else last
+        anchor = AuditAnchor.objects.filter(number__gte=last, number__lte=self.newest).order_by("number").first()
+        return anchor.number if anchor else self.newest
 
     def _rows(self, each: AuditSeal) -> Iterator[dict[str, Any]]:
         rows = AuditEvent.objects.filter(pk__in=each.row_keys())
@@ -166,10 +184,9 @@ class _Writing:
             if key in found:
                 yield _line(each.first + place, key, found[key])
 
-    def _unsealed(self) -> Iterator[dict[str, Any]]:
+    def _waiting(self) -> Iterator[dict[str, Any]]:
         """What waits for its seal. Nothing proves it yet."""
-        keys = [UUID(bytes=key) for key in sealing.unsealed(sealing.LATE)]
-        for key, values in reading.values_of(self._asked_for().filter(pk__in=keys).order_by("pk")):
+        for key, values in reading.values_of(self._asked_for().filter(pk__in=self.unsealed).order_by("pk")):
             yield _line(None, key, values)
 
     def _manifest(self, head: str) -> dict[str, Any]:
@@ -189,6 +206,11 @@ class _Writing:
             "settings": _settings(),
             "version": recovery.__version__,
         }
+
+
+def _newest() -> int:
+    newest = audit.newest()
+    return newest.number if newest else 0
 
 
 def _line(position: int | None, key: bytes, values: list[Any]) -> dict[str, Any]:

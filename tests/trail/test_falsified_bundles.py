@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from recovery import evidence
 from recovery.audit import offline
 from recovery.models import AuditEvent, AuditSeal
 from recovery.reasons import Action
 from tests.trail.bundled import anchored, keys_alone, rewrite, table_anew, told_anew, verified
-from tests.trail.written import lines_of
+from tests.trail.written import anchor, lines_of, sealed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
 
@@ -111,6 +112,11 @@ def twice(bundle: Path) -> None:
     (bundle / offline.ROWS).write_text("".join(lines), "utf-8")
 
 
+def doubled(bundle: Path) -> None:
+    text = (bundle / offline.SEALS).read_text("utf-8")
+    (bundle / offline.SEALS).write_text(text.replace('{"number": 2', '{"number": 1, "number": 2'), "utf-8")
+
+
 def cell_edited(bundle: Path) -> None:
     text = (bundle / offline.TABLE).read_text("utf-8-sig")
     (bundle / offline.TABLE).write_text(text.replace("link.revoked", "link.opened", 6), "utf-8-sig", newline="")
@@ -142,6 +148,7 @@ def all_dropped(bundle: Path) -> None:
 
 FALSE: dict[str, tuple[Callable[[Path], dict[str, Any] | None], int]] = {
     "a name with two values": (twice, 16),
+    "a seal with two numbers": (doubled, 0),
     "the table alone": (cell_edited, 11),
     "one more line in the table": (lambda bundle: append(bundle / offline.TABLE, "1,2\r\n"), 0),
     "a row hidden, and nothing is complete": (lambda bundle: row_hidden(bundle) or {"complete": False}, 0),
@@ -166,6 +173,24 @@ def test_what_fits_its_manifest_and_is_false_is_rejected_by_anchors_alone(way: s
     code, told = anchored(bundle)
     assert (code, told["proven"]) == (1, {})
     assert position in {each["position"] for each in told["problems"]}, told["problems"]
+
+
+def test_a_row_with_a_seal_is_not_told_as_one_that_waits(tmp_path: Path) -> None:
+    """Of a person no position would be missed."""
+    sealed(5, user_key="7")
+    (tmp_path / "site.log").write_text(anchor())
+    folder = evidence.export(tmp_path / "bundle", user_key="7").folder
+    assert anchored(folder)[0] == 0
+    rewrite(folder / offline.ROWS, lambda lines: lines[4].update(position=None))
+    table_anew(folder)
+    told_anew(folder)
+    assert [each["position"] for each in anchored(folder)[1]["problems"]] == [5]
+
+
+def test_keys_prove_nothing_of_a_bundle_without_seals_but_their_hash_does(tmp_path: Path) -> None:
+    evidence.export(tmp_path / "bundle", user_key="7", keys=tmp_path / "keys.json")
+    assert verified(tmp_path / "bundle", "--keys", str(tmp_path / "keys.json"))[0] == 0
+    assert verified(tmp_path / "bundle", "--keys", keys_alone(tmp_path / "bundle"))[0] == 1
 
 
 def drop(bundle: Path, first: int, last: int) -> None:
