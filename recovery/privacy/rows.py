@@ -18,6 +18,7 @@ from recovery.models import (
     AccountState,
     AddressCorrection,
     AuditEvent,
+    AuditOrigin,
     BackupAddress,
     Bounce,
     Decision,
@@ -156,6 +157,11 @@ def revocations(person: Person) -> "QuerySet[Revocation]":
     return Revocation.objects.filter(user_key=person.key).order_by()
 
 
+def places(person: Person) -> "QuerySet[AuditOrigin]":
+    """Where the person acted from, and client addresses of nobody else in what meant nobody."""
+    return AuditOrigin.objects.filter(Q(person_key=person.key) | Q(person_key="", ip__in=person.ips))
+
+
 KINDS: Final[Mapping[str, Callable[[Person], "QuerySet[Any]"]]] = {
     "requests": requests,
     "decisions": decisions,
@@ -176,8 +182,9 @@ KINDS: Final[Mapping[str, Callable[[Person], "QuerySet[Any]"]]] = {
 
 
 def held(person: Person) -> dict[str, int]:
-    """How many rows of each kind there are, without kinds of which there is none."""
-    counts = {kind: of(person).count() for kind, of in KINDS.items()}
+    """How many rows of each kind there are, without kinds of which there is none. ``places`` are what stands beside the
+    trail: whoever verifies it learns from the record of an erasure how many of those it took."""
+    counts = {kind: of(person).count() for kind, of in KINDS.items()} | {"places": places(person).count()}
     return {kind: count for kind, count in counts.items() if count}
 
 

@@ -140,7 +140,7 @@ def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destr
     told = audit.verify()
     assert (told.is_sound, told.origins) == (True, 1)
     run(f'UPDATE "recovery_auditorigin" SET {change}')
-    assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
+    assert [(each.position, each.damage) for each in audit.verify().found] == [(1, Damage.EDITED)]
     assert audit.destroy_person("7") == 1
     assert audit.verify().is_sound
     assert audit.destroy_person("") == 0
