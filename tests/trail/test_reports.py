@@ -16,11 +16,13 @@ from recovery.evidence import reports
 from recovery.models import AuditEvent, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import Action, CaseReason
+from recovery.retention import remove_requests
 from tests.admin.pages import listed
 from tests.admin.staff import ALL_BUT_ADA, staff
 from tests.asking import ask, browser, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import mailed_link, opened
+from tests.privacy.life import erased
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
 RIGHTS = ("recovery.view_auditevent", "recovery.export_audit")
@@ -66,6 +68,25 @@ def test_the_command_writes_it_to_a_file_or_out_and_notes_who_took_it(
     assert AuditEvent.objects.filter(action=Action.EXPORTED, detail__model="report").count() == 2
     call_command("recovery_audit", "report", "--since", "2026-01-01", "--until", "2026-01-02")
     assert rows_in(capsys.readouterr().out) == []
+
+
+def test_requests_that_are_erased_or_purged_are_told_by_the_trail(
+    story: dict[str, Any], ada: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("recovery_audit", "report")
+    before = rows_in(capsys.readouterr().out)
+    assert {row["told_by"] for row in before} == {"request"}
+    erased(ada)
+    remove_requests(ResetRequest.objects.values_list("pk", flat=True))
+    assert not ResetRequest.objects.exists()
+    call_command("recovery_audit", "report")
+    lost = ("kind", "sent_at", "delivered_at", "seconds_to_delivery")
+    for was, told in zip(before, rows_in(capsys.readouterr().out), strict=True):
+        about = float(was["seconds_to_completion"] or 0)
+        assert told | {"seconds_to_completion": ""} == {
+            **was, **dict.fromkeys(lost, ""), "told_by": "trail", "seconds_to_completion": "",
+        }  # fmt: skip
+        assert float(told["seconds_to_completion"] or 0) == pytest.approx(about, abs=2)
 
 
 def test_it_names_no_address_and_no_person(story: dict[str, Any], ada: Any, capsys: pytest.CaptureFixture[str]) -> None:
