@@ -159,7 +159,6 @@ class Bundle:
                 "body" if leaves is None else "leaves",
             }
             is_odd |= leaves is not None and len(leaves) != header.size
-            is_odd |= header.number == 1 and (header.first, each["previous"]) != (1, START)
             if is_odd or head(each["previous"], header, of_leaves) != each["head"]:
                 self._wrong(header.first, "edited", f"the head of seal {header.number} is not that of its leaves")
             elif leaves is None and self.person is None and first < header.first < last:

@@ -11,11 +11,11 @@ from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone
 
-from recovery import accounts, cases, resets
+from recovery import accounts, audit, cases, resets
 from recovery.evidence import reports
 from recovery.models import AuditEvent, ResetRequest
 from recovery.origin import Origin
-from recovery.reasons import Action, CaseReason
+from recovery.reasons import Action, CaseReason, Verdict
 from recovery.retention import remove_requests
 from tests.admin.pages import listed
 from tests.admin.staff import ALL_BUT_ADA, staff
@@ -121,8 +121,23 @@ def test_the_page_leaves_out_whom_its_reader_does_not_reach(story: dict[str, Any
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
     client = staff(*RIGHTS)
     client.handler.enforce_csrf_checks = False
-    text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
-    assert [row["accounts"] for row in rows_in(text.decode())] == [story["grace"]]
+    for told_by in ("request", "trail"):
+        text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
+        assert [(row["accounts"], row["told_by"]) for row in rows_in(text.decode())] == [(story["grace"], told_by)]
+        remove_requests(ResetRequest.objects.values_list("pk", flat=True))
+
+
+def test_what_was_asked_for_twice_is_one_row_of_the_trail_and_no_scanner_is_a_person(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ask(browser(), "nobody@example.com")
+    request = ResetRequest.objects.get()
+    audit.record(Action.REQUESTED, request=request, user_key="7")
+    audit.record(Action.LINK_OPENED, request_id=request.pk, verdict=Verdict.PROBABLE_SCANNER)
+    remove_requests([request.pk])
+    call_command("recovery_audit", "report")
+    [row] = rows_in(capsys.readouterr().out)
+    assert (row["accounts"], row["opened_at"], row["told_by"]) == ("7", "", "trail")
 
 
 def test_it_is_read_in_parts_whatever_its_length(monkeypatch: pytest.MonkeyPatch, ada: Any) -> None:
