@@ -48,14 +48,16 @@ def _count(action: str, detail: dict[str, object]) -> int:
 
 def ends() -> list[bytes]:
     """The keys of the first and the last of them."""
-    return [row.pk.bytes for row in (gone().first(), gone().last()) if row]
+    first = gone().first()
+    last = gone().last() if first else None
+    return [each.pk.bytes for each in (first, last) if each]
 
 
 def said(first: int, last: int) -> str:
     """How many they are, between which positions, and how many purges and erasures took."""
     return (
-        f"Of {gone().count()} rows, at positions {first} to {last}, it is gone where their person acted from: purges and"
-        f" erasures on record account for {destroyed()} such records, whichever these were."
+        f"Of {gone().count()} rows, at positions {first} to {last}, it is gone where their person acted from: purges"
+        f" and erasures on record account for {destroyed()} such records, whichever these were."
     )
 
 

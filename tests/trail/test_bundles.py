@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from recovery.audit import offline, sealing
 from recovery.evidence import bundles
 from recovery.models import AuditEvent, AuditSeal
 from recovery.reasons import Action
-from tests.factories import UserFactory
+from tests.factories import StaffFactory, UserFactory
 from tests.trail.bundled import anchored, keys_alone, verified
 from tests.trail.written import anchor, lines_of, sealed
 
@@ -99,6 +100,35 @@ def test_a_period_is_whole_batches_with_counts_hashes_seals_and_settings_without
     assert settings.SECRET_KEY not in (bundle / offline.MANIFEST).read_text()
 
 
+def table_cut(manifest: Any, bundle: Path) -> None:
+    table = bundle / offline.TABLE
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    content = table.read_bytes()
+    manifest["files"][offline.TABLE] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+OTHERWISE: dict[str, Callable[[Any, Path], Any]] = {
+    "another number of seals": lambda manifest, bundle: manifest["chain"].update(seals=7),
+    "another end": lambda manifest, bundle: manifest["chain"].update(last_head="0" * 64),
+    "fewer rows": lambda manifest, bundle: manifest["rows"].update(sealed=29),
+    "a file that is not there": lambda manifest, bundle: manifest["files"].update({"x.txt": {"sha256": "0" * 64}}),
+    "a file fewer": lambda manifest, bundle: manifest["files"].pop(offline.TABLE),
+    "a table with fewer rows": table_cut,
+    "a table with other words": lambda manifest, bundle: (bundle / offline.TABLE).open("a").write("\n"),
+}
+
+
+@pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_a_manifest_that_says_otherwise_than_what_lies_beside_it_is_rejected(
+    change: Callable[[Any, Path], Any], bundle: Path
+) -> None:
+    manifest = json.loads((bundle / offline.MANIFEST).read_text())
+    change(manifest, bundle)
+    (bundle / offline.MANIFEST).write_text(json.dumps(manifest))
+    code, told = anchored(bundle)
+    assert (code, len(told["problems"])) == (1, 1)
+
+
 @pytest.mark.parametrize("broken", ["", "[]", "{}", "not json"])
 def test_what_is_no_bundle_is_rejected_and_a_missing_one_is_bad_usage(broken: str, bundle: Path) -> None:
     (bundle / offline.MANIFEST).write_text(broken)
@@ -148,10 +178,11 @@ STRANGE = f"recovery-anchor:6:60:{'0' * 64}"
 
 def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contradict(bundle: Path) -> None:
     log = bundle.parent / "site.log"
-    log.write_text(f"{log.read_text()}09:00:01 WARNING django.request: Not Found: /{STRANGE}\n{STRANGE} 404\n")
+    path = "09:00:01 WARNING django.request: Not Found: /"
+    log.write_bytes(f"{log.read_text()}{path}{STRANGE}\n{STRANGE} 404\n{path}\r{STRANGE}\n".encode() + b"\xff\n")
     code, told = anchored(bundle)
     assert (code, list(told["proven"]), told["problems"]) == (0, ["anchors"], [])
-    log.write_text(f"{log.read_text()}INFO:recovery.anchors:{STRANGE}\n")
+    log.write_bytes(log.read_bytes() + f"INFO:recovery.anchors:{STRANGE}\n".encode())
     code, told = anchored(bundle)
     assert (code, told["proven"]) == (1, {})
     assert [(each["position"], each["kind"]) for each in told["problems"]] == [(51, "forged")]
@@ -159,7 +190,16 @@ def test_the_script_takes_no_anchor_out_of_a_line_and_rejects_those_that_contrad
 
 
 def test_a_folder_with_something_in_it_and_bad_periods_are_bad_usage(bundle: Path) -> None:
-    for more in (["--to", str(bundle)], [], ["--to", "x", "--since", "yesterday"]):
+    UserFactory.create_batch(2, email="both@example.com")
+    clerk, to = StaffFactory.create(), ["--to", str(bundle.parent / "another")]
+    for more in (
+        ["--to", str(bundle)],
+        [],
+        [*to, "--since", "yesterday"],
+        [*to, "--since", "1h", "--until", "2h"],
+        [*to, "--person", "both@example.com"],
+        [*to, "--actor", clerk.username],
+    ):
         with pytest.raises(Exception) as refused:  # noqa: PT011 - the code is what matters
             call_command("recovery_audit", "export", *more)
         assert getattr(refused.value, "returncode", None) == 2

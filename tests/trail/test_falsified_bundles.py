@@ -39,6 +39,7 @@ TAMPERING: dict[str, tuple[str, Callable[[list[Any]], Any], int]] = {
     "seal deleted": (offline.SEALS, lambda lines: lines.pop(2), 21),
     "link deleted": (offline.SEALS, lambda lines: lines.pop(4), 51),
     "seal cut": (offline.SEALS, lambda lines: [lines.pop() for _ in range(3)], 31),
+    "out of order": (offline.ROWS, lambda lines: lines.insert(3, lines.pop(4)), 14),
     "row without its position": (offline.ROWS, lambda lines: lines[5].update(position=None, reason="because"), 16),
     "row with more": (offline.ROWS, lambda lines: lines[5].update(comment="approved"), 16),
     "batch hidden": (offline.SEALS, hide, 21),
@@ -60,26 +61,59 @@ def test_every_kind_of_tampering_is_rejected(way: str, manifest_too: bool, bundl
     assert position in {each["position"] for each in told["problems"]}, told["problems"]
 
 
-def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle: Path) -> None:
-    """All of it fits itself again, as only the site could have made it, but for what came another way."""
-    row, previous = lines_of(bundle / offline.ROWS), ""
-    row[5]["reason"] = "because"
-    seals = lines_of(bundle / offline.SEALS)
+def made_anew(bundle: Path, change: Callable[[list[Any], list[Any]], Any]) -> None:
+    """All of it fits itself again, as only the site could have made it, but for where a seal is to stand on another."""
+    rows, seals, previous = lines_of(bundle / offline.ROWS), lines_of(bundle / offline.SEALS), ""
+    change(rows, seals)
     for each in seals:
-        each["previous"] = previous or each["previous"]
-        if each["first"] == 11:
-            values = [row[5][name] for name in offline.FIELDS]
-            made = offline.leaf(bytes.fromhex(row[5]["id"].replace("-", "")), offline.digest(values))
-            each["leaves"][5] = made.hex()
+        each["previous"] = each.pop("stands_on", "") or previous or each["previous"]
         leaves = [bytes.fromhex(text) for text in each.get("leaves", ())]
         header = offline.Header(each["number"], each["first"], each["size"], each["sealed_at"])
         each["head"] = offline.head(each["previous"], header, offline.body(leaves) if leaves else each["body"])
         previous = each["head"]
-    rewrite(bundle / offline.ROWS, lambda lines: lines.__setitem__(slice(None), row))
+    rewrite(bundle / offline.ROWS, lambda lines: lines.__setitem__(slice(None), rows))
     rewrite(bundle / offline.SEALS, lambda lines: lines.__setitem__(slice(None), seals))
     table_anew(bundle)
     told_anew(bundle)
-    assert (verified(bundle)[0], verified(bundle)[1]["proven"]) == (0, {})
+
+
+def numbered_otherwise(rows: list[Any], seals: list[Any]) -> None:
+    for each in seals[3:]:
+        each["number"] += 1
+
+
+def one_row_fewer(rows: list[Any], seals: list[Any]) -> None:
+    [seal] = [each for each in seals if each["first"] == 11]
+    del rows[9], seal["leaves"][9]
+
+
+GAPS: list[tuple[Callable[[list[Any], list[Any]], Any], str]] = [
+    (numbered_otherwise, "deleted"),
+    (lambda rows, seals: seals[3].update(stands_on="0" * 64), "deleted"),
+    (one_row_fewer, "edited"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind"), GAPS)
+def test_a_chain_with_a_gap_is_rejected_though_every_head_is_that_of_its_leaves(
+    change: Callable[[list[Any], list[Any]], Any], kind: str, bundle: Path
+) -> None:
+    made_anew(bundle, change)
+    code, told = verified(bundle)
+    assert (code, [each["kind"] for each in told["problems"]]) == (1, [kind])
+
+
+def edited(rows: list[Any], seals: list[Any]) -> None:
+    rows[5]["reason"] = "because"
+    [seal] = [each for each in seals if each["first"] == 11]
+    values = [rows[5][name] for name in offline.FIELDS]
+    seal["leaves"][5] = offline.leaf(bytes.fromhex(rows[5]["id"].replace("-", "")), offline.digest(values)).hex()
+
+
+def test_a_bundle_that_was_made_anew_is_rejected_by_anchors_keys_and_hash(bundle: Path) -> None:
+    made_anew(bundle, edited)
+    code, told = verified(bundle)
+    assert (code, told["proven"], told["problems"]) == (0, {}, [])
     assert {each["kind"] for each in anchored(bundle)[1]["problems"]} == {"forged"}
     assert verified(bundle, "--keys", keys_alone(bundle))[0] == 1
     [exported] = AuditEvent.objects.filter(action=Action.TRAIL_EXPORTED)

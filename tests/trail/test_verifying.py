@@ -210,7 +210,7 @@ def test_a_true_seal_of_another_history_of_this_site_is_none_of_this_one(
         setattr(each, name, value)
     each.head = offline.head(each.previous, sealing.header_of(each), offline.body(sealing.leaves_of(each)))
     [master] = sealing.masters().values()
-    each.proof = offline.proof(offline.seal_key(master, number), each.head)
+    each.proof = offline.proof(sealing.seal_key(master, number), each.head)
     columns = ("first", "previous", "head", "proof")
     sets, values = ", ".join(f"{name} = %s" for name in columns), [getattr(each, name) for name in columns]
     run(f'UPDATE "recovery_auditseal" SET {sets} WHERE number = %s', *values, number)
