@@ -270,7 +270,7 @@ def _judge_origins(walk: _Walk) -> None:
     named, changed = {key for _, key, _ in walk.missing}, list[bytes]()
     for key, is_right in places.judged():
         walk.told.origins += 1
-        if not is_right and key.bytes not in named and len(changed) < MOST:
+        if not is_right and key.bytes not in named and len(walk.told.found) + len(changed) < MOST:
             changed.append(key.bytes)
     ends = places.ends()
     at = places.positions({*changed, *ends}, _keys_of_seals())

@@ -22,7 +22,7 @@ class Gone:
 
     def __init__(self, asked: AuditEvent) -> None:
         self.reference, self.requested_at, self.actor_key = asked.reference, asked.occurred_at, asked.actor_key
-        self.audience = str(asked.detail.get("audience", ""))
+        self.audience = str(asked.detail.get("audience", ""))  # of what staff asked for none is told
         self.keys = set[str]()
         self.outcome = ""
         self.moments: dict[str, datetime] = {}

@@ -43,6 +43,8 @@ PERSON: Final = "person"
 """Who asked, where it was nobody of the staff."""
 REQUEST, TRAIL = "request", "trail"
 """What tells of it: the request, or, once that is purged or erased, the trail, which knows of no mail and no kind."""
+UNTOLD: Final = "-"
+"""No door has this name: who sees some doors alone does not see what was asked at one that is not known any more."""
 AT_ONCE: Final = 500
 
 Row = dict[str, Any]
@@ -79,7 +81,7 @@ def _there(since: datetime | None, until: datetime, reached: Reached | None) -> 
 
 def _gone(since: datetime | None, until: datetime, reached: Reached | None) -> Iterator[list[Row]]:
     for some in gone.of_period(since=since, until=until, at_once=AT_ONCE):
-        seen = reached([(each.keys, each.audience) for each in some]) if reached else [True] * len(some)
+        seen = reached([(each.keys, each.audience or UNTOLD) for each in some]) if reached else [True] * len(some)
         yield [_row_of_trail(each) for each, is_seen in zip(some, seen, strict=True) if is_seen]
 
 

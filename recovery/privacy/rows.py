@@ -158,7 +158,8 @@ def revocations(person: Person) -> "QuerySet[Revocation]":
 
 
 def places(person: Person) -> "QuerySet[AuditOrigin]":
-    """Where the person acted from, and client addresses of nobody else in what meant nobody."""
+    """Where the person acted from, beside the trail, and client addresses of nobody else in what meant nobody. Whoever
+    verifies the trail learns from the record of an erasure how many it took."""
     return AuditOrigin.objects.filter(Q(person_key=person.key) | Q(person_key="", ip__in=person.ips))
 
 
@@ -178,13 +179,13 @@ KINDS: Final[Mapping[str, Callable[[Person], "QuerySet[Any]"]]] = {
     "lockouts": locked,
     "devices": devices,
     "revocations": revocations,
+    "places": places,
 }
 
 
 def held(person: Person) -> dict[str, int]:
-    """How many rows of each kind there are, without kinds of which there is none. ``places`` are what stands beside the
-    trail: whoever verifies it learns from the record of an erasure how many of those it took."""
-    counts = {kind: of(person).count() for kind, of in KINDS.items()} | {"places": places(person).count()}
+    """How many rows of each kind there are, without kinds of which there is none."""
+    counts = {kind: of(person).count() for kind, of in KINDS.items()}
     return {kind: count for kind, count in counts.items() if count}
 
 
