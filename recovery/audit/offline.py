@@ -120,7 +120,7 @@ class Bundle:
         anchored = 0 if anchors is None else self._anchored(anchors_in(anchors))
         if keys is not None:
             self._keyed(keys["keys"])
-        hashes = [told for told in (sha256, keys and keys.get("manifest")) if told is not None]
+        hashes = [told for told in (sha256, (keys or {}).get("manifest")) if told is not None]
         if any(told.strip().lower() != _facts(self.folder / MANIFEST)["sha256"] for told in hashes):
             self._wrong(0, "forged", "the manifest is not the one whose SHA-256 was told")
         if (anchors is not None and not anchored) or (keys is not None and not self.seen and not hashes):

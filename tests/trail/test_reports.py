@@ -149,8 +149,9 @@ def test_who_sees_one_door_alone_sees_none_of_the_gone_whose_door_nobody_knows(
 
 
 def test_what_was_asked_for_twice_is_one_row_of_the_trail_and_no_scanner_is_a_person(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reports, "AT_ONCE", 1)
     ask(browser(), "nobody@example.com")
     request = ResetRequest.objects.get()
     audit.record(Action.REQUESTED, request=request, user_key="7")
