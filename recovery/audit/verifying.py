@@ -274,9 +274,9 @@ def _judge_origins(walk: _Walk) -> None:
             changed.append(key.bytes)
     ends = places.ends()
     at = places.positions({*changed, *ends}, _keys_of_seals())
-    for key in changed:
+    for each in changed:
         said = "where its person acted from is not what was recorded"
-        walk.wrong(at.get(key, walk.told.last + 1), Damage.EDITED, said, key)
+        walk.wrong(at.get(each, walk.told.last + 1), Damage.EDITED, said, each)
     if ends:
         walk.told.unproven.append(places.said(*(at.get(key, walk.told.last + 1) for key in ends)))
 
