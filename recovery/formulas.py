@@ -1,4 +1,5 @@
-"""Text for files that people open in a spreadsheet. What a file holds stands in ``admin.exports`` and ``evidence``."""
+"""Text for files that people open in a spreadsheet. What a file holds stands in ``admin.exports``. The table of a
+bundle is checked cell by cell without us: it has a rule of its own, in ``audit.offline``."""
 
 import unicodedata
 from typing import Final
@@ -9,7 +10,7 @@ _NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def neutral(text: str) -> str:
-    """Text as one line that no spreadsheet takes for a formula: the only place that sees to it.
+    """Text as one line that no spreadsheet takes for a formula: the only place that sees to it in the admin.
 
     After OWASP's page on CSV injection: a formula begins with = + - or @, however wide these are written and whatever
     cannot be seen stands before, or with a tab or line break. What follows a semicolon counts as a beginning, since

@@ -8,7 +8,7 @@ Django.
 
 from recovery.audit.protecting import is_protected, protect, unprotect
 from recovery.audit.purging import destroy_origins, destroy_person, old_origins, purge, purgeable, rows_in
-from recovery.audit.sealing import newest, seal
+from recovery.audit.sealing import first_number, newest, seal
 from recovery.audit.verifying import Found, Verified, holds_anchor, verify
 from recovery.audit.writing import Noted, digest_of, event, noted, record, record_each, statement_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "destroy_person",
     "digest_of",
     "event",
+    "first_number",
     "holds_anchor",
     "is_protected",
     "newest",

@@ -2,14 +2,15 @@
 
     python3 offline.py BUNDLE [--anchors FILE] [--keys FILE] [--sha256 DIGEST] [--json]
 
-Needs Python 3.11 alone: no Django, no other file. The app makes its seals with these same functions, so there is one
-text to read for how they are made. Exit code 0: everything fits; 1: something does not; 2: bad usage.
+Needs Python 3.11 alone: no Django, no other file. The app seals with these same functions: one text to read for how.
+Exit code 0: everything fits; 1: something does not, or a given proof meets nothing; 2: bad usage. It prints what is
+PROVEN, by what, and what is NOT.
 
-Without one of the three options a bundle is only checked against itself: whoever made it could have made it anew.
-An anchor is a line ``recovery-anchor:<seal>:<position>:<head>`` that left the site earlier: in a log, a mail, a file.
-It proves all rows up to its position. In a log only time, level, logger and process may stand before it. The keys of
-the exported seals come by another way than the bundle; they prove that a holder of the site's secret sealed. The
-SHA-256 of the manifest stands in the site's own trail.
+Without a proof a bundle is only checked against itself: whoever made it could have made it anew. **Anchors**, lines
+``recovery-anchor:<seal>:<position>:<head>`` that left the site earlier in a log, a mail, a file, prove that no seal was
+made anew since, up to theirs; only what logging writes may stand before one. **Keys** of the exported seals, by another
+way than the bundle, prove that a holder of the site's secret sealed. Both prove rows with a seal, and nothing else.
+The **SHA-256 of the manifest**, in the file of keys too, proves the whole bundle since its export, and nothing before.
 """
 
 import argparse
@@ -25,20 +26,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-FIELDS: Final = (
-    "occurred_at",
-    "action",
-    "outcome",
-    "actor_key",
-    "user_key",
-    "request_id",
-    "email_id",
-    "reference",
-    "reason",
-    "origin",
-    "detail",
-)
+FIELDS: Final = ("occurred_at", "action", "outcome", "actor_key", "user_key", "request_id", "email_id", "reference",
+                 "reason", "origin", "detail")  # fmt: skip
 """Columns of a row that its digest covers, in this order. Its key is covered by the leaf."""
+COLUMNS: Final = ("position", "id", *FIELDS)
 START: Final = "0" * 64
 """What the first seal of all stands on."""
 _BEFORE: Final = (
@@ -50,12 +41,7 @@ ANCHOR: Final = re.compile(
     rf"(?:{_BEFORE})*recovery-anchor:(\d{{1,18}}):(\d{{1,18}}):([0-9a-f]{{64}})[ \t\r]*", re.ASCII
 )
 """A whole line. What has an anchor within it may be the path of somebody's request, in the same log."""
-ROWS: Final = "trail.jsonl"
-TABLE: Final = "trail.csv"
-SEALS: Final = "seals.jsonl"
-MANIFEST: Final = "manifest.json"
-
-
+ROWS, TABLE, SEALS, MANIFEST = "trail.jsonl", "trail.csv", "seals.jsonl", "manifest.json"
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -74,8 +60,7 @@ def digest(values: Sequence[Any]) -> bytes:
 
 
 def leaf(key: bytes, of_row: bytes) -> bytes:
-    """SHA-256 over a row's key, 74 bits of which nobody can guess, and its digest. It tells nothing of a row that is
-    not shown."""
+    """SHA-256 over a row's key, 74 bits of which nobody can guess, and its digest. It tells nothing of a hidden row."""
     return hashlib.sha256(key + of_row).digest()
 
 
@@ -87,16 +72,6 @@ def body(leaves: Iterable[bytes]) -> str:
 def head(previous: str, header: Header, of_leaves: str) -> str:
     """SHA-256 over the head before, the header, and the body; as hexadecimal digits."""
     return hashlib.sha256(json.dumps([previous, *header, of_leaves], separators=(",", ":")).encode()).hexdigest()
-
-
-def master_key(secret: str) -> bytes:
-    """The key of all seals, derived from one SECRET_KEY."""
-    return hmac.digest(secret.encode(), b"recovery.audit.seal", "sha256")
-
-
-def seal_key(master: bytes, number: int) -> bytes:
-    """The key of one seal. Whoever is given it can check that seal, and make no other."""
-    return hmac.digest(master, b"seal %d" % number, "sha256")
 
 
 def proof(key: bytes, of_head: str) -> str:
@@ -114,137 +89,178 @@ def anchors_in(text: str) -> dict[int, set[tuple[int, str]]]:
     return found
 
 
-class Problem(NamedTuple):
-    """What does not fit: where, the kind of damage in one word, and a sentence."""
-
-    position: int
-    kind: str
-    said: str
+def cell(value: Any) -> str:
+    """A value as the table has it: on one line, with an apostrophe before what does not begin with a word, lest a
+    spreadsheet take it for a formula. A semicolon parts cells where a comma is the decimal sign (OWASP, CSV injection).
+    """
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or "")
+    line = re.sub("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text)
+    return re.sub(r"(^|;)(?! ?[\w{]|;|$)", r"\1'", line)
 
 
 class Bundle:
-    """A folder that ``recovery_audit export`` wrote, and what is wrong with it."""
+    """A folder that ``recovery_audit export`` wrote: what is wrong with it, what is proven of it, and what is not."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest: Mapping[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        self.manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        self.person = self.manifest["of"]["person"]
         self.seals = [json.loads(line) for line in _lines(folder / SEALS)]
-        self.problems: list[Problem] = []
+        told = ((each["first"] + at, text) for each in self.seals for at, text in enumerate(each.get("leaves", ())))
+        self.leaves = {position: bytes.fromhex(text) for position, text in told}
+        self.places = {found: position for position, found in self.leaves.items()}
+        self.seen, self.last, self.waiting = set[int](), 0, 0
+        self.problems: list[dict[str, Any]] = []
 
-    def check(self, *, anchors: str, keys: Mapping[str, str] | None, sha256: str) -> list[str]:
-        """Fill ``problems``; returns by what the bundle is proven, which may be nothing."""
+    def check(self, *, anchors: str | None, keys: Mapping[str, Any] | None, sha256: str | None) -> dict[str, Any]:
+        """What is proven and what is not; fills ``problems``. What was not given is None."""
         self._files()
         self._chain()
         self._rows()
-        self._table()
-        proven = [self._anchored(anchors), self._keyed(keys), self._told(sha256)]
-        self.problems.sort()
-        return [said for said in proven if said]
+        anchored = 0 if anchors is None else self._anchored(anchors_in(anchors))
+        if keys is not None:
+            self._keyed(keys["keys"])
+        hashes = [told for told in (sha256, (keys or {}).get("manifest")) if told is not None]
+        if any(told.strip().lower() != _facts(self.folder / MANIFEST)["sha256"] for told in hashes):
+            self._wrong(0, "forged", "the manifest is not the one whose SHA-256 was told")
+        if (anchors is not None and not anchored) or (keys is not None and not self.seen and not hashes):
+            self._wrong(0, "forged", "a proof was given that meets no row here")
+        self.problems.sort(key=lambda each: each["position"])
+        return self._told(anchored, has_keys=keys is not None, has_hash=bool(hashes))
 
     def _wrong(self, position: int, kind: str, said: str) -> None:
-        self.problems.append(Problem(position, kind, said))
+        self.problems.append({"position": position, "kind": kind, "said": said})
 
     def _files(self) -> None:
-        """Each file has the length and the hash that the manifest says; and there is no other."""
-        told = self.manifest["files"]
-        for name in sorted({path.name for path in self.folder.iterdir()} - {MANIFEST, *told}):
-            self._wrong(0, "inserted", f"{name} is not in the manifest")
-        for name, facts in told.items():
-            path = self.folder / name
-            if not path.is_file():
-                self._wrong(0, "deleted", f"{name} is missing")
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != facts["sha256"]:
-                self._wrong(0, "edited", f"{name} is not the file of the manifest")
+        """These files are there, and no other; each has the length and the hash that the manifest says."""
+        told, names = self.manifest["files"], {ROWS, TABLE, SEALS}
+        there = {path.name: _facts(path) for path in self.folder.iterdir() if path.name != MANIFEST}
+        for name in sorted({*told, *there, *names}):
+            if name not in names or name not in told or there.get(name) != told[name]:
+                kind = "inserted" if name not in names else "edited" if name in there else "deleted"
+                self._wrong(0, kind, f"{name} is not the file of the manifest")
 
     def _chain(self) -> None:
-        """Each seal stands on the one before, and its head is that of its header and leaves."""
+        """Each seal stands on the one before, and its head is that of its header and leaves. Unless the bundle is of a
+        person, none is left out between two with rows."""
         for before, after in pairwise(self.seals):
             is_next = (after["number"], after["first"]) == (before["number"] + 1, before["first"] + before["size"])
             if not is_next or after["previous"] != before["head"]:
                 self._wrong(after["first"], "deleted", f"seal {after['number']} does not stand on {before['number']}")
+        first, last = min(self.leaves, default=0), max(self.leaves, default=0)
         for each in self.seals:
-            header = Header(each["number"], each["first"], each["size"], each["sealed_at"])
-            leaves = self._leaves(each)
-            of_leaves = body(leaves) if leaves else each["body"]
-            if (leaves and len(leaves) != each["size"]) or head(each["previous"], header, of_leaves) != each["head"]:
-                self._wrong(each["first"], "edited", f"the head of seal {each['number']} is not that of its leaves")
-        told = self.manifest["chain"]
+            header, leaves = Header(*(each[name] for name in Header._fields)), each.get("leaves")
+            of_leaves = each["body"] if leaves is None else body(map(bytes.fromhex, leaves))
+            is_odd = each.keys() != {
+                *Header._fields,
+                "previous",
+                "head",
+                "proof",
+                "body" if leaves is None else "leaves",
+            }
+            is_odd |= leaves is not None and len(leaves) != header.size
+            if is_odd or head(each["previous"], header, of_leaves) != each["head"]:
+                self._wrong(header.first, "edited", f"the head of seal {header.number} is not that of its leaves")
+            elif leaves is None and self.person is None and first < header.first < last:
+                self._wrong(header.first, "deleted", f"the rows of seal {header.number} are left out")
         mine = {"seals": len(self.seals), "last_head": self.seals[-1]["head"] if self.seals else START}
-        if any(told[name] != value for name, value in mine.items()):
-            self._wrong(0, "deleted", "the seals are not those that the manifest counts")
-
-    @staticmethod
-    def _leaves(seal: Mapping[str, Any]) -> list[bytes]:
-        """Those of a seal that has rows here; of the others the body alone leads on to the next."""
-        return [bytes.fromhex(text) for text in seal.get("leaves", ())]
+        is_odd = [json.dumps(each) + "\n" for each in self.seals] != list(_lines(self.folder / SEALS))
+        if is_odd or self.manifest["chain"] != mine or self.manifest["complete"] is not (self.person is None):
+            self._wrong(0, "deleted", "the seals are not those that the manifest counts, as the site writes them")
 
     def _rows(self) -> None:
-        """Each row's leaf stands in its seal, at its position; and of a period none is left out."""
-        leaves = {each["first"] + place: found for each in self.seals for place, found in enumerate(self._leaves(each))}
-        places, last = {found: place for place, found in leaves.items()}, 0
-        seen = set[int]()
-        for row in map(json.loads, _lines(self.folder / ROWS)):
-            position = row["position"]
-            mine = leaf(UUID(row["id"]).bytes, digest([row[name] for name in FIELDS]))
-            if position is None:
-                continue  # it waited for its seal; the manifest counts those
-            if leaves.get(position) != mine:
-                is_moved = mine in places
-                kind = "swapped" if is_moved else "inserted" if position not in leaves or position in seen else "edited"
-                self._wrong(position, kind, f"row {row['id']} is not what was sealed at position {position}")
-            elif position <= last:
-                self._wrong(position, "swapped", f"row {row['id']} is out of its order")
-            seen.add(position)
-            last = max(last, position)
-        for position in sorted(leaves.keys() - seen) if self.manifest["complete"] else ():
+        """Each row fits its seal, and the table says the same; unless the bundle is of a person, none is left out."""
+        csv.field_size_limit(2**31 - 1)
+        table = csv.reader(_lines(self.folder / TABLE, "utf-8-sig"), strict=True)
+        is_same = next(table, None) == list(COLUMNS)
+        for line in _lines(self.folder / ROWS):
+            row = json.loads(line)
+            self._judge(row, line)
+            if is_same and next(table, None) != [cell(row[name]) for name in COLUMNS]:
+                is_same = False
+                self._wrong(row["position"] or self.last, "edited", f"{TABLE} tells row {row['id']} otherwise")
+        if next(table, None) if is_same else not self.problems:
+            self._wrong(0, "edited", f"{TABLE} has not the rows of {ROWS}")
+        for position in sorted(self.leaves.keys() - self.seen) if self.person is None else ():
             self._wrong(position, "deleted", f"the row at position {position} is missing")
-        if len(seen) != self.manifest["rows"]["sealed"]:
-            self._wrong(last, "deleted", "there are not as many rows as the manifest counts")
+        if self.manifest["rows"] != {"sealed": len(self.seen), "waiting": self.waiting}:
+            self._wrong(self.last, "deleted", "there are not as many rows as the manifest counts")
 
-    def _table(self) -> None:
-        """The table has the same rows, in the same order."""
-        with (self.folder / TABLE).open(encoding="utf-8-sig", newline="") as file:
-            keys = [row["id"] for row in csv.DictReader(file)]
-        if keys != [json.loads(line)["id"] for line in _lines(self.folder / ROWS)]:
-            self._wrong(0, "edited", f"{TABLE} has other rows than {ROWS}")
+    def _judge(self, row: Mapping[str, Any], line: str) -> None:
+        """A row is of whom the bundle is; its leaf stands in its seal, at its position; those without a seal follow."""
+        position, key = row["position"], UUID(row["id"])
+        mine = leaf(key.bytes, digest([row[name] for name in FIELDS]))
+        written = {"position": position and int(position), "id": str(key), **{name: row[name] for name in FIELDS}}
+        is_odd = line != json.dumps(written, ensure_ascii=False) + "\n"  # with a field more or twice, for example
+        if is_odd or self.person not in (None, row["user_key"], row["actor_key"]):
+            self._wrong(position or self.last, "inserted", f"row {key} is none of this bundle, as the site writes them")
+        if position is None:
+            self.waiting += 1
+            if mine in self.places:
+                self._wrong(self.places[mine], "edited", f"row {key} has a seal, and is told as one that has none")
+            return
+        if self.leaves.get(position) != mine:
+            is_new = position not in self.leaves or position in self.seen
+            kind = "swapped" if mine in self.places else "inserted" if is_new else "edited"
+            self._wrong(position, kind, f"row {key} is not what was sealed at position {position}")
+        elif position <= self.last or self.waiting:
+            self._wrong(position, "swapped", f"row {key} is out of its order")
+        self.seen.add(position)
+        self.last = max(self.last, position)
 
-    def _anchored(self, text: str) -> str:
-        heads = {each["number"]: each for each in self.seals}
-        met = 0
-        for number, told in anchors_in(text).items():
-            each = heads.get(number)
-            if len(told) > 1:
-                self._wrong(
-                    each["first"] if each else 0, "forged", f"the anchors of seal {number} contradict each other"
-                )
-            elif each is None:
-                continue  # of another time than this bundle's
-            elif told != {(each["first"] + each["size"] - 1, each["head"])}:
-                self._wrong(each["first"], "forged", f"seal {number} is not the one that was anchored")
-            else:
-                met = max(met, each["first"] + each["size"] - 1)
-        return f"anchors, up to position {met}" if met else ""
+    def _anchored(self, anchors: Mapping[int, set[tuple[int, str]]]) -> int:
+        """Up to which position anchors prove rows. Those of other seals are of another time than the bundle."""
+        ends = {each["number"]: (each["first"] + each["size"] - 1, each["head"]) for each in self.seals}
+        for number, told in anchors.items():
+            if len(told) > 1 or ends.get(number, *told) not in told:
+                first = next((each["first"] for each in self.seals if each["number"] == number), 0)
+                self._wrong(first, "forged", f"seal {number} is not as anchored, or its anchors contradict each other")
+        met = max((ends[number][0] for number in anchors.keys() & ends.keys()), default=0)
+        return min(met, self.last) if met >= min(self.seen, default=0) else 0
 
-    def _keyed(self, keys: Mapping[str, str] | None) -> str:
-        if keys is None:
-            return ""
+    def _keyed(self, keys: Mapping[str, str]) -> None:
+        """The keys made these seals, and are of no other."""
+        for number in sorted(keys.keys() - {str(each["number"]) for each in self.seals}):
+            self._wrong(self.last, "deleted", f"there is a key of seal {number}, and not the seal")
         for each in self.seals:
             key = bytes.fromhex(keys.get(str(each["number"]), ""))
             if not key or not hmac.compare_digest(proof(key, each["head"]), each["proof"]):
-                self._wrong(each["first"], "forged", f"seal {each['number']} was not made with its key")
-        return "the keys of its seals" if self.seals else ""
+                self._wrong(each["first"], "forged", f"seal {each['number']} was not made with its key, or has none")
 
-    def _told(self, sha256: str) -> str:
-        if not sha256:
-            return ""
-        if hashlib.sha256((self.folder / MANIFEST).read_bytes()).hexdigest() != sha256.strip().lower():
-            self._wrong(0, "forged", "the manifest is not the one whose SHA-256 was told")
-        return "the SHA-256 of its manifest"
+    def _told(self, anchored: int, *, has_keys: bool, has_hash: bool) -> dict[str, Any]:
+        first, rows = min(self.seen, default=0), "every row" if self.person is None else "each of these rows"
+        proven, doubts = dict[str, str](), list[str]()
+        if anchored:
+            proven["anchors"] = f"{rows} from position {first} to {anchored} is as it was when an anchor was told"
+        if has_keys and self.seen:
+            proven["keys"] = f"{rows} from position {first} to {self.last} was sealed with the site's secret"
+        if has_hash:
+            proven["SHA-256"] = "the whole bundle is as it was exported"
+        if self.problems or not proven:
+            return {"proven": {}, "not_proven": ["anything. Give --anchors, --keys or --sha256 from elsewhere"]}
+        if anchored < self.last:
+            doubts += [f"that rows after position {anchored} were not made anew before the export: an anchor tells"]
+        if not has_hash:
+            doubts += ["what the manifest alone says: the period, settings, when it was made"]
+            doubts += [self._near(first) if self.person is None else "that no row of this person is left out"]
+        if self.waiting:
+            doubts += [f"that the {self.waiting} rows without a seal were not changed{' earlier' if has_hash else ''}"]
+        return {"proven": proven, "not_proven": doubts}
+
+    def _near(self, first: int) -> str:
+        near = [each for each in self.seals if self.last + 1 == each["first"] or first == each["first"] + each["size"]]
+        told = " and ".join(f"seal {each['number']} of {each['sealed_at']}" for each in near)
+        return f"that seals that are not here, or without rows, have none of the period ({told or 'none'} beside these)"
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _facts(path: Path) -> dict[str, Any]:
+    content = path.read_bytes() if path.is_file() else b""
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def _lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     if path.is_file():
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding=encoding, newline="") as file:
             yield from file
 
 
@@ -253,42 +269,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, help="The folder.")
     parser.add_argument("--anchors", type=Path, help="A file with lines recovery-anchor:…, a log for example.")
     parser.add_argument("--keys", type=Path, help="The keys of the exported seals.")
-    parser.add_argument("--sha256", default="", help="SHA-256 of the manifest, as the site told it.")
+    parser.add_argument("--sha256", help="SHA-256 of the manifest, as the site told it.")
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     options = parser.parse_args(arguments)
-    proven: list[str] = []
-    manifest: Mapping[str, Any] = {}
     try:
-        anchors = options.anchors.read_bytes().decode("utf-8", "replace") if options.anchors else ""
-        keys = json.loads(options.keys.read_text("utf-8"))["keys"] if options.keys else None
+        anchors = options.anchors and options.anchors.read_bytes().decode("utf-8", "replace")
+        keys = {**json.loads(options.keys.read_text("utf-8"))} if options.keys else None
         bundle = Bundle(options.bundle)
-        proven = bundle.check(anchors=anchors, keys=keys, sha256=options.sha256)
-        problems, manifest = bundle.problems, bundle.manifest
+        told = bundle.check(anchors=anchors, keys=keys, sha256=options.sha256)
+        problems, rows = bundle.problems, f"{len(bundle.seen)} sealed rows fit; {bundle.waiting} had no seal yet."
     except OSError as error:
         parser.error(str(error))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # What cannot be read is no bundle that the site wrote.
-        problems = [Problem(0, "edited", f"it cannot be read as a bundle ({type(error).__name__}: {error})")]
-    _tell(options, proven, problems, manifest)
-    return 1 if problems else 0
-
-
-def _tell(options: Any, proven: list[str], problems: list[Problem], manifest: Mapping[str, Any]) -> None:
+    except (ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:  # the site wrote no such thing
+        problems, told = [{"position": 0, "kind": "edited", "said": f"it cannot be read: {error!r}"}], {"proven": {}}
     if options.json:
-        found = [each._asdict() for each in problems]
-        sys.stdout.write(json.dumps({"fits": not problems, "proven_by": proven, "problems": found}) + "\n")
-        return
-    for each in problems:
-        sys.stdout.write(f"position {each.position}: {each.kind}: {each.said}\n")
-    if problems:
+        sys.stdout.write(json.dumps({"fits": not problems, **told, "problems": problems}) + "\n")
+    elif problems:
+        sys.stdout.writelines("position {position}: {kind}: {said}\n".format(**each) for each in problems)
         sys.stdout.write(f"REJECTED: {len(problems)} things do not fit.\n")
-        return
-    rows = manifest["rows"]
-    sys.stdout.write(f"{rows['sealed']} sealed rows fit; {rows['waiting']} had no seal yet and prove nothing.\n")
-    if proven:
-        sys.stdout.write(f"PROVEN by {'; '.join(proven)}.\n")
     else:
-        sys.stdout.write("NOT PROVEN: the bundle fits itself. Give --anchors, --keys or --sha256 from elsewhere.\n")
+        sys.stdout.write(f"{rows}\n")
+        sys.stdout.writelines(f"PROVEN by {how}: {said}.\n" for how, said in told["proven"].items())
+        sys.stdout.writelines(f"NOT PROVEN: {said}.\n" for said in told["not_proven"])
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ of the last two hours, so that what a slow transaction commits late is sealed la
 hashes without a lock; under one it looks whether another was quicker, and writes its one row.
 """
 
+import hmac
 import logging
 import time
 from collections.abc import Iterator
@@ -67,6 +68,12 @@ def newest() -> AuditSeal | None:
     return AuditSeal.objects.order_by("-number").first()
 
 
+def first_number() -> int | None:
+    """Of the seal that the chain begins with. A purge changes it; while a reader of the chain sees the same, none came
+    between."""
+    return AuditSeal.objects.order_by("number").values_list("number", flat=True).first()
+
+
 def since(back: timedelta) -> UUID:
     """The first key that may have no seal and still get one: so far back from where the chain is, and from now. A row
     whose key was ahead of the clock when it was sealed does not tell where that is, not even once its time has come."""
@@ -98,8 +105,13 @@ def leaves_of(each: AuditSeal) -> list[bytes]:
 
 def masters() -> dict[str, bytes]:
     """The keys of seals by their names: that of SECRET_KEY, then those of its fallbacks."""
-    made = [offline.master_key(secret) for secret in secret_keys()]
+    made = [hmac.digest(secret.encode(), b"recovery.audit.seal", "sha256") for secret in secret_keys()]
     return {offline.proof(master, "name of the key")[:16]: master for master in made}
+
+
+def seal_key(master: bytes, number: int) -> bytes:
+    """The key of one seal. Whoever is given it can check that seal, and make no other."""
+    return hmac.digest(master, b"seal %d" % number, "sha256")
 
 
 def _made(last: AuditSeal | None, keys: list[bytes]) -> AuditSeal:
@@ -117,7 +129,7 @@ def _made(last: AuditSeal | None, keys: list[bytes]) -> AuditSeal:
     )
     each.head = offline.head(each.previous, header_of(each), offline.body(leaves_of(each)))
     each.key_id, master = next(iter(masters().items()))
-    each.proof = offline.proof(offline.seal_key(master, each.number), each.head)
+    each.proof = offline.proof(seal_key(master, each.number), each.head)
     return each
 
 

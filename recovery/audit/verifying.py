@@ -13,12 +13,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from recovery.audit import offline
+from recovery.audit import offline, places
 from recovery.audit.purging import is_beginning
 from recovery.audit.reading import keys_of, rows_of
-from recovery.audit.sealing import LATE, header_of, leaves_of, masters, since
-from recovery.audit.writing import digest_of
-from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
+from recovery.audit.sealing import LATE, first_number, header_of, leaves_of, masters, seal_key, since
+from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.models.primary import key_at
 from recovery.reasons import Action, Damage
@@ -88,20 +87,16 @@ def verify(*, anchors: str = "") -> Verified:
     """Read everything and judge it. ``anchors`` is a text with lines that are anchors, such as a log. Done anew where a
     purge came between."""
     while True:
-        first = _first_number()
+        first = first_number()
         walk = _Walk()
         _read(walk, anchors)
-        if walk.told.is_sound or first == _first_number():
+        if walk.told.is_sound or first == first_number():
             return walk.told
 
 
 def holds_anchor(text: str) -> bool:
     """Whether there is an anchor in it."""
     return bool(offline.anchors_in(text))
-
-
-def _first_number() -> int | None:
-    return AuditSeal.objects.order_by("number").values_list("number", flat=True).first()
 
 
 def _read(walk: _Walk, anchors: str) -> None:
@@ -152,7 +147,7 @@ def _judge_seal(walk: _Walk, each: AuditSeal, last: AuditSeal | None) -> None:
         walk.wrong(each.first, Damage.EDITED, f"seal {each.number} is not what its head says")
     elif (master := walk.masters.get(each.key_id)) is None:
         walk.unknown.append(each)
-    elif offline.proof(offline.seal_key(master, each.number), each.head) != each.proof:
+    elif offline.proof(seal_key(master, each.number), each.head) != each.proof:
         walk.wrong(each.first, Damage.FORGED, f"seal {each.number} was not made with the key of this site")
     told.seals += 1
     told.last, told.head = each.last, each.head
@@ -272,15 +267,18 @@ def _judge_keys(walk: _Walk) -> None:
 
 def _judge_origins(walk: _Walk) -> None:
     """Where people acted from is as it was written, or was destroyed."""
-    gone = {key for _, key, _ in walk.missing}  # which is named already
-    for some in _parts(AuditOrigin.objects.order_by("pk").iterator(chunk_size=2000), 1000):
-        digests = dict(AuditEvent.objects.filter(pk__in=[each.pk for each in some]).values_list("pk", "origin"))
-        for each in some:
-            walk.told.origins += 1
-            is_wrong = digests.get(each.pk) != digest_of(each) and each.pk.bytes not in gone
-            if is_wrong and len(walk.told.found) < MOST:
-                said = "where its person acted from is not what was recorded"
-                walk.wrong(0, Damage.EDITED, said, each.pk.bytes)
+    named, changed = {key for _, key, _ in walk.missing}, list[bytes]()
+    for key, is_right in places.judged():
+        walk.told.origins += 1
+        if not is_right and key.bytes not in named and len(walk.told.found) + len(changed) < MOST:
+            changed.append(key.bytes)
+    ends = places.ends()
+    at = places.positions({*changed, *ends}, _keys_of_seals())
+    for each in changed:
+        said = "where its person acted from is not what was recorded"
+        walk.wrong(at.get(each, walk.told.last + 1), Damage.EDITED, said, each)
+    if ends:
+        walk.told.unproven.append(places.said(*(at.get(key, walk.told.last + 1) for key in ends)))
 
 
 def _say_unproven(walk: _Walk, *, has_anchors: bool) -> None:

@@ -1,13 +1,13 @@
 """A folder with rows of the trail, the seals that prove them, and a manifest that counts and hashes all of it.
 
-Of a period whole seals are taken, so that nobody can leave a row out; of a person the rows alone, and of all others in
-their seals a leaf, which tells nothing of them.
+Of a period whole seals are taken, from the first to the last that hold a row of it, so that nobody can leave a row out;
+of a person the rows alone, and of all others in their seals a leaf, which tells nothing of them.
 """
 
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,6 @@ from recovery import audit
 from recovery.audit import offline, reading, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
-from recovery.formulas import neutral
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, key_at
@@ -34,6 +33,10 @@ SAID: Final = frozenset({"RETENTION", "AUDIT_ANCHORS", "TOKEN_LIFETIME", "REQUES
                          "POST_RESET_LOGIN", "STAFF_MAY_SET_PASSWORDS", "TRUSTED_PROXIES", "UNKNOWN_ACCOUNT_MAIL",
                          "ALARM_LIMITS", "ROTATION_PACE", "BASE_URL"})  # fmt: skip
 """Settings in force that a manifest tells: what has no secret in it, whatever a site writes there."""
+
+
+SEALING: Final = 60.0
+"""Seconds that an export seals for, at most, before it begins: what then still has no seal is told without one."""
 
 
 class Asked(NamedTuple):
@@ -64,8 +67,8 @@ def export(
     actor_key: str = "",
     keys: Path | None = None,
 ) -> Exported:
-    """Write a bundle into a folder that is new or empty. Its last act is a row of the trail that holds the SHA-256 of
-    the manifest; commits once.
+    """Write a bundle into a folder that is new or empty, with each row that was committed before. First seals what has
+    no seal; its last act is a row of the trail that holds the SHA-256 of the manifest. Commits seals, and at its end.
 
     ``keys`` names a file for the keys of these seals, which must go to the auditor another way than the bundle: who has
     both can make it anew. Raises FileExistsError for a folder with something in it.
@@ -74,14 +77,18 @@ def export(
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty.")
     asked = Asked(since, until, user_key)
-    facts = _Writing(folder, asked).write()
-    if keys:
-        _write_keys(keys, facts["first_seal"], facts["last_seal"])
+    audit.seal(seconds=SEALING, far=True)
+    begins = True
+    while begins:  # anew where a purge came between, or it would tell half of what went
+        writing, first = _Writing(folder, asked), audit.first_number()
+        facts = writing.write()
+        begins = first != audit.first_number()
     manifest = folder / offline.MANIFEST
-    manifest.write_text(json.dumps(facts["manifest"], indent=1, ensure_ascii=False) + "\n", "utf-8")
+    manifest.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
     sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
-    counted = facts["manifest"]["rows"]
-    done = Exported(folder, counted["sealed"], counted["waiting"], facts["manifest"]["chain"]["seals"], sha256)
+    if keys:
+        _write_keys(keys, writing.key_ids, sha256)
+    done = Exported(folder, writing.sealed, writing.waiting, len(writing.key_ids), sha256)
     audit.record(
         Action.TRAIL_EXPORTED,
         actor_key=actor_key,
@@ -101,40 +108,54 @@ class _Writing:
     def __init__(self, folder: Path, asked: Asked) -> None:
         self.folder, self.asked = folder, asked
         self.sealed = self.waiting = 0
+        self.key_ids: dict[int, str] = {}
+        # Before the seals are looked at: a row that gets one meanwhile is in either, and in none of them never.
+        sealed = _newest()
+        waiting = set(sealing.unsealed(sealing.LATE))
+        self.newest = _newest()
+        for keys in self._seals().filter(number__gt=sealed).values_list("keys", flat=True):
+            waiting -= {*keys_in(keys)}
+        self.unsealed = [UUID(bytes=key) for key in waiting]
+
+    def _seals(self) -> "QuerySet[AuditSeal]":
+        """All that this bundle knows of; what is sealed from then on is not in it."""
+        return AuditSeal.objects.filter(number__lte=self.newest).order_by("number")
 
     def write(self) -> dict[str, Any]:
+        """Write the rows, their table and the seals; returns the manifest of them."""
         seals = self._chosen()
         first, last = (seals[0], self._end(seals[-1])) if seals else (0, -1)
-        chain = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
+        is_period = not self.asked.user_key  # the seal before it says since when no row is left out
+        chain = self._seals().filter(number__gte=first - is_period, number__lte=last)
         with (
             (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
             (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
             (self.folder / offline.SEALS).open("w", encoding="utf-8") as told,
         ):
-            columns = csv.DictWriter(table, ["position", "id", *offline.FIELDS])
+            columns = csv.DictWriter(table, offline.COLUMNS)
             columns.writeheader()
-            chosen, count, head = set(seals), 0, offline.START
+            chosen, head = set(seals), offline.START
             for each in chain.iterator(chunk_size=20):
                 lines = list(self._rows(each)) if each.number in chosen else []
                 _put(rows, columns, lines)
                 self.sealed += len(lines)
                 told.write(json.dumps(_seal(each, with_leaves=bool(lines))) + "\n")
-                count, head = count + 1, each.head
-            lines = list(self._unsealed())
+                self.key_ids[each.number], head = each.key_id, each.head
+            lines = list(self._waiting())
             _put(rows, columns, lines)
             self.waiting = len(lines)
-        return {"first_seal": first, "last_seal": last, "manifest": self._manifest(count, head)}
+        return self._manifest(head)
 
-    def _chosen(self) -> list[int]:
-        """Numbers of the seals that hold a row of what was asked for."""
-        seals = AuditSeal.objects.order_by("number")
+    def _chosen(self) -> Sequence[int]:
+        """Numbers of the seals that hold a row of what was asked for; of a period also of those between."""
+        seals = self._seals()
         if self.asked.since:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
         found, own = [], set(reading.keys_of(self._asked_for())) if self._is_narrow() else None
         for number, keys in seals.values_list("number", "keys").iterator():
             if own is None or any(key in own for key in keys_in(keys)):
                 found.append(number)
-        return found
+        return range(found[0], found[-1] + 1) if found and not self.asked.user_key else found
 
     def _is_narrow(self) -> bool:
         return any(self.asked)
@@ -151,9 +172,8 @@ class _Writing:
 
     def _end(self, last: int) -> int:
         """As far as the next anchor: it proves the last rows, too. Else to the end of the chain."""
-        anchor = AuditAnchor.objects.filter(number__gte=last).order_by("number").first()
-        newest = audit.newest()
-        return anchor.number if anchor else newest.number if newest else last
+        anchor = AuditAnchor.objects.filter(number__gte=last, number__lte=self.newest).order_by("number").first()
+        return anchor.number if anchor else self.newest
 
     def _rows(self, each: AuditSeal) -> Iterator[dict[str, Any]]:
         rows = AuditEvent.objects.filter(pk__in=each.row_keys())
@@ -164,13 +184,12 @@ class _Writing:
             if key in found:
                 yield _line(each.first + place, key, found[key])
 
-    def _unsealed(self) -> Iterator[dict[str, Any]]:
+    def _waiting(self) -> Iterator[dict[str, Any]]:
         """What waits for its seal. Nothing proves it yet."""
-        keys = [UUID(bytes=key) for key in sealing.unsealed(sealing.LATE)]
-        for key, values in reading.values_of(self._asked_for().filter(pk__in=keys).order_by("pk")):
+        for key, values in reading.values_of(self._asked_for().filter(pk__in=self.unsealed).order_by("pk")):
             yield _line(None, key, values)
 
-    def _manifest(self, seals: int, head: str) -> dict[str, Any]:
+    def _manifest(self, head: str) -> dict[str, Any]:
         names = (offline.ROWS, offline.TABLE, offline.SEALS)
         return {
             "made_at": timezone.now().astimezone(UTC).isoformat(timespec="seconds"),
@@ -181,12 +200,17 @@ class _Writing:
             },
             "complete": not self.asked.user_key,
             "rows": {"sealed": self.sealed, "waiting": self.waiting},
-            "chain": {"seals": seals, "last_head": head},
+            "chain": {"seals": len(self.key_ids), "last_head": head},
             "anchors": [str(each) for each in AuditAnchor.objects.order_by("hour")],
             "files": {name: _facts(self.folder / name) for name in names},
             "settings": _settings(),
             "version": recovery.__version__,
         }
+
+
+def _newest() -> int:
+    newest = audit.newest()
+    return newest.number if newest else 0
 
 
 def _line(position: int | None, key: bytes, values: list[Any]) -> dict[str, Any]:
@@ -196,11 +220,7 @@ def _line(position: int | None, key: bytes, values: list[Any]) -> dict[str, Any]
 def _put(rows: Any, columns: Any, lines: list[dict[str, Any]]) -> None:
     for line in lines:
         rows.write(json.dumps(line, ensure_ascii=False) + "\n")
-        columns.writerow({name: _cell(value) for name, value in line.items()})
-
-
-def _cell(value: Any) -> str:
-    return neutral(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value or ""))
+        columns.writerow({name: offline.cell(value) for name, value in line.items()})
 
 
 def _seal(each: AuditSeal, *, with_leaves: bool) -> dict[str, Any]:
@@ -232,13 +252,11 @@ def _shown(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _write_keys(path: Path, first: int, last: int) -> None:
-    """The keys of these seals and of no others. Readable by whoever runs the command alone."""
-    masters, keys = sealing.masters(), {}
-    numbers = AuditSeal.objects.filter(number__gte=first, number__lte=last).order_by("number")
-    for number, name in numbers.values_list("number", "key_id").iterator():
-        if name in masters:
-            keys[str(number)] = offline.seal_key(masters[name], number).hex()
+def _write_keys(path: Path, key_ids: Mapping[int, str], sha256: str) -> None:
+    """The keys of these seals and of no others, and the SHA-256 of the manifest. Readable by whoever runs the command
+    alone."""
+    known = sealing.masters()
+    keys = {str(n): sealing.seal_key(known[name], n).hex() for n, name in key_ids.items() if name in known}
     path.touch(mode=0o600)
     path.chmod(0o600)  # also where it was there already
-    path.write_text(json.dumps({"keys": keys}) + "\n", "utf-8")
+    path.write_text(json.dumps({"keys": keys, "manifest": sha256}) + "\n", "utf-8")

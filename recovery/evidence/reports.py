@@ -8,15 +8,19 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Min
 
+from recovery.evidence import gone
 from recovery.models import Decision, Email, ResetRequest, ResetToken, SupportCase
 from recovery.models.primary import SKEW, key_at
 from recovery.models.requests import shown_reference
-from recovery.reasons import LINK_KINDS
+from recovery.reasons import LINK_KINDS, Action
 
 COLUMNS: Final = (
     "reference",
@@ -33,22 +37,36 @@ COLUMNS: Final = (
     "seconds_to_delivery",
     "seconds_to_completion",
     "escalated_at",
+    "told_by",
 )
 PERSON: Final = "person"
 """Who asked, where it was nobody of the staff."""
+REQUEST, TRAIL = "request", "trail"
+"""What tells of it: the request, or, once that is purged or erased, the trail, which knows of no mail and no kind."""
+UNTOLD: Final = "-"
+"""No door has this name: who sees some doors alone does not see what was asked at one that is not known any more."""
 AT_ONCE: Final = 500
 
 Row = dict[str, Any]
+Reached = Callable[[list[tuple[set[str], str]]], list[bool]]
 
 
 def rows(
     *,
     since: datetime | None,
     until: datetime,
-    reached: Callable[[list[tuple[set[str], str]]], list[bool]] | None = None,
+    reached: Reached | None = None,
 ) -> Iterator[list[Row]]:
-    """The requests of the period, the oldest first, some hundred at a time. ``reached`` says of each one's accounts and
-    door whether whoever reads may see it."""
+    """The requests of the period, the oldest first, some hundred at a time; what is purged or erased as the trail tells
+    it. ``reached`` says of each one's accounts and door whether whoever reads may see it."""
+    there = (row for some in _there(since, until, reached) for row in some)
+    gone_by = (row for some in _gone(since, until, reached) for row in some)
+    found = merge(there, gone_by, key=itemgetter("requested_at"))
+    while some := list(islice(found, AT_ONCE)):
+        yield some
+
+
+def _there(since: datetime | None, until: datetime, reached: Reached | None) -> Iterator[list[Row]]:
     requests = ResetRequest.objects.filter(pk__lt=key_at(until + SKEW), requested_at__lt=until).order_by("pk")
     last = UUID(int=0)
     if since:
@@ -59,6 +77,12 @@ def rows(
         seen = reached([(keys[each.pk], each.audience) for each in some]) if reached else [True] * len(some)
         facts = _facts([each.pk for each in some])
         yield [_row(each, keys[each.pk], facts) for each, is_seen in zip(some, seen, strict=True) if is_seen]
+
+
+def _gone(since: datetime | None, until: datetime, reached: Reached | None) -> Iterator[list[Row]]:
+    for some in gone.of_period(since=since, until=until, at_once=AT_ONCE):
+        seen = reached([(each.keys, each.audience or UNTOLD) for each in some]) if reached else [True] * len(some)
+        yield [_row_of_trail(each) for each, is_seen in zip(some, seen, strict=True) if is_seen]
 
 
 def lines(found: Iterable[list[Row]], form: str) -> Iterator[str]:
@@ -120,6 +144,24 @@ def _row(each: ResetRequest, keys: set[str], facts: dict[str, dict[Any, Any]]) -
         "seconds_to_delivery": _seconds(each.requested_at, delivered),
         "seconds_to_completion": _seconds(each.requested_at, each.completed_at),
         "escalated_at": _moment(facts["escalated"].get(each.pk)),
+        "told_by": REQUEST,
+    }
+
+
+def _row_of_trail(each: gone.Gone) -> Row:
+    completed = each.moments.get(Action.COMPLETED)
+    return dict.fromkeys(COLUMNS) | {
+        "reference": shown_reference(each.reference),
+        "audience": each.audience,
+        "requested_at": _moment(each.requested_at),
+        "requested_by": f"staff {each.actor_key}" if each.actor_key else PERSON,
+        "accounts": " ".join(sorted(each.keys)),
+        "outcome": each.outcome,
+        "opened_at": _moment(each.moments.get(Action.LINK_OPENED)),
+        "completed_at": _moment(completed),
+        "seconds_to_completion": _seconds(each.requested_at, completed),
+        "escalated_at": _moment(each.moments.get(Action.CASE_OPENED)),
+        "told_by": TRAIL,
     }
 
 

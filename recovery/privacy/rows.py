@@ -18,6 +18,7 @@ from recovery.models import (
     AccountState,
     AddressCorrection,
     AuditEvent,
+    AuditOrigin,
     BackupAddress,
     Bounce,
     Decision,
@@ -156,6 +157,12 @@ def revocations(person: Person) -> "QuerySet[Revocation]":
     return Revocation.objects.filter(user_key=person.key).order_by()
 
 
+def places(person: Person) -> "QuerySet[AuditOrigin]":
+    """Where the person acted from, beside the trail, and client addresses of nobody else in what meant nobody. Whoever
+    verifies the trail learns from the record of an erasure how many it took."""
+    return AuditOrigin.objects.filter(Q(person_key=person.key) | Q(person_key="", ip__in=person.ips))
+
+
 KINDS: Final[Mapping[str, Callable[[Person], "QuerySet[Any]"]]] = {
     "requests": requests,
     "decisions": decisions,
@@ -172,6 +179,7 @@ KINDS: Final[Mapping[str, Callable[[Person], "QuerySet[Any]"]]] = {
     "lockouts": locked,
     "devices": devices,
     "revocations": revocations,
+    "places": places,
 }
 
 

@@ -21,7 +21,7 @@ from recovery.reasons import Action
 
 SECRET: Final = frozenset(
     {
-        "selector", "digest", "fingerprint", "code_salt", "hashed_as", "known_as", "dedupe_key", "lease_owner",
+        "selector", "digest", "fingerprint", "code_salt", "salt", "hashed_as", "known_as", "dedupe_key", "lease_owner",
         "counter_key", "address_key", "recipient_key",
     }
 )  # fmt: skip

@@ -7,20 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone
 
-from recovery import accounts, cases, resets
+from recovery import accounts, audit, cases, resets
 from recovery.evidence import reports
 from recovery.models import AuditEvent, ResetRequest
 from recovery.origin import Origin
-from recovery.reasons import Action, CaseReason
+from recovery.reasons import Action, CaseReason, Verdict
+from recovery.retention import remove_requests
 from tests.admin.pages import listed
 from tests.admin.staff import ALL_BUT_ADA, staff
 from tests.asking import ask, browser, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import mailed_link, opened
+from tests.privacy.life import erased
 
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
 RIGHTS = ("recovery.view_auditevent", "recovery.export_audit")
@@ -68,6 +71,28 @@ def test_the_command_writes_it_to_a_file_or_out_and_notes_who_took_it(
     assert rows_in(capsys.readouterr().out) == []
 
 
+def test_requests_that_are_erased_or_purged_are_told_by_the_trail(
+    story: dict[str, Any], ada: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("recovery_audit", "report")
+    before = rows_in(capsys.readouterr().out)
+    assert {row["told_by"] for row in before} == {"request"}
+    erased(ada)
+    remove_requests(ResetRequest.objects.values_list("pk", flat=True))
+    assert not ResetRequest.objects.exists()
+    call_command("recovery_audit", "report")
+    lost = ("kind", "sent_at", "delivered_at", "seconds_to_delivery")
+    for was, told in zip(before, rows_in(capsys.readouterr().out), strict=True):
+        about = float(was["seconds_to_completion"] or 0)
+        if was["requested_by"] != "person":
+            assert told["audience"] == "", "of what staff asked for, the trail has no door"
+            was["audience"] = ""
+        assert told | {"seconds_to_completion": ""} == {
+            **was, **dict.fromkeys(lost, ""), "told_by": "trail", "seconds_to_completion": "",
+        }  # fmt: skip
+        assert float(told["seconds_to_completion"] or 0) == pytest.approx(about, abs=2)
+
+
 def test_it_names_no_address_and_no_person(story: dict[str, Any], ada: Any, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("recovery_audit", "report")
     said = capsys.readouterr().out
@@ -100,8 +125,41 @@ def test_the_page_leaves_out_whom_its_reader_does_not_reach(story: dict[str, Any
     settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
     client = staff(*RIGHTS)
     client.handler.enforce_csrf_checks = False
+    for told_by in ("request", "trail"):
+        text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
+        assert [(row["accounts"], row["told_by"]) for row in rows_in(text.decode())] == [(story["grace"], told_by)]
+        remove_requests(ResetRequest.objects.values_list("pk", flat=True))
+
+
+def doors_of(user: Any) -> list[str]:
+    return ["default"]
+
+
+def test_who_sees_one_door_alone_sees_none_of_the_gone_whose_door_nobody_knows(
+    story: dict[str, Any], settings: Any
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_AUDIENCES": f"{__name__}.doors_of"}
+    client = staff(*RIGHTS)
+    client.handler.enforce_csrf_checks = False
+    get_user_model().objects.filter(pk__in=[story["ada"], story["grace"]]).delete()
+    remove_requests(ResetRequest.objects.values_list("pk", flat=True))
     text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
-    assert [row["accounts"] for row in rows_in(text.decode())] == [story["grace"]]
+    seen = {row["accounts"] for row in rows_in(text.decode())}
+    assert (story["ada"] in seen, story["grace"] in seen) == (True, False)
+
+
+def test_what_was_asked_for_twice_is_one_row_of_the_trail_and_no_scanner_is_a_person(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "AT_ONCE", 1)
+    ask(browser(), "nobody@example.com")
+    request = ResetRequest.objects.get()
+    audit.record(Action.REQUESTED, request=request, user_key="7")
+    audit.record(Action.LINK_OPENED, request_id=request.pk, verdict=Verdict.PROBABLE_SCANNER)
+    remove_requests([request.pk])
+    call_command("recovery_audit", "report")
+    [row] = rows_in(capsys.readouterr().out)
+    assert (row["accounts"], row["opened_at"], row["told_by"]) == ("7", "", "trail")
 
 
 def test_it_is_read_in_parts_whatever_its_length(monkeypatch: pytest.MonkeyPatch, ada: Any) -> None:

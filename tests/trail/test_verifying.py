@@ -140,7 +140,7 @@ def test_what_was_written_beside_a_row_cannot_be_changed_unseen_but_can_be_destr
     told = audit.verify()
     assert (told.is_sound, told.origins) == (True, 1)
     run(f'UPDATE "recovery_auditorigin" SET {change}')
-    assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
+    assert [(each.position, each.damage) for each in audit.verify().found] == [(1, Damage.EDITED)]
     assert audit.destroy_person("7") == 1
     assert audit.verify().is_sound
     assert audit.destroy_person("") == 0
@@ -210,7 +210,7 @@ def test_a_true_seal_of_another_history_of_this_site_is_none_of_this_one(
         setattr(each, name, value)
     each.head = offline.head(each.previous, sealing.header_of(each), offline.body(sealing.leaves_of(each)))
     [master] = sealing.masters().values()
-    each.proof = offline.proof(offline.seal_key(master, number), each.head)
+    each.proof = offline.proof(sealing.seal_key(master, number), each.head)
     columns = ("first", "previous", "head", "proof")
     sets, values = ", ".join(f"{name} = %s" for name in columns), [getattr(each, name) for name in columns]
     run(f'UPDATE "recovery_auditseal" SET {sets} WHERE number = %s', *values, number)
