@@ -66,7 +66,7 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     DomainReason.DKIM_TESTING: _("Publish the record below, without t=y."),
     DomainReason.DKIM_OTHER_USE: _("Publish the record below, which lets the key sign mail with SHA-256."),
     DomainReason.DMARC_MISSING: _(
-        "Publish the record below; start with p=none while you read the reports, then go on to quarantine."
+        "Publish the record below; read the reports, and when all your own mail passes, go on to p=quarantine."
     ),
     DomainReason.DMARC_SEVERAL: _("Remove all of them, and publish the one record below."),
     DomainReason.DMARC_BROKEN: PUBLISH,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ def test_the_secret_of_the_settings_is_tried_and_nothing_is_stored(settings: Any
     assert not RawEvent.objects.exists()
     assert not EmailEvent.objects.exists()
     assert not Heartbeat.objects.exists()
+
+
+def test_a_password_of_this_machine_does_not_stand_in_the_place_of_the_proof(
+    settings: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (netrc := tmp_path / "netrc").write_text("machine localhost login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert knocked(settings, live_server.url).judgement == OK
 
 
 @pytest.mark.parametrize("esp", NOT_TRIED)

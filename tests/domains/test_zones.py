@@ -143,6 +143,7 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
     "ptr": ({SPF: ["v=spf1 ptr mx -all"]}, P.SPF, NOTICE, R.SPF_PTR),
     "ptr alone": ({SPF: ["v=spf1 ptr -all"]}, P.SPF, NOTICE, R.SPF_PTR),
     "macro": ({SPF: ["v=spf1 exists:%{i}._spf.example.net mx -all"]}, P.SPF, NOTICE, R.SPF_MACRO),
+    "macro alone": ({SPF: ["v=spf1 exists:%{i}._spf.example.net -all"]}, P.SPF, NOTICE, R.SPF_MACRO),
     "mx with eleven servers": (
         {MX: [f"10 m{n}.example.org." for n in range(11)], SPF: ["v=spf1 mx -all"]}, P.SPF, PROBLEM, R.SPF_LOOKUPS,
     ),
