@@ -18,7 +18,8 @@ ADDRESS = {(DOMAIN, "A"): ["192.0.2.11"]}
 OF_SPF = {name: row for name, row in ZONES.items() if row[1] == DomainPart.SPF and row[2] != Judgement.OK}
 WITHOUT = {
     "include of two records", "ten look-ups and a redirect", "eleven look-ups", "eleven look-ups, one of them inside",
-    "mx with eleven servers", "includes itself by another", "redirect to nothing", "include of nothing", "macro", "macro alone",
+    "mx with eleven servers", "includes itself by another", "redirect to nothing", "include of nothing", "macro",
+    "macro alone",
     "redirect to anybody", "redirect by a macro", "ptr", "ptr alone", "anybody", "anybody by an include",
     "anybody by an include within", "anybody by many", "anybody by two halves", "anybody near a server",
     "anybody by what is always there", "nobody", "mistyped mechanism", "no address", "four said to be six",
