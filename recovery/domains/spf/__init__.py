@@ -9,18 +9,21 @@ from recovery.domains.found import Finding
 from recovery.domains.spf import terms
 from recovery.domains.spf.judging import INCLUDES, Verdict, Wanted, judge
 from recovery.domains.spf.mending import GOOD, mended
+from recovery.domains.spf.ranges import ranges_of
 from recovery.reasons import DomainPart, DomainReason
 
 __all__ = ["INCLUDES", "Wanted", "look"]
 
 
 def look(asker: Asker, domain: str, wanted: Wanted) -> tuple[Finding, list[str]]:
-    """The finding, and the networks that the record lets send. Raises NotKnown."""
+    """The finding, and the networks that the record lets send, but those that are anybody's, which no recipient should
+    be asked to let in. Raises NotKnown."""
     records = terms.records(asker.texts(domain))
     verdict = judge(asker, domain, records, wanted)
     record = "" if verdict.reason in GOOD else mended(asker, domain, records, wanted, verdict)
-    networks = verdict.walk.networks if verdict.walk else []
-    return _finding(verdict, domain, records, record), sorted({terms.short(network) for network in networks})
+    named = verdict.walk.networks if verdict.walk else []
+    networks = {terms.short(network) for network in named if not ranges_of([network]).is_anybody}
+    return _finding(verdict, domain, records, record), sorted(networks)
 
 
 def _finding(verdict: Verdict, domain: str, records: list[str], record: str) -> Finding:
