@@ -101,7 +101,7 @@ class Asker:
     def _doubt_emptiness(self, name: str, kind: str, reply: Any) -> None:
         """A filter that drops what it does not like leaves an empty answer behind (RFC 2308 section 2.2). Some caches
         forget the rest of an honest one too; they are believed where the name has an address of the other kind."""
-        has_other = kind == "AAAA" and getattr(self._known.get((name, "A")), "records", ())
+        has_other = kind == "AAAA" and bool(getattr(self._known.get((name, "A")), "records", None))
         if not reply.is_shown and not has_other:
             raise NotKnown(DomainReason.DNS_GARBAGE)
 

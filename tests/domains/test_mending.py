@@ -15,6 +15,7 @@ from tests.domains.zones import DOMAIN, SPF, changed
 POSTMARK = "anymail.backends.postmark.EmailBackend"
 ITS_OWN = {("spf.mtasv.net", "TXT"): ["v=spf1 ip4:198.51.100.0/25 ~all"]}
 ADDRESS = {(DOMAIN, "A"): ["192.0.2.11"]}
+FAR = {(DOMAIN, "A"): ["203.0.113.1"]}
 OF_SPF = {name: row for name, row in ZONES.items() if row[1] == DomainPart.SPF and row[2] != Judgement.OK}
 WITHOUT = {
     "include of two records", "ten look-ups and a redirect", "eleven look-ups", "eleven look-ups, one of them inside",
@@ -65,15 +66,23 @@ TEXTS: dict[str, tuple[list[str], dict[Any, Any], str]] = {
     ),
     "a dead include of its own": (["v=spf1 include:gone.example.net mx -all"], {}, "v=spf1 mx -all"),
     "a dead include of another's": (
-        includes(1), include(1, "v=spf1 ip4:198.51.100.7 include:gone.example.net -all"), "",
+        ["v=spf1 mx include:i0.example.net -all"],
+        include(1, "v=spf1 ip4:198.51.100.7 include:gone.example.net -all"), "",
     ),
-    "a word that nobody can read, of another's": (includes(1), include(1, "v=spf1 ipv4:198.51.100.7 -all"), ""),
+    "a word that nobody can read, of another's": (
+        ["v=spf1 mx include:i0.example.net -all"], include(1, "v=spf1 ipv4:198.51.100.7 -all"), "",
+    ),
+    "a circle of another's": (
+        ["v=spf1 mx include:i0.example.net -all"], include(1, f"v=spf1 ip4:198.51.100.7 include:{DOMAIN} -all"), "",
+    ),
+    "anybody by another's": (["v=spf1 mx include:i0.example.net -all"], include(1, "v=spf1 +all"), ""),
+    "anybody where one is led": (["v=spf1 mx redirect=i0.example.net"], include(1, "v=spf1 +all"), ""),
     "two records, one of them mild": (["v=spf1 mx -all", "v=spf1 a ~all"], ADDRESS, "v=spf1 a mx ~all"),
     "two strict records": (["v=spf1 mx -all", "v=spf1 a -all"], ADDRESS, "v=spf1 a mx -all"),
     "two records, one leads away": (
         ["v=spf1 mx -all", "v=spf1 redirect=i0.example.net"], include(1), "v=spf1 mx include:i0.example.net ~all",
     ),
-    "two records, one refuses the other's": (["v=spf1 -ip4:192.0.2.0/24 -all", "v=spf1 mx -all"], {}, ""),
+    "two records, one refuses the other's": (["v=spf1 -ip4:192.0.2.0/24 a -all", "v=spf1 mx -all"], FAR, ""),
     "a neutral end elsewhere": (
         ["v=spf1 redirect=i0.example.net"], include(1, "v=spf1 ip4:198.51.100.7 ?all"),
         "v=spf1 include:i0.example.net ~all",
