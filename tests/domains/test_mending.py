@@ -76,6 +76,9 @@ TEXTS: dict[str, tuple[list[str], dict[Any, Any], str]] = {
         ["v=spf1 mx include:i0.example.net -all"], include(1, f"v=spf1 ip4:198.51.100.7 include:{DOMAIN} -all"), "",
     ),
     "anybody by another's": (["v=spf1 mx include:i0.example.net -all"], include(1, "v=spf1 +all"), ""),
+    "anybody, and one is led on": (
+        ["v=spf1 ip4:0.0.0.0/0 redirect=i0.example.net"], include(1), "v=spf1 include:i0.example.net ~all",
+    ),
     "anybody where one is led": (["v=spf1 mx redirect=i0.example.net"], include(1, "v=spf1 +all"), ""),
     "two records, one of them mild": (["v=spf1 mx -all", "v=spf1 a ~all"], ADDRESS, "v=spf1 a mx ~all"),
     "two strict records": (["v=spf1 mx -all", "v=spf1 a -all"], ADDRESS, "v=spf1 a mx -all"),

@@ -91,10 +91,10 @@ def _without_flaw(records: Sequence[str], wanted: Wanted, verdict: Verdict) -> s
 
 
 def _without_anybody(record: str, wanted: Wanted, verdict: Verdict) -> str:
-    """Without the words that let in anybody; behind an include or a redirect real senders may stand."""
+    """Without the words that let in anybody; behind an include real senders may stand."""
     assert verdict.walk is not None
     wide = verdict.walk.wide
-    if any("include:" in word.lower() for word in wide) or any(map(terms.is_redirect, terms.words(record))):
+    if any("include:" in word.lower() for word in wide):
         return ""
     kept = terms.ending(terms.without(record, wide), SOFT)
     return kept if len(terms.words(kept)) > 1 else terms.adding(kept, wanted.known)
