@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from recovery.domains.asking import Asker
+from recovery.domains.found import NotKnown
 from recovery.domains.spf import terms
 from recovery.domains.spf.ranges import EVERYBODY, NOBODY, Network, Ranges, ranges_of
 from recovery.reasons import DomainReason
@@ -17,6 +18,7 @@ from recovery.reasons import DomainReason
 MOST_LOOKUPS: Final = 10  # RFC 7208 section 4.6.4, as the next two
 MOST_VOIDS: Final = 2
 MOST_MAIL_SERVERS: Final = 10
+MOST_WORDS: Final = 1000  # of a whole tree; no sender has a third of it, and adding up takes its square
 HIDDEN: Final = "%"  # in the place of a sign, where a macro leads to the end
 
 
@@ -40,6 +42,7 @@ class Flawed(Exception):
 class Walk:
     """What the tree of one record needs and allows."""
 
+    words: int = 0
     lookups: int = 0
     voids: int = 0
     networks: list[Network] = field(default_factory=list)  # as they stand there
@@ -100,6 +103,9 @@ def _weigh(
 ) -> Ranges:
     """One record, term by term. ``allows``: what matches here may send; ``is_outer``: its end is that of all."""
     found, redirect = _parsed(domain, records, above)
+    walk.words += len(found)
+    if walk.words > MOST_WORDS:
+        raise NotKnown(DomainReason.DNS_GARBAGE)
     path, passes, others = [*above, domain], NOBODY, EVERYBODY
     for term in found:
         walk.word = walk.word if above else term[0]
