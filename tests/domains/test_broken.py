@@ -94,8 +94,9 @@ def test_a_cache_that_forgot_whose_word_it_was_is_believed_beside_an_address(dns
     assert of_dns(looked())[DomainPart.MX] == (Judgement.UNKNOWN, R.DNS_GARBAGE)
 
 
-def test_a_server_that_nobody_runs_makes_everything_unknown(settings: Any) -> None:
-    dns = {"resolvers": ["127.0.0.1:1"], "answer_within": timedelta(seconds=0.1)}
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "255.255.255.255"])  # nothing may even be sent to the second
+def test_a_server_that_nobody_runs_makes_everything_unknown(settings: Any, place: str) -> None:
+    dns = {"resolvers": [place], "answer_within": timedelta(seconds=0.1)}
     settings.RECOVERY = {**settings.RECOVERY, "FROM_EMAIL": "a@example.org", "DNS": dns}
     judged = looked()
     assert judged.judgement == Judgement.UNKNOWN
