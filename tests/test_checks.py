@@ -39,6 +39,7 @@ def ids() -> set[str]:
 @pytest.fixture(autouse=True)
 def a_sound_site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = False
+    settings.ALLOWED_HOSTS = ["library.example"]
     settings.RECOVERY = SOUND
     monkeypatch.setattr(django, "VERSION", (5, 2, 19, "final", 0))
 

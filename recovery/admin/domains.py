@@ -180,7 +180,7 @@ def _lines(findings: Iterable[dict[str, str]]) -> Iterable[Line]:
             part=DomainPart(part).label if part in DomainPart.values else part,
             word=_word(found["judgement"], str(label)),
             subject=found["subject"],
-            advice=domains.advice(reason),
+            advice=domains.advice(reason, record=record, part=found["detail"] or found["subject"]),
             record=record,
         )
 

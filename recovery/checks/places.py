@@ -34,9 +34,7 @@ def wrong() -> Iterator[CheckMessage]:
 def _shared(doors: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckMessage]:
     """Of two doors at one place only the first would ever be asked at."""
     at: dict[tuple[str, str], str] = {}
-    site = shapes.sound("BASE_URL")
-    given = {audiences.DEFAULT: site} | {name: door["BASE_URL"] for name, door in doors.items() if door.get("BASE_URL")}
-    for name, base_url in given.items():
+    for name, base_url in _given(doors).items():
         place = audiences.place(str(base_url))
         if place[0] and place in at:
             yield _error(
@@ -47,18 +45,24 @@ def _shared(doors: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckMessage]:
         at.setdefault(place, name)
 
 
+def _given(doors: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The BASE_URL of the site and of each door that has one."""
+    own = {name: door["BASE_URL"] for name, door in doors.items() if door.get("BASE_URL")}
+    return {audiences.DEFAULT: shapes.sound("BASE_URL")} | own
+
+
 def doubtful() -> Iterator[CheckMessage]:
     """W019."""
     allowed = list(of_django("ALLOWED_HOSTS", [])) or ["localhost", "127.0.0.1", "[::1]"]
-    for name, door in shapes.sound("AUDIENCES").items():
-        parts = urlsplit(str(door.get("BASE_URL") or ""))
+    for name, base_url in _given(shapes.sound("AUDIENCES")).items():
+        parts = urlsplit(str(base_url or ""))
         host = split_domain_port(parts.netloc)[0]
         if parts.netloc and not validate_host(host, allowed):
             yield _warning(
                 f"The door {name!r} lives at {host}, which ALLOWED_HOSTS does not have: its pages are refused.",
                 "Add the host to ALLOWED_HOSTS, or silence this check if another process serves it.",
             )
-        if parts.path.strip("/") and (path := _nowhere(name)):
+        if name != audiences.DEFAULT and parts.path.strip("/") and (path := _nowhere(name)):
             yield _warning(
                 f"Links of the door {name!r} lead to {path}, which is no page of this site.",
                 f'Add path("...", include("recovery.urls", namespace="{name}")) below its BASE_URL, or silence this '

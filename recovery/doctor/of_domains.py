@@ -32,4 +32,5 @@ def sending_domains() -> Iterator[Symptom]:
 
 def _next(finding: Finding) -> str:
     record = f"{finding.name} {finding.kind} {finding.record}" if finding.record else ""
-    return " ".join(filter(None, [domains.advice(finding.reason), record]))
+    part = finding.detail or finding.subject
+    return " ".join(filter(None, [domains.advice(finding.reason, record=finding.record, part=part), record]))

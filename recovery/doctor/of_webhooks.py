@@ -31,14 +31,18 @@ def webhooks_of_providers() -> Iterator[Symptom]:
 
 
 def _door(esp: str) -> Symptom:
-    """Post something unsigned, as a forger would: a door that is there refuses it."""
+    """Post something unsigned, as a forger would: a door that is there refuses it. Then nothing, signed as the provider
+    would sign it, which must be taken."""
     try:
         url = audiences.get().base_url + reverse("recovery:webhook", args=[esp])
     except (Misconfigured, NoReverseMatch) as error:
         advice = _("Set BASE_URL, and include recovery.urls in the site's URLs.")
         return Symptom(Examined.WEBHOOKS, Judgement.PROBLEM, f"{esp}: {type(error).__name__}", advice, esp)
     try:
-        status = requests.post(url, json={}, timeout=PATIENCE, allow_redirects=False).status_code
+        answer = requests.post(url, json={}, timeout=PATIENCE, allow_redirects=False)
+        if answer.status_code not in REFUSED or answer.headers.get(webhooks.MARK) != esp:
+            return _wrong(esp, url, answer.status_code)
+        return _secret(esp, url)
     except requests.RequestException as error:
         said = _("%(url)s cannot be reached from this machine (%(error)s).")
         facts = {"url": url, "error": type(error).__name__}
@@ -46,17 +50,50 @@ def _door(esp: str) -> Symptom:
             "Try it from outside: the provider must reach it. A machine behind its own proxy may not reach itself."
         )
         return Symptom(Examined.WEBHOOKS, Judgement.UNKNOWN, said % facts, advice, esp)
+
+
+def _wrong(esp: str, url: str, status: int) -> Symptom:
+    """It was not our own door that refused."""
     facts = {"url": url, "status": str(status)}
+    said = _("%(url)s answered %(status)s.") % facts
     if status in REFUSED:
-        said = _("%(url)s is there, and refuses what is not signed.") % facts
-        return Symptom(Examined.WEBHOOKS, Judgement.OK, said, "", esp)
-    if 200 <= status < 300:
+        advice = _(
+            "That was not this app: look at ALLOWED_HOSTS, and at what stands in front of the site, such as a password "
+            "or a firewall."
+        )
+    elif 200 <= status < 300:
         said = _("%(url)s answered %(status)s to a post that nobody signed.") % facts
         advice = _("Something in front of the site answers in its place, or the secret is not asked for: look at both.")
     elif 300 <= status < 400:
         said = _("%(url)s sends posts on to another address (%(status)s), and providers do not follow.") % facts
         advice = _("Give the provider the address that it leads to, or set BASE_URL to it.")
     else:
-        said = _("%(url)s answered %(status)s.") % facts
         advice = _("Include recovery.urls where BASE_URL leads to, and let posts from outside through.")
     return Symptom(Examined.WEBHOOKS, Judgement.PROBLEM, said, advice, esp)
+
+
+def _secret(esp: str, url: str) -> Symptom:
+    """Whether the process that answers has the secret that these settings have, and sees the proof of it."""
+    headers = webhooks.proof(esp, webhooks.EMPTY)
+    if headers is None:
+        said = _("%(url)s is there, and refuses what is not signed.") % {"url": url}
+        return Symptom(Examined.WEBHOOKS, Judgement.OK, said, "", esp)
+    headers |= {"Content-Type": "application/json"}
+    answer = requests.post(
+        url,
+        data=webhooks.EMPTY,
+        headers=headers,
+        auth=lambda prepared: prepared,  # else what a .netrc says would stand in the place of our proof
+        timeout=PATIENCE,
+        allow_redirects=False,
+    )
+    facts = {"url": url, "status": str(answer.status_code)}
+    if answer.ok and answer.headers.get(webhooks.MARK) == esp:
+        said = _("%(url)s is there, refuses what is not signed, and takes what the secret of the settings signs.")
+        return Symptom(Examined.WEBHOOKS, Judgement.OK, said % facts, "", esp)
+    said = _("%(url)s refuses what the secret of the settings signs (%(status)s), so every report is refused.")
+    advice = _(
+        "Give the process behind it the same ANYMAIL as this one, and let the header with the proof through, which "
+        "some proxies take off."
+    )
+    return Symptom(Examined.WEBHOOKS, Judgement.PROBLEM, said % facts, advice, esp)

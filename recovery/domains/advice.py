@@ -36,19 +36,21 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     DomainReason.MX_DEAD: _("Give the named servers an address, or publish an MX record that names a living one."),
     DomainReason.SPF_MISSING: _("Publish the record below; add whatever else sends for the domain."),
     DomainReason.SPF_SEVERAL: _("Remove all of them, and publish the one record below, which says the same."),
-    DomainReason.SPF_SYNTAX: PUBLISH,
+    DomainReason.SPF_SYNTAX: _(
+        "Publish the record below, which leaves out what nobody can read; if that names servers of yours, write it "
+        "right and put it back."
+    ),
     DomainReason.SPF_INCLUDE: _("Publish the record below, which leaves the empty domain out."),
     DomainReason.SPF_LOOP: PUBLISH,
     DomainReason.SPF_LOOKUPS: _(
-        "Publish the record below, which names only what sends for this site; give others that send a subdomain of "
-        "their own."
+        "Take out what no longer sends, and give others that send a subdomain of their own, until ten look-ups do."
     ),
     DomainReason.SPF_VOIDS: PUBLISH,
     DomainReason.SPF_ANYBODY: PUBLISH,
     DomainReason.SPF_NEUTRAL: PUBLISH,
     DomainReason.SPF_PTR: PUBLISH,
     DomainReason.SPF_MACRO: _("Nothing needs to be done. The parts with macros were not looked at."),
-    DomainReason.SPF_NOT_OURS: _("Publish the record below, which adds the servers of RECOVERY['SENDING_IPS']."),
+    DomainReason.SPF_NOT_OURS: _("Publish the record below, which adds what this site sends by."),
     DomainReason.DKIM_NOT_NAMED: _(
         "Name the selectors that your provider or mail server signs with in RECOVERY['DKIM_SELECTORS']."
     ),
@@ -64,7 +66,7 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
     DomainReason.DKIM_TESTING: _("Publish the record below, without t=y."),
     DomainReason.DKIM_OTHER_USE: _("Publish the record below, which lets the key sign mail with SHA-256."),
     DomainReason.DMARC_MISSING: _(
-        "Publish the record below; start with p=none while you read the reports, then go on to quarantine."
+        "Publish the record below; read the reports, and when all your own mail passes, go on to p=quarantine."
     ),
     DomainReason.DMARC_SEVERAL: _("Remove all of them, and publish the one record below."),
     DomainReason.DMARC_BROKEN: PUBLISH,
@@ -97,6 +99,19 @@ ADVICE: Final[Mapping[DomainReason, Any]] = {
 }
 
 
-def advice(reason: str) -> str:
-    """A sentence in the running language; "" where nothing is to be done."""
-    return str(ADVICE.get(DomainReason(reason), "")) if reason in DomainReason.values else ""
+UNSAFE: Final = _(
+    "No record can be proposed that is sure to keep everyone who sends for the domain. Ask each of them what to "
+    "publish, and put this right: %(part)s"
+)
+ABOVE: Final = frozenset({DomainReason.SPF_LOOKUPS, DomainReason.SPF_MACRO})
+"""Of SPF, what needs no record below."""
+
+
+def advice(reason: str, *, record: str = "", part: str = "") -> str:
+    """A sentence in the running language; "" where nothing is to be done. ``part``: what is at fault, named where there
+    is no ``record`` to publish."""
+    if reason not in DomainReason.values:
+        return ""
+    if reason.startswith("spf_") and not record and reason in ADVICE and reason not in ABOVE:
+        return UNSAFE % {"part": part}
+    return str(ADVICE.get(DomainReason(reason), ""))

@@ -1,7 +1,7 @@
 """What the DNS says, or that nobody knows: one overall deadline, each question once, and no answer that cannot be true.
 
-A server that denies everything, that makes up what cannot exist, or that denies a name and knows one below it, is
-broken: then the answer is "unknown", never "there is no record".
+A server that denies everything, that makes up what cannot exist, that denies a name and knows one below it, or that
+has nothing and shows not whose word that is, is broken: then the answer is "unknown", never "there is no record".
 """
 
 import secrets
@@ -74,23 +74,36 @@ class Asker:
             self._doubt_made_up(kind)
             self._was_told = True
         else:
+            self._doubt_emptiness(name, kind, reply)
             self._doubt_deniers()
             self._doubt_denied(name, kind)
         self._doubt_order(name, exists=reply.exists)
         return reply
 
     def _doubt_made_up(self, kind: str) -> None:
-        """Whoever answers everything, as a captive portal does, also knows what cannot exist."""
+        """Whoever answers everything, as a captive portal does, also knows what cannot exist.
+
+        A cache in front of it answers below NO_NAMES by itself, so that a domain at the top which nobody has is asked
+        for too (of the 2^64 there are, the root knows 1500).
+        """
         key = (NO_NAMES, kind)
         if key in self._known:
             return
         self._known[key] = None
-        try:
-            made_up = self._of_any(f"recovery-{secrets.token_hex(8)}.{NO_NAMES}", kind).records
-        except NotKnown:
-            return  # it does not want to be asked that, which is no lie
-        if made_up:
-            self._give_up(DomainReason.DNS_LIES)
+        for top in (NO_NAMES, f"x{secrets.token_hex(8)}"):
+            try:
+                made_up = self._of_any(f"recovery-{secrets.token_hex(8)}.{top}", kind).records
+            except NotKnown:
+                continue  # it does not want to be asked that, which is no lie
+            if made_up:
+                self._give_up(DomainReason.DNS_LIES)
+
+    def _doubt_emptiness(self, name: str, kind: str, reply: Any) -> None:
+        """A filter that drops what it does not like leaves an empty answer behind (RFC 2308 section 2.2). Some caches
+        forget the rest of an honest one too; they are believed where the name has an address of the other kind."""
+        has_other = kind == "AAAA" and bool(getattr(self._known.get((name, "A")), "records", None))
+        if not reply.is_shown and not has_other:
+            raise NotKnown(DomainReason.DNS_GARBAGE)
 
     def _doubt_deniers(self) -> None:
         """Whoever never told of anything that is there must know the root, which is there for everybody."""

@@ -64,7 +64,9 @@ def look(asker: Asker, domain: str) -> tuple[Finding, Policy | None]:
     found = stand(asker, domain)
     if found.reason or found.policy is None:
         reason = found.reason or DomainReason.DMARC_MISSING
-        finding = _finding(reason, Judgement.PROBLEM, domain, at=domain, detail=found.text, record=_wanted(domain))
+        own = tags_of(found.text) if reason == DomainReason.DMARC_BROKEN else None
+        record = _wanted(domain, own or {})
+        finding = _finding(reason, Judgement.PROBLEM, domain, at=domain, detail=found.text, record=record)
         return finding, found.policy
     policy, reason, changes = found.policy, DomainReason.DMARC_GOOD, dict[str, str]()
     weak = [tag for tag in ("p", "sp", "np") if policy.tags.get(tag, "").lower() == "none"]
@@ -141,8 +143,11 @@ def _organisation(domain: str, walked: list[Policy]) -> str:
     return walked[-1].domain if walked else domain
 
 
-def _wanted(domain: str) -> str:
-    return f"v={VERSION}; p=quarantine; rua=mailto:dmarc@{domain}"
+def _wanted(domain: str, own: dict[str, str]) -> str:
+    """A record that stops no mail, since nobody knows yet which passes; what the domain's own says in readable tags is
+    kept, its place for reports before all."""
+    kept = {tag: value for tag, value in own.items() if tag not in ("v", "p", "sp", "np")}
+    return _text({"v": VERSION, "p": "none", "rua": f"mailto:dmarc@{domain}", **kept})
 
 
 def _text(tags: dict[str, str]) -> str:

@@ -45,15 +45,20 @@ def _sender(audience: str, route: Route) -> Sender:
     from_email = audiences.get(audience).from_email
     domain, esp = domain_of(from_email), routes.esp_of(route)
     own_return_path = "" if esp else (conf.RETURN_PATH_DOMAIN or domain)
+    return_path = str(route.spec.get("RETURN_PATH") or own_return_path).lower().rstrip(".")
     ips = tuple(str(each) for each in route.spec.get("IPS", conf.SENDING_IPS))
     return Sender(
         audience=audience,
         route=route.name,
         from_email=from_email,
         domain=domain,
-        return_path=str(route.spec.get("RETURN_PATH") or own_return_path).lower().rstrip("."),
+        return_path=return_path,
         selectors=_selectors(route.spec.get("DKIM_SELECTORS", conf.DKIM_SELECTORS), domain),
-        wanted=Wanted(esp=esp, networks=tuple(ip_network(each, strict=False) for each in ips)),
+        wanted=Wanted(
+            esp=esp,
+            networks=tuple(ip_network(each, strict=False) for each in ips),
+            returns_here=bool(return_path),
+        ),
         ips=ips,
         stream=str(route.stream or routes.account_of(route).get("stream", "")) if esp else "",
     )

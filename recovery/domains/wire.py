@@ -26,10 +26,12 @@ BELIEVED: Final = frozenset({dns.rcode.NOERROR, dns.rcode.NXDOMAIN})
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What one name has of one kind. ``exists``: the server did not deny the whole name."""
+    """What one name has of one kind. ``exists``: the server did not deny the whole name. ``is_shown``: where it has
+    nothing, the server showed whose word that is."""
 
     exists: bool
     records: tuple[Any, ...] = ()
+    is_shown: bool = True
 
 
 def system_resolvers() -> list[tuple[str, int]]:
@@ -63,9 +65,9 @@ def exchange(name: str, kind: str, *, server: tuple[str, int], within: float) ->
             if reply.flags & dns.flags.TC:
                 raise NotKnown(DomainReason.DNS_TRUNCATED)
         return _read(reply, kind)
-    except dns.exception.Timeout as error:
+    except (dns.exception.Timeout, OSError) as error:  # nobody is there
         raise NotKnown(DomainReason.DNS_TIMEOUT) from error
-    except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
+    except (dns.exception.DNSException, EOFError, ValueError) as error:
         raise NotKnown(DomainReason.DNS_GARBAGE) from error
 
 
@@ -97,7 +99,14 @@ def _read(reply: dns.message.Message, kind: str) -> Reply:
         return Reply(exists=True, records=tuple(_value(kind, record) for record in answer))
     if not reply.flags & (dns.flags.RA | dns.flags.AA):
         raise NotKnown(DomainReason.DNS_FAILED)  # it sends us on to others, and asks nobody itself
-    return Reply(exists=reply.rcode() != dns.rcode.NXDOMAIN)
+    is_denied = reply.rcode() == dns.rcode.NXDOMAIN
+    return Reply(exists=not is_denied, is_shown=is_denied or _has_soa(reply))
+
+
+def _has_soa(reply: dns.message.Message) -> bool:
+    """RFC 2308 section 3: who has no such data for a name must say for which zone that is. What merely drops records
+    on the way does not."""
+    return any(each.rdtype == dns.rdatatype.SOA for each in reply.authority)
 
 
 def _value(kind: str, record: Any) -> Any:

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 
 MOST_BYTES: Final = 12 * 2**20
 """Ten thousand events of a kilobyte; no provider comes near it."""
+EMPTY: Final = b"[]"
+"""A batch with nothing in it, of any provider: proof of a secret, and nothing to store."""
 _NOT_NUMBERS: Final = (b"NaN", b"Infinity")
 
 
@@ -38,6 +40,10 @@ def take(request: HttpRequest) -> None:
             _read_strictly(request)
     except (ValueError, RecursionError) as error:
         raise Refused(400, type(error).__name__) from error
+
+
+def is_empty(request: HttpRequest) -> bool:
+    return request.body == EMPTY
 
 
 def _length(request: HttpRequest) -> int:

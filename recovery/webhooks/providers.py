@@ -1,5 +1,7 @@
 """Who may report back, and by which secret of the site."""
 
+import base64
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +37,10 @@ class Provider:
     older_key: str = ""
     needs_key: bool = False
     """Whether HTTP basic auth alone will not do."""
+    signs_in: str = ""
+    """The header in which it puts a SHA-256 HMAC of the body, in hexadecimal, where that is all it does."""
+    proves_a_sender: bool = False
+    """Whether more than the secret is asked for, such as a notice of Amazon's."""
 
     def secret(self) -> str:
         """The signing key in force, or ""; an empty one would let anybody sign."""
@@ -46,9 +52,11 @@ class Provider:
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
-    "amazon_ses": Provider(view=AmazonSESTrackingWebhookView, setting_aside=AmazonSES),
+    "amazon_ses": Provider(view=AmazonSESTrackingWebhookView, setting_aside=AmazonSES, proves_a_sender=True),
     "brevo": Provider(view=BrevoTrackingWebhookView),
-    "mailersend": Provider(view=MailerSendTrackingWebhookView, key="signing_secret", needs_key=True),
+    "mailersend": Provider(
+        view=MailerSendTrackingWebhookView, key="signing_secret", needs_key=True, signs_in="Signature"
+    ),
     "mailgun": Provider(
         view=MailgunTrackingWebhookView,
         setting_aside=Mailgun,
@@ -57,7 +65,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         needs_key=True,
     ),
     "mailjet": Provider(view=MailjetTrackingWebhookView),
-    "mailtrap": Provider(view=MailtrapTrackingWebhookView, key="tracking_secret"),
+    "mailtrap": Provider(view=MailtrapTrackingWebhookView, key="tracking_secret", signs_in="Mailtrap-Signature"),
     "mandrill": Provider(view=MandrillCombinedWebhookView, setting_aside=Mandrill, key="webhook_key", needs_key=True),
     "postal": Provider(view=PostalTrackingWebhookView, key="webhook_key", needs_key=True),
     "postmark": Provider(view=PostmarkTrackingWebhookView),
@@ -89,6 +97,18 @@ def secrets(esp: str) -> tuple[str | None, dict[str, Any]]:
     if key or (passwords and not provider.needs_key):
         return None, given
     return f"{esp}_{provider.key}".upper() if provider.key else "WEBHOOK_SECRET", given
+
+
+def proof(esp: str, body: bytes) -> dict[str, str] | None:
+    """The headers with which this provider would post this body; None where it signs otherwise, or with a key of which
+    the site has only the public half."""
+    provider, passwords = PROVIDERS[esp], _basic_auth()
+    key = provider.secret()
+    if provider.proves_a_sender or (key and not provider.signs_in) or not (key or passwords):
+        return None
+    signed = {provider.signs_in: hmac.new(key.encode(), body, "sha256").hexdigest()} if key else {}
+    basic = {"Authorization": "Basic " + base64.b64encode(passwords[0].encode()).decode()} if passwords else {}
+    return signed | basic
 
 
 def _basic_auth() -> list[str]:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from anymail.exceptions import (
     AnymailConfigurationError,
@@ -29,6 +29,7 @@ from recovery.webhooks.providers import PROVIDERS, secrets
 from recovery.webhooks.reading import STORED, dumped, report
 
 logger = logging.getLogger("recovery.webhooks")
+MARK: Final = "Recovery-Webhook"
 
 
 class StoringView(AnymailCoreWebhookView):
@@ -48,6 +49,8 @@ class StoringView(AnymailCoreWebhookView):
         try:
             bodies.take(request)
             view.run_validators(request)
+            if bodies.is_empty(request):
+                return HttpResponse()
             with collector_at_rest():
                 read = [(event, self.attempt(report, self.slug, event)) for event in self.parsed(request)]
         except (CannotWork, AnymailImproperlyInstalled) as error:
@@ -119,9 +122,18 @@ class StoringView(AnymailCoreWebhookView):
 @login_not_required
 @non_atomic_requests
 def webhook(request: HttpRequest, esp: str) -> HttpResponseBase:
-    """A provider's call. ``esp`` is its name as anymail's own URLs spell it."""
+    """A provider's call. ``esp`` is its name as anymail's own URLs spell it.
+
+    Each answer says in the header MARK that it is from here: what stands in front of a site refuses posts too.
+    """
     if esp not in PROVIDERS:
         raise Http404
+    answer = _answer(request, esp)
+    answer[MARK] = esp
+    return answer
+
+
+def _answer(request: HttpRequest, esp: str) -> HttpResponseBase:
     missing, given = secrets(esp)
     if missing and request.method == "POST":
         logger.error("webhook %s: refused, ANYMAIL has no %s", esp, missing)

@@ -72,6 +72,12 @@ def test_a_place_where_nobody_is_let_in_is_doubtful(base_url: str, said: str, se
     assert said in found.msg
 
 
+def test_a_site_that_its_own_host_refuses_is_doubtful(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["www.library.example"]
+    [found] = told(settings, deploy=True)
+    assert (found.id, "library.example, which ALLOWED_HOSTS" in found.msg) == ("recovery.W019", True)
+
+
 @pytest.mark.parametrize("name", ["CHOOSE_AUDIENCE", "STAFF_AUDIENCES"])
 def test_the_site_s_functions_must_be_there(name: str, settings: Any) -> None:
     settings.RECOVERY = {"BASE_URL": "https://library.example", name: "library.rules.door"}

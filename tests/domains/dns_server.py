@@ -122,6 +122,26 @@ class Server:
         made: bytes = reply.to_wire()
         return made
 
+    def _cut_garbage(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        return (self._garbage if over_tcp else self._truncated)(question, name, kind, over_tcp)
+
+    def _no_texts(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        """A filter on the way drops what it does not know."""
+        return (self._bare if kind == "TXT" else self._honest)(question, name, kind, over_tcp)
+
+    def _bare(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        made: bytes = self._reply(question).to_wire()
+        return made
+
+    def _forgetful(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        """A cache that keeps that there is no address of six, and not whose word that was."""
+        return (self._bare if kind == "AAAA" else self._honest)(question, name, kind, over_tcp)
+
+    def _makes_up_behind_a_cache(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
+        """The cache answers by itself what RFC 6761 section 6.4 lets it, and the root."""
+        is_own = name in ("", ".") or name.endswith(".invalid")
+        return (self._honest if is_own else self._makes_up)(question, name, kind, over_tcp)
+
     def _denies_all(self, question: Any, name: str, kind: str, over_tcp: bool) -> bytes:
         reply = self._reply(question)
         reply.set_rcode(dns.rcode.NXDOMAIN)

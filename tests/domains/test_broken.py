@@ -1,15 +1,18 @@
 """DNS servers that are silent, broken or lie: what they say is unknown, never a problem of the domain."""
 
+import io
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import dns.resolver
 import pytest
 
 from recovery import domains
 from recovery.domains import Judged
 from recovery.reasons import DomainPart, DomainReason, Judgement
 from tests.domains.conftest import Dns
-from tests.domains.zones import DOMAIN, GOOD, KEY, changed
+from tests.domains.zones import DOMAIN, GOOD, KEY, SPF, changed
 
 R = DomainReason
 BROKEN = {
@@ -23,6 +26,9 @@ BROKEN = {
     "truncated": R.DNS_TRUNCATED,
     "denies_all": R.DNS_LIES,
     "makes_up": R.DNS_LIES,
+    "makes_up_behind_a_cache": R.DNS_LIES,
+    "bare": R.DNS_GARBAGE,
+    "cut_garbage": R.DNS_GARBAGE,
     "denies_and_answers": R.DNS_LIES,
 }
 OF_SETTINGS = {DomainReason.NOT_SHARED}
@@ -70,10 +76,31 @@ def test_a_key_that_nobody_could_look_up_leaves_open_whether_mail_is_aligned(dns
     assert told[DomainPart.SPF][0] == Judgement.OK
 
 
-def test_a_server_that_nobody_runs_makes_everything_unknown(settings: Any) -> None:
-    dns = {"resolvers": ["127.0.0.1:1"], "answer_within": timedelta(seconds=0.1)}
+def test_a_filter_that_drops_texts_leaves_them_unknown_and_what_it_lets_through_known(dns: Dns) -> None:
+    dns(GOOD, "no_texts")
+    judged = looked()
+    assert Judgement.PROBLEM not in {finding.judgement for finding in judged.findings}
+    told = of_dns(judged)
+    assert told[DomainPart.SPF] == told[DomainPart.DMARC] == (Judgement.UNKNOWN, R.DNS_GARBAGE)
+
+
+def test_a_cache_that_forgot_whose_word_it_was_is_believed_beside_an_address(dns: Dns) -> None:
+    dns(changed({SPF: ["v=spf1 mx -all"]}), "forgetful")
+    assert looked().judgement == Judgement.OK
+    dns.again(changed({("mx.example.org", "A"): None}))
+    assert of_dns(looked())[DomainPart.MX] == (Judgement.PROBLEM, R.MX_DEAD)
+    dns.places.clear()
+    dns(changed({("mx.example.org", "A"): None}), "forgetful")
+    assert of_dns(looked())[DomainPart.MX] == (Judgement.UNKNOWN, R.DNS_GARBAGE)
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "255.255.255.255"])  # nothing may even be sent to the second
+def test_a_server_that_nobody_runs_makes_everything_unknown(settings: Any, place: str) -> None:
+    dns = {"resolvers": [place], "answer_within": timedelta(seconds=0.1)}
     settings.RECOVERY = {**settings.RECOVERY, "FROM_EMAIL": "a@example.org", "DNS": dns}
-    assert looked().judgement == Judgement.UNKNOWN
+    judged = looked()
+    assert judged.judgement == Judgement.UNKNOWN
+    assert of_dns(judged)[DomainPart.SPF] == (Judgement.UNKNOWN, R.DNS_TIMEOUT)
 
 
 def test_silence_is_waited_for_once_and_not_for_every_question(dns: Dns) -> None:
@@ -101,10 +128,27 @@ def test_the_second_server_answers_where_the_first_fails(dns: Dns) -> None:
     assert looked().judgement == Judgement.OK
 
 
-def test_where_the_second_server_knows_a_record_the_first_is_not_believed_that_there_is_none(dns: Dns) -> None:
-    dns(changed({KEY: None}))
-    dns(GOOD)
-    assert of_dns(looked())[DomainPart.DKIM] == (Judgement.UNKNOWN, R.DNS_DISAGREES)
+def two_that_differ(serve: Dns, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(changed({KEY: None}))
+    serve(GOOD)
+
+
+def a_machine_without_any(serve: Dns, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(GOOD)
+    serve.settings.RECOVERY = {**serve.settings.RECOVERY, "DNS": {"resolvers": []}}
+    of_nothing = partial(dns.resolver.Resolver, io.StringIO("search example.org"))
+    monkeypatch.setattr(dns.resolver, "Resolver", of_nothing)
+
+
+OTHERWISE = {R.DNS_DISAGREES: two_that_differ, R.DNS_NOWHERE: a_machine_without_any}
+
+
+@pytest.mark.parametrize("reason", OTHERWISE)
+def test_what_no_single_server_can_be_at_fault_for_is_unknown_too(
+    dns: Dns, monkeypatch: pytest.MonkeyPatch, reason: DomainReason
+) -> None:
+    OTHERWISE[reason](dns, monkeypatch)
+    assert of_dns(looked())[DomainPart.DKIM] == (Judgement.UNKNOWN, reason)
 
 
 def test_where_both_servers_know_no_record_there_is_none(dns: Dns) -> None:

@@ -9,6 +9,7 @@ from recovery import domains
 from recovery.domains import Finding
 from recovery.reasons import DomainPart, DomainReason, Judgement
 from tests.domains.conftest import Dns
+from tests.domains.test_broken import BROKEN, OTHERWISE
 from tests.domains.zones import DMARC, DOMAIN, GOOD, KEY, MX, OWN_DMARC, SPF, changed, rsa
 
 OK, NOTICE, PROBLEM, UNKNOWN = Judgement.OK, Judgement.NOTICE, Judgement.PROBLEM, Judgement.UNKNOWN
@@ -32,6 +33,7 @@ def policy(text: str) -> list[str]:
 
 
 REPORTS = "rua=mailto:d@example.org"
+POSTMARK = "anymail.backends.postmark.EmailBackend"
 ED25519 = base64.b64encode(bytes(32)).decode()
 
 ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
@@ -40,6 +42,7 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
         {SPF: None, MX: None, KEY: None, ("other.example.org", "A"): ["192.0.2.1"]},
         P.DOMAIN, PROBLEM, R.DOMAIN_MISSING,
     ),
+    "the domain": ({}, P.DOMAIN, OK, R.DOMAIN_FOUND),
     "mx": ({}, P.MX, OK, R.MX_FOUND),
     "no mx, but an address": ({MX: None, (DOMAIN, "A"): ["192.0.2.1"]}, P.MX, NOTICE, R.MX_IMPLICIT),
     "no mx, but an address of six": ({MX: None, (DOMAIN, "AAAA"): ["2001:db8::1"]}, P.MX, NOTICE, R.MX_IMPLICIT),
@@ -57,6 +60,33 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
     "two spf records": ({SPF: ["v=spf1 mx -all", "v=spf1 a -all"]}, P.SPF, PROBLEM, R.SPF_SEVERAL),
     "anybody": ({SPF: ["v=spf1 +all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
     "anybody by a bare all": ({SPF: ["v=spf1 mx all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by an include": ({SPF: includes(1), **include(1, "v=spf1 +all")}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by an include within": (
+        {SPF: includes(1), **include(1, "v=spf1 include:x.example.net -all"), ("x.example.net", "TXT"): ["v=spf1 all"]},
+        P.SPF, PROBLEM, R.SPF_ANYBODY,
+    ),
+    "anybody by a length of nothing": ({SPF: ["v=spf1 mx ip4:0.0.0.0/0 -all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by two halves": ({SPF: ["v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by many": (
+        {SPF: [f"v=spf1 {' '.join(f'ip4:{number}.128.0.0/10' for number in range(1, 9))} -all"]},
+        P.SPF, PROBLEM, R.SPF_ANYBODY,
+    ),
+    "anybody near a server": ({SPF: ["v=spf1 a:mx.example.org/0 -all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by six": ({SPF: ["v=spf1 mx ip6:2000::/3 -all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "anybody by what is always there": ({SPF: ["v=spf1 exists:mx.example.org -all"]}, P.SPF, PROBLEM, R.SPF_ANYBODY),
+    "what is there by six alone": (
+        {SPF: ["v=spf1 mx exists:x.example.net -all"], ("x.example.net", "AAAA"): ["2001:db8::1"]},
+        P.SPF, OK, R.SPF_GOOD,
+    ),
+    "a whole /8": ({SPF: ["v=spf1 ip4:10.0.0.0/8 ip6:2001:db8::/32 -all"]}, P.SPF, OK, R.SPF_GOOD),
+    "the same /8 twice": ({SPF: ["v=spf1 ip4:10.0.0.0/8 ip4:10.0.0.0/9 -all"]}, P.SPF, OK, R.SPF_GOOD),
+    "anybody, but they are refused before": (
+        {SPF: ["v=spf1 mx -ip4:0.0.0.0/0 ip4:0.0.0.0/0 -all"]}, P.SPF, OK, R.SPF_GOOD,
+    ),
+    "anybody by an include that refuses": (
+        {SPF: ["v=spf1 mx -include:i0.example.net -all"], **include(1, "v=spf1 +all")}, P.SPF, OK, R.SPF_GOOD,
+    ),
+    "nobody": ({SPF: ["v=spf1 -all"]}, P.SPF, PROBLEM, R.SPF_NOT_OURS),
     "neutral": ({SPF: ["v=spf1 mx ?all"]}, P.SPF, NOTICE, R.SPF_NEUTRAL),
     "no end": ({SPF: ["v=spf1 mx"]}, P.SPF, NOTICE, R.SPF_NEUTRAL),
     "mistyped mechanism": ({SPF: ["v=spf1 ipv4:192.0.2.1 -all"]}, P.SPF, PROBLEM, R.SPF_SYNTAX),
@@ -104,11 +134,21 @@ ZONES: dict[str, tuple[dict[Any, Any], DomainPart, Judgement, DomainReason]] = {
         {SPF: ["v=spf1 redirect=i0.example.net"], **include(1, "v=spf1 +all")}, P.SPF, PROBLEM, R.SPF_ANYBODY,
     ),
     "redirect to nothing": ({SPF: ["v=spf1 redirect=i0.example.net"]}, P.SPF, PROBLEM, R.SPF_INCLUDE),
+    "redirect to a neutral end": (
+        {SPF: ["v=spf1 redirect=i0.example.net"], **include(1, "v=spf1 ip4:198.51.100.7 ?all")},
+        P.SPF, NOTICE, R.SPF_NEUTRAL,
+    ),
+    "redirect by a macro": ({SPF: ["v=spf1 redirect=%{d}._spf.example.net"]}, P.SPF, NOTICE, R.SPF_MACRO),
     "redirect behind an end": ({SPF: ["v=spf1 mx -all redirect=i0.example.net"]}, P.SPF, OK, R.SPF_GOOD),
     "ptr": ({SPF: ["v=spf1 ptr mx -all"]}, P.SPF, NOTICE, R.SPF_PTR),
+    "ptr alone": ({SPF: ["v=spf1 ptr -all"]}, P.SPF, NOTICE, R.SPF_PTR),
     "macro": ({SPF: ["v=spf1 exists:%{i}._spf.example.net mx -all"]}, P.SPF, NOTICE, R.SPF_MACRO),
+    "macro alone": ({SPF: ["v=spf1 exists:%{i}._spf.example.net -all"]}, P.SPF, NOTICE, R.SPF_MACRO),
     "mx with eleven servers": (
         {MX: [f"10 m{n}.example.org." for n in range(11)], SPF: ["v=spf1 mx -all"]}, P.SPF, PROBLEM, R.SPF_LOOKUPS,
+    ),
+    "more words than any sender has": (
+        {SPF: includes(10), **include(10, "v=spf1 " + "ip6::: " * 100 + "-all")}, P.SPF, UNKNOWN, R.DNS_GARBAGE,
     ),
     "spf behind an alias": (
         {SPF: includes(1), ("i0.example.net", "CNAME"): ["real.example.net."],
@@ -171,8 +211,35 @@ def found(part: DomainPart) -> Finding:
     return next(finding for finding in judged.findings if finding.part == part)
 
 
+SITES: dict[str, tuple[dict[str, Any], DomainPart, Judgement, DomainReason]] = {
+    "no sender": ({"FROM_EMAIL": "webmaster"}, P.DOMAIN, PROBLEM, R.NO_SENDER),
+    "no selector": ({"DKIM_SELECTORS": []}, P.DKIM, UNKNOWN, R.DKIM_NOT_NAMED),
+    "no selector and another's return path": (
+        {"DKIM_SELECTORS": [], "RETURN_PATH_DOMAIN": "esp.example.net"}, P.ALIGNMENT, UNKNOWN, R.ALIGNMENT_NOT_KNOWN,
+    ),
+    "servers that are left out": ({"SENDING_IPS": ["192.0.3.1"]}, P.SPF, PROBLEM, R.SPF_NOT_OURS),
+    "marketing from elsewhere": ({"MARKETING_DOMAINS": ["news.example.org"]}, P.SHARING, OK, R.NOT_SHARED),
+    "marketing from here": ({"MARKETING_DOMAINS": [DOMAIN]}, P.SHARING, NOTICE, R.SHARED_DOMAIN),
+    "marketing by the same stream": (
+        {"MARKETING_STREAMS": ["outbound"], "ROUTES": [{"NAME": "main", "BACKEND": POSTMARK, "STREAM": "outbound"}]},
+        P.SHARING, NOTICE, R.SHARED_STREAM,
+    ),
+}  # fmt: skip
+"""What the settings say, over the good zone."""
+
+
 def test_there_are_enough_of_them_and_every_reason_is_met() -> None:
     assert len(ZONES) >= 40
+    met = {row[3] for row in ZONES.values()} | {row[3] for row in SITES.values()}
+    assert met | {*BROKEN.values(), *OTHERWISE} == set(DomainReason)
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_the_settings_get_the_verdict_that_they_deserve(dns: Dns, settings: Any, name: str) -> None:
+    own, part, judgement, reason = SITES[name]
+    dns(GOOD)
+    settings.RECOVERY = {**settings.RECOVERY, **own}
+    assert (found(part).judgement, found(part).reason) == (judgement, reason)
 
 
 @pytest.mark.parametrize("name", ZONES)
