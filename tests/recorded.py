@@ -81,7 +81,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.ADDRESS_CHANGED: (Says(BY_STAFF, "links_ended told"), Says("account", "links_ended told")),
     Action.ADDRESS_PROPOSED: (Says(BY_STAFF, "correction effective_at told"),),
     Action.CORRECTION_ENDED: (
-        Says(BY_STAFF, "correction proposed_by end=done|refused"),
+        Says(BY_STAFF, "correction proposed_by end=done|refused|overtaken"),
         Says("account", "correction proposed_by end=done|objected|lapsed|overtaken|rotated"),
     ),
     Action.ACCOUNT_ACTIVATED: (Says(BY_STAFF),),
