@@ -64,6 +64,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError(f"There is no guard {name}, but: {', '.join(without.GUARDS)}")
         os.environ[without.NAME] = name
         without.apply()
+    from tests import recorded  # as does this
+
+    recorded.watch()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -105,6 +108,17 @@ def runs_here(item: pytest.Item) -> bool:
     asks = item.get_closest_marker("django_db") or not ASKS_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
     is_beside = item.nodeid.startswith(ONE_IS_ENOUGH) or not asks
     return is_beside == (databases.process() == databases.BESIDE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Whatever a test is about: each row of the trail that the app wrote meanwhile has all facts of its act."""
+    from tests import recorded
+
+    recorded.forget()
+    result = yield
+    assert recorded.wrong() == []
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tests.admin.staff import staff
+from tests.api.documented import Program
 from tests.asking import NEW_PASSWORD, links, work
 
 API = "/recovery/api/"
@@ -19,8 +20,8 @@ REASON = "asked by phone, ticket 4711"
 
 
 def program(**more: Any) -> Client:
-    """No browser: it sends no Origin, and has no cookies. CSRF checks are on."""
-    return Client(enforce_csrf_checks=True, **{"HTTP_USER_AGENT": "program/1", "HTTP_ACCEPT_LANGUAGE": "en", **more})
+    """No browser: it sends no Origin, and has no cookies. CSRF checks are on. Each answer is held to the document."""
+    return Program(enforce_csrf_checks=True, **{"HTTP_USER_AGENT": "program/1", "HTTP_ACCEPT_LANGUAGE": "en", **more})
 
 
 def post(client: Client, path: str, body: Any, **headers: Any) -> HttpResponse:

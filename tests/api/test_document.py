@@ -1,32 +1,16 @@
 """The OpenAPI document says what the URLs do, and the other way round; the guide names every call."""
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern
 
 from recovery.api.problems import SAYS
 from recovery.reasons import SHOWN_REFUSALS, Kind, Problem
 from tests.api.calling import API, program
+from tests.api.documented import DOCUMENT, OPERATIONS, ROOT, templated, urls
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENT: dict[str, Any] = json.loads((ROOT / "recovery" / "api" / "openapi.json").read_text())
-OPERATIONS = {
-    (path, method): operation for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
-}
 GUIDE = (ROOT / "docs" / "api.md").read_text()
-
-
-def templated(pattern: URLPattern) -> str:
-    """The path of a URL as OpenAPI writes it."""
-    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
-
-
-def urls() -> list[URLPattern]:
-    return [url for url in get_resolver("recovery.api.urls").url_patterns if url.name]
 
 
 def test_the_document_is_served_as_it_is_kept() -> None:

@@ -108,13 +108,13 @@ def correction(settings: Any, user: Any, address: str) -> AddressCorrection:
 def test_a_correction_of_another_account_keeps_its_row_without_the_address(settings: Any) -> None:
     user, other = grace(), UserFactory.create(username="adele")
     row = correction(settings, other, ADDRESS.upper())
-    resets.withdraw_corrections(row.user_key, CorrectionState.REFUSED)
+    resets.withdraw_corrections(row.user_key, CorrectionState.LAPSED)
     assert "corrections" not in privacy.held(privacy.of_user(user))
     assert privacy.export(privacy.of_user(user))["held"]["corrections"] == []
     assert "corrections" in privacy.held(privacy.of_user(other))
     erased(user)
     row.refresh_from_db()
-    assert (row.state, row.new_address, row.old_address) == (CorrectionState.REFUSED, "", other.email)
+    assert (row.state, row.new_address, row.old_address) == (CorrectionState.LAPSED, "", other.email)
     assert row.reason == "she writes from …."
     assert where(ADDRESS) == []
 
