@@ -203,7 +203,7 @@ def wrong() -> list[str]:
 def judged(row: Mapping[str, Any], *, in_web: bool = True) -> str:
     """What is wrong with a row of these facts; empty where nothing is."""
     filled = {name for column, name in COLUMNS.items() if row.get(column)}
-    detail, outcome = row.get("detail") or {}, row["outcome"]
+    detail, outcome = row.get("detail") or {}, row.get("outcome", DONE)
     forms = [each for each in SAYS.get(Action(row["action"]), ()) if each.is_of_the_web or not in_web]
     if any(each.fits(filled, detail, outcome) for each in forms):
         return ""
