@@ -170,6 +170,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     ),
     Action.UNLOCKED: (
         Says("actor account? reason", "lockout kind by=staff"),
+        Says("account? reason", "lockout kind by=staff", **BY_COMMAND),
         Says("account?", "lockout kind by=time|reset"),
     ),
     Action.TRAIL_EXPORTED: (
