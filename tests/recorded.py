@@ -101,7 +101,10 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.DOMAINS_CHECKED: (Says("actor"),),
     Action.TEST_MAIL_SENT: (Says("actor email reason", "audience"), Says("email", "audience", **BY_COMMAND)),
     Action.LEVEL_CHANGED: (Says("actor reason", "from to"),),
-    Action.SUPPRESSED: (Says("", "suppression why source"),),
+    Action.SUPPRESSED: (
+        Says("", "suppression why source"),
+        Says("actor reason", "suppression why=staff source=staff"),  # a lift that is undone
+    ),
     Action.SUPPRESSION_LIFTED: (
         Says("actor reason", "suppression by=staff"),
         Says("actor?", "suppression by=address_change"),
