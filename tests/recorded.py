@@ -82,7 +82,8 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.ADDRESS_PROPOSED: (Says(BY_STAFF, "correction effective_at told"),),
     Action.CORRECTION_ENDED: (
         Says("actor account reason?", "correction proposed_by end=done|refused|overtaken"),
-        Says("account", "correction proposed_by end=done|objected|lapsed|overtaken|rotated"),
+        Says("account", "correction proposed_by end=objected|lapsed|overtaken|rotated"),
+        Says("account", "correction proposed_by end=done", **BY_COMMAND),  # its time had come
     ),
     Action.ACCOUNT_ACTIVATED: (Says(BY_STAFF),),
     Action.STAFF_REFUSED: (
