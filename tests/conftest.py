@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.test import TransactionTestCase
 
 from example_project import servers
-from tests import databases, emptying
+from tests import databases, emptying, named
 
 NEEDED = frozenset({"broker", "browser", "django_source", "postgresql"})
 """Markers of tests that a developer's machine may lack the parts for. CI has them all: there, a skip is a failure."""
@@ -110,14 +110,22 @@ def runs_here(item: pytest.Item) -> bool:
     return is_beside == (databases.process() == databases.BESIDE)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Whatever a test is about: each row of the trail that the app wrote meanwhile has all facts of its act."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
     from tests import recorded
 
     recorded.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Whatever a test is about: each row of the trail that the app wrote meanwhile has all facts of its act. And where
+    docs/compliance.md says that it shows an act on the trail, the app has written such a row."""
+    from tests import recorded
+
     result = yield
     assert recorded.wrong() == []
+    assert named.shown_acts().get(item.nodeid.partition("[")[0], set()) <= recorded.written()
     return result
 
 

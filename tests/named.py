@@ -6,12 +6,22 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ACT = re.compile(r"^\| `([\w.]+)` \| `(tests/[\w/]+\.py)::((?:\w+::)?test_\w+)` \|$", re.MULTILINE)
 NODE = re.compile(r"(tests/[\w/]+\.py)::((?:\w+::)?test_\w+)")
 
 
 def missing(text: str) -> list[str]:
     """Those named in ``text`` that do not exist."""
     return [f"{path}::{name}" for path, name in NODE.findall(text) if name not in _tests_in(path)]
+
+
+@cache
+def shown_acts() -> dict[str, set[str]]:
+    """The acts of which docs/compliance.md says that a test shows them on the trail, by the test."""
+    shown: dict[str, set[str]] = {}
+    for act, path, name in ACT.findall((ROOT / "docs" / "compliance.md").read_text("utf-8")):
+        shown.setdefault(f"{path}::{name}", set()).add(act)
+    return shown
 
 
 @cache

@@ -64,7 +64,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
         Says("request", "outcome audience", (DONE, REFUSED)),
         Says("actor account request reason"),
         Says("account request", "!rotation !repair !correction"),  # by the site, for a newcomer
-        Says("account request reason?", **BY_COMMAND),
+        Says("actor? account request reason?", **BY_COMMAND),
         Says("account request reason", "rotation"),
     ),
     Action.DECIDED: (Says("account? request", "outcome", (DONE, REFUSED, FAILED)),),
@@ -81,8 +81,9 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.ADDRESS_CHANGED: (Says(BY_STAFF, "links_ended told"), Says("account", "links_ended told")),
     Action.ADDRESS_PROPOSED: (Says(BY_STAFF, "correction effective_at told"),),
     Action.CORRECTION_ENDED: (
-        Says(BY_STAFF, "correction proposed_by end=done|refused|overtaken"),
-        Says("account", "correction proposed_by end=done|objected|lapsed|overtaken|rotated"),
+        Says("actor account reason?", "correction proposed_by end=done|refused|overtaken"),
+        Says("account", "correction proposed_by end=objected|lapsed|overtaken|rotated"),
+        Says("account", "correction proposed_by end=done", **BY_COMMAND),  # its time had come
     ),
     Action.ACCOUNT_ACTIVATED: (Says(BY_STAFF),),
     Action.STAFF_REFUSED: (
@@ -99,7 +100,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.CIRCUIT_OPENED: (Says("", "route because", (FAILED,)),),
     Action.CIRCUIT_CLOSED: (Says("", "route because"),),
     Action.DOMAINS_CHECKED: (Says("actor"),),
-    Action.TEST_MAIL_SENT: (Says("actor email reason", "audience"), Says("email", "audience", **BY_COMMAND)),
+    Action.TEST_MAIL_SENT: (Says("actor email reason", "audience"), Says("email reason?", "audience", **BY_COMMAND)),
     Action.LEVEL_CHANGED: (Says("actor reason", "from to"),),
     Action.SUPPRESSED: (
         Says("", "suppression why source"),
@@ -186,6 +187,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.ACCESS_REFUSED: (Says("actor", "page method", (REFUSED,)),),
 }
 
+_written: set[str] = set()
 _wrong: list[str] = []
 
 
@@ -195,13 +197,19 @@ def watch() -> None:
 
 
 def forget() -> None:
-    """What was wrong before is not this test's."""
+    """What was before is not this test's."""
     _wrong.clear()
+    _written.clear()
 
 
 def wrong() -> list[str]:
     """What the app wrote since then and must not have."""
     return list(_wrong)
+
+
+def written() -> set[str]:
+    """The acts of all rows that the app wrote since then, well or not."""
+    return set(_written)
 
 
 def judged(row: Mapping[str, Any], *, in_web: bool = True) -> str:
@@ -215,9 +223,10 @@ def judged(row: Mapping[str, Any], *, in_web: bool = True) -> str:
 
 
 def _look(sender: Any, kwargs: Mapping[str, Any], **_signal: Any) -> None:
-    if "action" not in kwargs or not judged(kwargs) or not _is_the_apps():  # a row that is read comes without names
+    if "action" not in kwargs or not _is_the_apps():  # a row that is read comes without names
         return
-    if found := judged(kwargs, in_web=origin.here() is not None):
+    _written.add(str(kwargs["action"]))
+    if judged(kwargs) and (found := judged(kwargs, in_web=origin.here() is not None)):
         _wrong.append(found)
 
 
