@@ -117,7 +117,7 @@ class RollUpAdmin(NothingEdited):
 
 
 def _shown(selection: Selection, links: Links) -> dict[str, Any]:
-    hours, troubles = metrics.by_hour(selection), metrics.alarms()
+    hours, troubles = metrics.by_hour(selection), metrics.alarms(rolled=links.at)
     numbers, bars, links = metrics.in_all(hours), charts.slots(hours, selection), links.over(hours)
     return {
         "numbers": numbers,

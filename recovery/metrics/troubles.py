@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -61,15 +62,16 @@ class Trouble:
         }
 
 
-def alarms(health: Health | None = None) -> list[Trouble]:
-    """All that is wrong now; none while all is well. Reads only; a dozen statements and those of ``health``, which a
-    caller who has it may give."""
+def alarms(health: Health | None = None, *, rolled: datetime | None = None) -> list[Trouble]:
+    """All that is wrong now; none while all is well. Reads only; a dozen statements, one for when the figures were
+    ``rolled`` up, and those of ``health``, which a caller who has them may give."""
     found = health or heartbeats.health()
     dead = [part for part in found.parts if not part.healthy]
     if any(part.part == "database" for part in dead):
         return [Trouble(Alarm.PART_SILENT, "database", part.said) for part in dead]
     since = {(row.alarm, row.subject): row.since for row in StandingAlarm.objects.all()}
-    troubles = [*_of_parts(found.parts), *(trouble for rule in RULES for trouble in rule(since))]
+    told = [*_of_parts(found.parts), *_of_figures(rolled or rolled_at())]
+    troubles = [*told, *(trouble for rule in RULES for trouble in rule(since))]
     return [replace(each, since=since.get((each.alarm.value, each.subject))) for each in troubles]
 
 
@@ -93,8 +95,7 @@ def _of_parts(parts: list[PartHealth]) -> Iterator[Trouble]:
             yield Trouble(Alarm.PART_SILENT, ":".join(filter(None, (part.part, part.name))), part.said)
 
 
-def _of_figures(since: Standings) -> Iterator[Trouble]:
-    rolled = rolled_at()
+def _of_figures(rolled: datetime | None) -> Iterator[Trouble]:
     if rolled and rolled < timezone.now() - OLD:
         yield Trouble(Alarm.FIGURES_OLD, "", _("rolled up last at %(moment)s UTC") % {"moment": f"{rolled:%H:%M}"})
 
@@ -102,9 +103,10 @@ def _of_figures(since: Standings) -> Iterator[Trouble]:
 def _of_trail(since: Standings) -> Iterator[Trouble]:
     """Seals are made within seconds. One that is ahead of the clock tells nothing of those before it."""
     now = timezone.now()
-    old = AuditEvent.objects.filter(pk__lt=key_at(now - UNSEALED)).order_by("-pk").values_list("pk", "occurred_at")
-    for key, at in old[:1]:
-        if not AuditSeal.objects.filter(frontier__gte=key, frontier__lt=key_at(now + SKEW)).exists():
+    seals = AuditSeal.objects.filter(frontier__gte=OuterRef("pk"), frontier__lt=key_at(now + SKEW))
+    old = AuditEvent.objects.filter(pk__lt=key_at(now - UNSEALED)).order_by("-pk")
+    for at, is_sealed in old.values_list("occurred_at", Exists(seals))[:1]:
+        if not is_sealed:
             said = _("no seal for what was at %(moment)s UTC") % {"moment": f"{at:%H:%M}"}
             yield Trouble(Alarm.TRAIL_UNSEALED, "", said)
 
@@ -190,7 +192,6 @@ def _of_staff(since: Standings) -> Iterator[Trouble]:
 
 
 RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
-    _of_figures,
     _of_trail,
     _of_anchors,
     _of_shares,
