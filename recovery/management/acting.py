@@ -38,5 +38,6 @@ def key_meant(identifier: str) -> str:
 
 def person_meant(identifier: str, names: Iterable[str] = ()) -> privacy.Person:
     """Whom ``key_meant`` finds, with all that is known of them; ``names``: further ones of an account that is gone."""
-    found = accounts.of_identifier(identifier)
-    return privacy.of_user(found[0].user) if len(found) == 1 else privacy.of_key(key_meant(identifier), names)
+    key = key_meant(identifier)
+    user = accounts.by_key(key)
+    return privacy.of_user(user) if user else privacy.of_key(key, names)
