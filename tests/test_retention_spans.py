@@ -1,16 +1,19 @@
 """A purge of rows whose keys are as old as they are: by spans of keys, where all of a span goes."""
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recovery import retention
 from recovery.models import Bounce, Email, EmailEvent, Objection, ResetRequest, ResetToken
-from recovery.reasons import EventKind
+from recovery.reasons import EmailState, EventKind
 from recovery.retention import batches
+from tests.ladder import reported
 from tests.past import Mail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,3 +85,37 @@ def test_links_stay_when_their_mail_goes_and_requests_of_a_span_take_theirs_alon
     ResetRequest.objects.exclude(pk=young.request_id).update(requested_at=timezone.now() - OLD)
     assert retention.purge().requests == 3
     assert list(ResetToken.objects.values_list("email", flat=True)) == [young.pk]
+
+
+def test_what_is_left_of_a_mail_that_is_gone_goes_and_what_an_old_mail_still_has_stays() -> None:
+    kept, gone = (written(OLD, number) for number in range(2))
+    Email.objects.filter(pk=kept.pk).update(send_by=timezone.now() + timedelta(hours=1))
+    Email.objects.filter(pk=gone.pk)._raw_delete("default")
+    assert left()[1:] == [{kept.pk, gone.pk}] * 3
+    assert retention.purge().emails == 0
+    assert left() == [{kept.pk}] * 4
+
+
+@pytest.mark.postgresql
+def test_what_is_reported_of_a_mail_while_it_goes_goes_with_it() -> None:
+    email = Mail(at=timezone.now() - OLD, state=EmailState.HANDED_OVER, took=None).write()
+
+    def purge() -> None:
+        try:
+            retention.purge()
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=purge)
+    with transaction.atomic():
+        reported(email, "delivered")
+        other.start()
+        watching, waiting = connections.create_connection("default"), list[Any]()
+        with watching.cursor() as cursor:
+            while other.is_alive() and not waiting:
+                cursor.execute("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                waiting = cursor.fetchall()
+        watching.close()
+        assert waiting, "the purge waits for whoever reports"
+    other.join()
+    assert left() == [set()] * 4

@@ -44,9 +44,7 @@ class Bounce(models.Model):
         null=True,
         blank=True,
         db_index=False,  # of those that have one, below
-        # No constraint here nor at what reported it: a purge of old mail would look for bounces of each mail and event,
-        # which costs as much as all the rest of it. Rows go by ``retention.remove_emails`` alone, bounces first.
-        db_constraint=False,
+        db_constraint=False,  # as of events
         related_name="bounces",
         verbose_name=_("email"),
         help_text=_("Blank: it is about no mail of ours."),

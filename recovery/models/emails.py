@@ -193,7 +193,6 @@ class Email(models.Model):
                 opclasses=["varchar_pattern_ops", "timestamptz_ops"],  # PostgreSQL: addresses that begin so, too
             ),
             models.Index(fields=["esp_message_id"], name="recovery_email_esp_id", condition=~Q(esp_message_id="")),
-            models.Index(DomainOf("recipient_key"), F("id").desc(), name="recovery_email_domain"),
             # What the log is filtered by, in its order, where it is rare: what is common is found without an index, and
             # mail on its way moves none.
             models.Index(fields=["state", "-id"], name="recovery_email_apart", condition=Q(state__in=APART)),
@@ -201,7 +200,7 @@ class Email(models.Model):
             models.Index(fields=["audience", "-id"], name="recovery_email_audience", condition=~Q(audience="default")),
             models.Index(fields=["reason", "-id"], name="recovery_email_reason", condition=~Q(reason="")),
             models.Index(fields=["route", "-id"], name="recovery_email_route", condition=~Q(route="")),
-            models.Index(fields=["user_key", "-queued_at"], name="recovery_email_user"),
+            models.Index(fields=["user_key"], name="recovery_email_user"),
             models.Index(fields=["request"], name="recovery_email_request", condition=Q(request__isnull=False)),
         ]
         constraints = [
@@ -234,7 +233,15 @@ class EmailEvent(models.Model):
 
     id = QuickKey(primary_key=True)
     email = models.ForeignKey(
-        Email, models.CASCADE, null=True, blank=True, related_name="events", verbose_name=_("email")
+        Email,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        # No constraint here nor at bounces and objections: a purge of old mail would look for what is left of each
+        # mail, and of each event, which costs as much as all the rest. Rows go by ``retention.remove_emails`` alone.
+        db_constraint=False,
+        related_name="events",
+        verbose_name=_("email"),
     )
     kind = models.CharField(_("what"), max_length=16, choices=EventKind.choices)
     occurred_at = models.DateTimeField(_("when"), default=timezone.now)

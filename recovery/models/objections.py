@@ -16,7 +16,7 @@ class Objection(models.Model):
         Email,
         models.CASCADE,
         primary_key=True,
-        db_constraint=False,  # as of bounces
+        db_constraint=False,  # as of events
         related_name="objection",
         verbose_name=_("notice"),
     )

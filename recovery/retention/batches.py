@@ -1,4 +1,4 @@
-"""Old rows by the thousand, so that no statement and no transaction lasts long and nobody waits for one."""
+"""Old rows by two thousand, so that no statement and no transaction lasts long and nobody waits for one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recovery.models.primary import SKEW, key_at
 
-BATCH: Final = 1000
+BATCH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def oldest_first(
     old_of: "Callable[[datetime], models.QuerySet[Any]]", made_at: str, moment: datetime | None
 ) -> Iterator[Keys]:
     """The keys of what goes, the oldest first. Walks the log in the order of its keys, which is nearly that of time, up
-    to the first thousand rows that were all made at ``moment`` or later. None: nothing goes."""
+    to the first batch of rows that were all made at ``moment`` or later. None: nothing goes."""
     if moment is None:
         return
     old, last = old_of(moment), UUID(int=0)

@@ -32,12 +32,12 @@ from recovery.models import (
     SupportCase,
     Suppression,
 )
-from recovery.models.primary import atomic
+from recovery.models.primary import atomic, key_at
 from recovery.reasons import Action
 from recovery.retention import ages
 from recovery.retention.ages import before
 from recovery.retention.batches import Keys, among, as_they_come, oldest_first
-from recovery.retention.removing import remove, remove_cases, remove_emails, remove_requests
+from recovery.retention.removing import remove, remove_cases, remove_emails, remove_requests, remove_strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Purged:
 
 
 def purge() -> Purged:
-    """End what is past its time (``RETENTION``). Commits a thousand rows at a time, each with its line in the trail."""
+    """End what is past its time (``RETENTION``). Commits 2000 rows at a time, each with its line in the trail."""
     return Purged(
         links=_links(),
         counters=limits.purge(),
@@ -78,7 +78,7 @@ def purge() -> Purged:
         lockouts=_walked(Lockout, ages.old_lockouts, "since", before("requests")),
         heartbeats=heartbeats.purge(),
         raw_events=_raw_events(before("raw_events")),
-        emails=_walked(Email, ages.old_emails, "queued_at", before("emails"), by=remove_emails),
+        emails=_emails(before("emails")),
         requests=_walked(ResetRequest, ages.old_requests, "requested_at", before("requests"), by=remove_requests),
         cases=_few(SupportCase, ages.old_cases, before("requests"), by=remove_cases),
         rotations=_lists(Rotation, before("requests")),
@@ -160,6 +160,13 @@ def _few(
 ) -> int:
     """Of a table that is small, or has an index for it."""
     return _batch_by_batch(model, as_they_come(old_of(moment)), by) if moment else 0
+
+
+def _emails(moment: datetime | None) -> int:
+    gone = _walked(Email, ages.old_emails, "queued_at", moment, by=remove_emails)
+    if moment:
+        _noted(EmailEvent, partial(remove_strays, key_at(moment)))
+    return gone
 
 
 def _links() -> int:

@@ -6,8 +6,10 @@ Keys that are no span are one parameter, a list or JSON: to name a thousand one 
 
 import json
 from typing import Any, cast
+from uuid import UUID
 
 from django.db import connections, models, router
+from django.db.models import Exists, OuterRef
 
 from recovery.models import (
     Bounce,
@@ -33,6 +35,16 @@ def remove_emails(keys: Keys) -> int:
     _delete(EmailEvent, "email", keys)
     _delete(Objection, "email", keys)
     return _delete(Email, "id", keys)
+
+
+def remove_strays(before: UUID) -> int:
+    """What was noted of mails with older keys at the very moment at which they went, which no constraint forbids;
+    returns how many events."""
+    gone = 0
+    for model in (Bounce, Objection, EmailEvent):
+        of_a_mail = Email.objects.filter(pk=OuterRef("email_id"))
+        gone = remove(model._default_manager.filter(~Exists(of_a_mail), email_id__lt=before))
+    return gone
 
 
 def remove_requests(keys: Keys) -> int:
