@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import agents
 from recovery.admin import moments
 from recovery.admin.acts import url_of
-from recovery.admin.columns import Columns, worded
+from recovery.admin.columns import Columns, meaning, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, referred_to, uuid_in
@@ -48,13 +48,14 @@ class AuditEventColumns(Columns):
             or facts.get("model")
             or " → ".join(str(facts[key]) for key in ("from", "to") if key in facts)
         )
+        act = meaning(Action, event.action)
         if not about:
-            return event.get_action_display()
-        return format_html('{} <span class="quiet">{}</span>', event.get_action_display(), about)
+            return act
+        return format_html('{} <span class="quiet">{}</span>', act, about)
 
     @admin.display(description=_("outcome"))
     def outcome(self, event: AuditEvent) -> Any:
-        return worded(_MOODS[ActOutcome(event.outcome)], event.get_outcome_display(), "")
+        return worded(_MOODS[ActOutcome(event.outcome)], meaning(ActOutcome, event.outcome), "")
 
     @admin.display(description=_("where from"))
     def where_from(self, event: AuditEvent) -> str:

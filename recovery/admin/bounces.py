@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.addresses import normalise
 from recovery.admin import moments
-from recovery.admin.columns import Columns, worded
+from recovery.admin.columns import Columns, meaning, worded
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
@@ -22,7 +22,9 @@ _MOOD: Final = {BounceClass.HARD: "bad", BounceClass.COMPLAINT: "bad"}
 
 def in_words(row: Bounce) -> SafeString:
     """The class's word and its meaning."""
-    return worded(_MOOD.get(BounceClass(row.bounce_class), "open"), row.bounce_class, row.get_bounce_class_display())
+    return worded(
+        _MOOD.get(BounceClass(row.bounce_class), "open"), row.bounce_class, meaning(BounceClass, row.bounce_class)
+    )
 
 
 class BounceColumns(Columns):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,6 +15,15 @@ def worded(mood: str, word: Any, meaning: Any) -> SafeString:
     return format_html(
         '<span class="recovery-word recovery-{}">{}</span> <span class="quiet">{}</span>', mood, word, meaning
     )
+
+
+def meaning(words: type[TextChoices], word: str) -> str:
+    """What a row's word means, itself where nobody knows. As ``get_FOO_display``, which translates all words of its
+    field for each row: a third of the time of a list."""
+    try:
+        return str(words(word).label)
+    except ValueError:
+        return word
 
 
 class Columns:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from recovery import audiences, routes, silence, timelines
 from recovery.admin import moments, ways
 from recovery.admin.at_provider import AtProviderMixin
-from recovery.admin.columns import Columns, worded
+from recovery.admin.columns import Columns, meaning, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.exports import ExportMixin
 from recovery.admin.finding import meant, referred_to
@@ -28,7 +28,7 @@ from recovery.admin.steps import rows_of
 from recovery.admin.viewers import Viewer
 from recovery.models import Bounce, Email
 from recovery.models.emails import APART, WAITING, StateIn
-from recovery.reasons import EmailKind, EmailState
+from recovery.reasons import EmailKind, EmailReason, EmailState
 
 _MOOD: Final = {
     EmailState.DELIVERED: "good",
@@ -48,9 +48,9 @@ def state_of(email: Email) -> SafeString:
             gettext("no news"),
             gettext("accepted by the provider, which has not said since what became of it"),
         )
-    meaning = [email.get_state_display(), email.get_reason_display() if email.reason else ""]
+    told = [meaning(EmailState, email.state), meaning(EmailReason, email.reason) if email.reason else ""]
     mood = _MOOD.get(EmailState(email.state), "open")
-    return worded(mood, email.state.replace("_", " "), "; ".join(text for text in meaning if text))
+    return worded(mood, email.state.replace("_", " "), "; ".join(text for text in told if text))
 
 
 FOLLOWED: Final = (AccountFilter, CountedFilter, IncidentFilter)
@@ -136,10 +136,10 @@ class EmailColumns(Columns):
     @admin.display(description=_("kind"))
     def kind(self, email: Email) -> str | SafeString:
         """The subject of the site's other mail is all that is known of what it says."""
+        kind = meaning(EmailKind, email.kind)
         if not email.subject:
-            return email.get_kind_display()
-        subject = self.viewer.text(email.subject)
-        return format_html('{} <span class="quiet">{}</span>', email.get_kind_display(), subject)
+            return kind
+        return format_html('{} <span class="quiet">{}</span>', kind, self.viewer.text(email.subject))
 
     @admin.display(description=_("state"))
     def state(self, email: Email) -> Any:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery import timelines
 from recovery.admin import moments, ways
-from recovery.admin.columns import Columns, worded
+from recovery.admin.columns import Columns, meaning, worded
 from recovery.admin.counted import CountedFilter
 from recovery.admin.emails import AudienceFilter, state_of
 from recovery.admin.exports import ExportMixin
@@ -26,7 +26,7 @@ from recovery.admin.viewers import Viewer
 from recovery.models import Decision, Email, ResetRequest, ResetToken
 from recovery.models.requests import asked_as
 from recovery.origin import describe_browser
-from recovery.reasons import Gate, Outcome, TokenState
+from recovery.reasons import Gate, Kind, Outcome, TokenState
 
 _GOOD = frozenset({Outcome.SENT, Outcome.PARTLY_SENT, Outcome.COMPLETED})
 
@@ -53,11 +53,11 @@ class ResetRequestColumns(Columns):
 
     @admin.display(description=_("outcome"))
     def outcome(self, row: ResetRequest) -> Any:
-        return _word(row.outcome, row.get_outcome_display())
+        return _word(row.outcome, meaning(Outcome, row.outcome))
 
     @admin.display(description=_("kind"))
     def kind(self, row: ResetRequest) -> str:
-        return row.get_kind_display()
+        return meaning(Kind, row.kind)
 
     @admin.display(description=_("account"))
     def account(self, row: ResetRequest) -> Any:
