@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recovery.addresses import normalise
 from recovery.admin import moments
-from recovery.admin.columns import Columns, meaning, worded
+from recovery.admin.columns import Columns, worded
 from recovery.admin.exports import ExportMixin
 from recovery.admin.readonly import MOST_FOUND, AccountFilter
 from recovery.admin.viewers import Viewer
