@@ -22,9 +22,8 @@ _MOOD: Final = {BounceClass.HARD: "bad", BounceClass.COMPLAINT: "bad"}
 
 def in_words(row: Bounce) -> SafeString:
     """The class's word and its meaning."""
-    return worded(
-        _MOOD.get(BounceClass(row.bounce_class), "open"), row.bounce_class, meaning(BounceClass, row.bounce_class)
-    )
+    word = BounceClass(row.bounce_class)
+    return worded(_MOOD.get(word, "open"), row.bounce_class, word.label)
 
 
 class BounceColumns(Columns):
