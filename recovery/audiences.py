@@ -44,6 +44,7 @@ class Audience:
     folder: str = ""
     language: str = ""
     login_url: str = ""
+    support_contact: str = ""
 
     @sensitive_variables()
     def link(self, url_name: str, **kwargs: str) -> str:
@@ -99,6 +100,7 @@ def get(name: str = DEFAULT) -> Audience:
         folder=str(own.get("TEMPLATES") or ("" if name == DEFAULT else f"recovery/{name}")),
         language=str(own.get("LANGUAGE") or ""),
         login_url=str(own.get("LOGIN_URL") or ""),
+        support_contact=str(own.get("SUPPORT_CONTACT") or conf.SUPPORT_CONTACT or ""),
     )
 
 

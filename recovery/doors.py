@@ -87,7 +87,7 @@ def facts(door: Audience) -> dict[str, Any]:
     """What the frame of every page asks for."""
     return {
         "site_name": door.site_name,
-        "support_contact": conf.SUPPORT_CONTACT,
+        "support_contact": door.support_contact,
         "base_template": door.frame("base.html"),
     }
 

@@ -20,7 +20,6 @@ from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences, codes, link_lives, objections, tokens
-from recovery.conf import conf
 from recovery.masked import Secret
 from recovery.models import BackupAddress, Email, ResetToken, RotationMember
 from recovery.models.requests import shown_reference
@@ -160,7 +159,7 @@ def _context(
     request = email.request
     facts: dict[str, Any] = {
         "site_name": audience.site_name,
-        "support_contact": conf.SUPPORT_CONTACT,
+        "support_contact": audience.support_contact,
         "language": translation.get_language(),
         "reference": shown_reference(request.reference) if request else "",
         "asked_at": _local(request.requested_at) if request else None,

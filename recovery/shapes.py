@@ -15,7 +15,8 @@ from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = (
-    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES", "TOKEN_LIFETIME", "MEMBERS",
+    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "SUPPORT_CONTACT", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES",
+    "TOKEN_LIFETIME", "MEMBERS",
 )  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = (

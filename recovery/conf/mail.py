@@ -24,8 +24,8 @@ class MailConf(Given):
 
     @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, TEMPLATES, LANGUAGE,
-        LOGIN_URL, TOKEN_LIFETIME, ROUTES and MEMBERS."""
+        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, SUPPORT_CONTACT, TEMPLATES,
+        LANGUAGE, LOGIN_URL, TOKEN_LIFETIME, ROUTES and MEMBERS."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property

@@ -21,6 +21,7 @@ def a_site_with_several_doors(settings: Any) -> None:
         **settings.RECOVERY,
         "BASE_URL": "https://library.example",
         "SITE_NAME": "The Library",
+        "SUPPORT_CONTACT": "help@library.example",
         "FROM_EMAIL": "desk@library.example",
         "AUDIENCES": site.DOORS,
     }

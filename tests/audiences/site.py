@@ -32,6 +32,7 @@ DOORS: Final[dict[str, dict[str, Any]]] = {
         "BASE_URL": "https://site.example",
         "FROM_EMAIL": "desk@site.example",
         "SITE_NAME": "The Site",
+        "SUPPORT_CONTACT": "help@site.example",
         "MEMBERS": f"{HERE}.is_of_site",
     },
     "portal": {

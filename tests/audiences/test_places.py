@@ -27,6 +27,7 @@ from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 
+HELP = {"site": "help@site.example"}
 SENDERS = {"default": "desk@library.example", **{name: door["FROM_EMAIL"] for name, door in DOORS.items()}}
 
 
@@ -46,6 +47,7 @@ def test_every_page_and_mail_is_of_the_door_that_was_asked_at(door: str, user: A
     page = person.get(sent)
     assert is_of(door, page)
     assert page.context["sender"] == SENDERS[door]
+    assert page.context["support_contact"] == HELP.get(door, "help@library.example")
     assert page.context["forgot_url"] == f"{prefix}{FORGOT}"
     assert is_of(door, at(host).get(sent)), "the page of another browser"
 
@@ -62,6 +64,7 @@ def test_every_page_and_mail_is_of_the_door_that_was_asked_at(door: str, user: A
     assert is_of(door, reader.get(done.url))
     notice = mailed()
     assert notice.from_email == SENDERS[door]
+    assert HELP.get(door, "help@library.example") in notice.body
     [objection] = re.findall(r"https://\S+/not-me/\S*", str(notice.body))
     assert objection.startswith(f"https://{host}{prefix}/recovery/not-me/")
     assert is_of(door, reader.get(reader.get(objection).url))
