@@ -1,12 +1,28 @@
 """Every mail that the app can write, as a test has it written: what it is told, and for whom it has links."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from recovery.reasons import EmailKind, Kind, RotationSource
+from django.core.mail import EmailMultiAlternatives
 
+from recovery import outbox, rendering, tokens
+from recovery.models import BackupAddress, ResetRequest, ResetToken, Rotation, RotationMember
+from recovery.reasons import EmailKind, Kind, RotationSource
+from tests.factories import UserFactory
+
+GOLDEN = Path(__file__).parent / "golden"
 SITE = "https://library.example"
+KEY = "the key of the golden files"
+FACTS = {"BASE_URL": SITE, "SITE_NAME": "Riverside Library", "SUPPORT_CONTACT": "help@riverside-library.example"}
+"""Settings of the site whose mails these are."""
+REFERENCE = "7KQ4-M9XD"
+AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 NOTICE = UUID("019abcde-0000-7000-8000-000000000002")
 BACKUP = "019abcde-0000-7000-8000-000000000001"
 ALARM = {
@@ -145,3 +161,76 @@ CASES = {
         request=None,
     ),
 }
+
+
+Write = Callable[..., EmailMultiAlternatives]
+
+
+def written(name: str, language: str = "en", **more: Any) -> EmailMultiAlternatives:
+    """One case as it would leave: fixed reference, time and selectors, so that under ``KEY`` it is always the same."""
+    case = CASES[name]
+    request = None
+    if case.request:
+        request = ResetRequest.objects.create(
+            reference=REFERENCE.replace("-", ""),
+            kind=case.request,
+            identifier=more.get("identifier", "amelie"),
+            requested_at=AT,
+            user_agent=FIREFOX,
+        )
+    if case.source:
+        rotation = Rotation.objects.create(source=case.source, reason="x", member_count=1)
+        RotationMember.objects.create(rotation=rotation, user_key="1", request=request)
+    may_object = case.context.get("may_object")
+    [email] = outbox.queue(
+        case.kind,
+        ["amelie@example.com"],
+        request=request,
+        language=language,
+        user_key="1" if may_object else "",
+        context={**case.context, **more.get("context", {})},
+    )
+    if may_object:
+        email.pk = NOTICE  # link and code are made of it
+    if case.kind == EmailKind.BACKUP_CODE:
+        facts = {"user_key": "1", "address": "amelie@example.com", "address_key": "amelie", "code_until": AT}
+        BackupAddress.objects.get_or_create(pk=BACKUP, defaults={**facts, "code_salt": "salt"})
+    purpose = tokens.ACTIVATION if case.kind == EmailKind.ACTIVATION else tokens.PURPOSE
+    links = []
+    for number, username in enumerate(case.names):
+        user = UserFactory.create(username=more.get("username", username), email="amelie@example.com")
+        link = tokens.issue(user, request=request, email=email, address=user.email, purpose=purpose)
+        # The selector is drawn at random; a golden file needs one that stays.
+        ResetToken.objects.filter(pk=link.pk).update(selector=str(number) * 22)
+        link = ResetToken.objects.get(pk=link.pk)
+        tokens.mint_anew(link)
+        email.context.setdefault("usernames", {})[link.user_key] = user.username
+        links.append(link)
+    return rendering.message_for(email, links)
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    [(html, kind)] = [tuple(part) for part in message.alternatives]
+    assert kind == "text/html"
+    return str(html)
+
+
+class Page(HTMLParser):
+    """What an HTML mail links to, what it shows, and every tag and attribute in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.shown: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, value in attrs)
+        self.hrefs += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem is None:  # a style sheet is not shown
+            self.shown.append(data.strip())

@@ -6,9 +6,6 @@ What every mail says and holds, compared with files that a person has read.
 
 import os
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +15,13 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 import recovery
-from recovery import outbox, rendering, tokens
-from recovery.models import BackupAddress, ResetRequest, ResetToken, Rotation, RotationMember
 from recovery.reasons import EmailKind
-from tests.factories import UserFactory
-from tests.mailed import BACKUP, CASES, NOTICE, SITE
+from tests.mailed import CASES, FACTS, GOLDEN, KEY, REFERENCE, SITE, Page, Write, html_of, written
 
 pytestmark = pytest.mark.django_db
 
-GOLDEN = Path(__file__).parent / "golden"
 APP = Path(recovery.__file__).parent
 LANGUAGES = ["en", *sorted(folder.name for folder in (APP / "locale").iterdir())]
-REFERENCE = "7KQ4-M9XD"
-AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 HARMLESS_TAGS = {*"html head meta title style body div table tr td h1 p strong a br".split()}  # noqa: SIM905
 
 
@@ -39,92 +29,16 @@ each_mail = pytest.mark.parametrize("name", CASES)
 OURS = sorted(set(EmailKind.values) - {EmailKind.SITE})  # the site's other mail has its own templates
 each_kind = pytest.mark.parametrize("kind", OURS)
 each_language = pytest.mark.parametrize("language", LANGUAGES)
-Write = Callable[..., EmailMultiAlternatives]
 
 
 @pytest.fixture
 def write(settings: Any) -> Write:
-    """Render one case as it would leave: fixed reference, time, key and selectors, so that it is the same each time."""
-    settings.SECRET_KEY = "the key of the golden files"
-    settings.RECOVERY = {
-        **settings.RECOVERY,
-        "BASE_URL": SITE,
-        "SITE_NAME": "Riverside Library",
-        "SUPPORT_CONTACT": "help@riverside-library.example",
-    }
-
-    def written(name: str, language: str = "en", **more: Any) -> EmailMultiAlternatives:
-        case = CASES[name]
-        request = None
-        if case.request:
-            request = ResetRequest.objects.create(
-                reference=REFERENCE.replace("-", ""),
-                kind=case.request,
-                identifier=more.get("identifier", "amelie"),
-                requested_at=AT,
-                user_agent=FIREFOX,
-            )
-        if case.source:
-            rotation = Rotation.objects.create(source=case.source, reason="x", member_count=1)
-            RotationMember.objects.create(rotation=rotation, user_key="1", request=request)
-        may_object = case.context.get("may_object")
-        [email] = outbox.queue(
-            case.kind,
-            ["amelie@example.com"],
-            request=request,
-            language=language,
-            user_key="1" if may_object else "",
-            context={**case.context, **more.get("context", {})},
-        )
-        if may_object:
-            email.pk = NOTICE  # link and code are made of it
-        if case.kind == EmailKind.BACKUP_CODE:
-            facts = {"user_key": "1", "address": "amelie@example.com", "address_key": "amelie", "code_until": AT}
-            BackupAddress.objects.get_or_create(pk=BACKUP, defaults={**facts, "code_salt": "salt"})
-        purpose = tokens.ACTIVATION if case.kind == EmailKind.ACTIVATION else tokens.PURPOSE
-        links = []
-        for number, username in enumerate(case.names):
-            user = UserFactory.create(username=more.get("username", username), email="amelie@example.com")
-            link = tokens.issue(user, request=request, email=email, address=user.email, purpose=purpose)
-            # The selector is drawn at random; a golden file needs one that stays.
-            ResetToken.objects.filter(pk=link.pk).update(selector=str(number) * 22)
-            link = ResetToken.objects.get(pk=link.pk)
-            tokens.mint_anew(link)
-            email.context.setdefault("usernames", {})[link.user_key] = user.username
-            links.append(link)
-        return rendering.message_for(email, links)
-
+    settings.SECRET_KEY, settings.RECOVERY = KEY, settings.RECOVERY | FACTS
     return written
 
 
 def text_of(message: EmailMultiAlternatives) -> str:
     return str(message.body)
-
-
-def html_of(message: EmailMultiAlternatives) -> str:
-    [(html, kind)] = [tuple(part) for part in message.alternatives]
-    assert kind == "text/html"
-    return str(html)
-
-
-class Page(HTMLParser):
-    """What an HTML mail links to, what it shows, and every tag and attribute in it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.hrefs: list[str] = []
-        self.shown: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes.update(name for name, value in attrs)
-        self.hrefs += [value or "" for name, value in attrs if name == "href"]
-
-    def handle_data(self, data: str) -> None:
-        self.shown.append(data.strip())
 
 
 def urls_in(text: str) -> list[str]:

@@ -53,3 +53,11 @@ def test_no_page_has_another_frame() -> None:
     assert len(pages) > 10
     for path in pages:
         assert re.match(r'{% extends .*"recovery/base.html" %}', path.read_text()), path.name
+
+
+@pytest.mark.parametrize("part", ["html", "txt"])
+def test_every_mail_stands_in_the_frame_that_its_door_has_for_mail(part: str) -> None:
+    framed = [path for path in (PAGES / "mail").glob(f"*.{part}") if "{% extends" in path.read_text()]
+    assert len(framed) > 10
+    for path in framed:
+        assert f'{{% extends base_template|default:"recovery/mail/base.{part}" %}}' in path.read_text(), path.name
