@@ -14,16 +14,14 @@ from django.utils.translation import gettext as _
 
 from recovery.api.problems import Refused, wrong
 from recovery.forms import OneFocusForm
-from recovery.masked import Secret
 from recovery.origin import printable
 from recovery.reasons import Problem
 
 MOST_BYTES: Final = 64 * 1024  # 16 times the longest password, and far above every other field
-SECRETS: Final = frozenset({"token", "new_password", "resend_token"})
 
 
 class Said(dict[str, Any]):
-    """The fields that were sent. Its repr is masked, as is that of secrets in it."""
+    """The fields that were sent. Its repr is masked: not every reporter of errors heeds ``sensitive_variables``."""
 
     def __repr__(self) -> str:
         return "{[what was sent]}"
@@ -39,7 +37,7 @@ def read(request: HttpRequest, needed: Mapping[str, type], allowed: Mapping[str,
             errors.append(wrong(name, "wrong_type", _("This must be of another type.")))
     if errors:
         raise Refused(Problem.INVALID, errors=errors)
-    return Said({name: Secret(value) if name in SECRETS else value for name, value in said.items()})
+    return Said(said)
 
 
 def text(said: Mapping[str, Any], name: str, *, most: int) -> str:

@@ -37,9 +37,9 @@ def member_call(method: str, right: str) -> Callable[[View], View]:
 
 
 def person(actor: AbstractBaseUser, key: str, *, reason: str) -> AbstractBaseUser:
-    """The account of this key. Raises Refused for one that is not there, and alike, on the trail, for one out of the
+    """The account of this key, which is printable. Raises Refused for one that is not there, and alike, on the trail, for one out of the
     actor's scope."""
-    user = accounts.by_key(key) if accounts.is_storable(key) else None
+    user = accounts.by_key(key)
     try:
         if user is not None:
             resets.check_scope(actor, user, reason=reason)

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from recovery import rollup
-from tests.api.calling import API, ask, code, member, program
+from tests.api.calling import API, ask, code, member, problem, program
 from tests.asking import work
 from tests.factories import UserFactory
 from tests.following import let_pass
@@ -33,6 +33,18 @@ def test_they_are_those_of_the_command(settings: Any, capsys: Any) -> None:
     said = json.loads(capsys.readouterr().out)
     assert told["rolled_at"]
     assert told == said
+
+
+def the_portal_alone(actor: Any) -> list[str]:
+    return ["portal"]
+
+
+def test_who_is_of_some_doors_names_one_of_them(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "STAFF_AUDIENCES": f"{__name__}.{the_portal_alone.__name__}"}
+    for others in ({}, {"audience": ""}, {"audience": "site"}):
+        [error] = problem(numbers(settings, **others))["errors"]
+        assert (error["field"], error["code"]) == ("audience", "required")
+    assert numbers(settings, audience="portal").status_code == 200
 
 
 @pytest.mark.parametrize(
