@@ -14,6 +14,7 @@ from recovery.reasons import EmailKind, EmailState
 from tests.api.calling import key, post, program
 from tests.asking import FIREFOX, NEW_PASSWORD, ask, browser
 from tests.factories import StaffFactory, UserFactory
+from tests.following import mailed_link
 from tests.homes import signs_in
 from tests.ladder import asks, fails, with_backup
 from tests.rotations.people import force, work
@@ -31,6 +32,16 @@ TELLS: Final = (ADDRESS, SPARE, FORMER, NAME, HOME, AWAY)
 
 def grace() -> Any:
     return UserFactory.create(username=NAME, email=ADDRESS)
+
+
+def key_of_one_who_is_gone(settings: Any) -> str:
+    """Somebody asked, and the account was deleted since: on a site that keeps what is held of such people."""
+    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
+    user = grace()
+    mailed_link(user)
+    named = accounts.key_of(user)
+    user.delete()
+    return named
 
 
 def lives(user: Any, settings: Any) -> None:

@@ -27,7 +27,7 @@ from tests.factories import StaffFactory, UserFactory
 from tests.following import dead_page, failing, let_pass, mailed_link, opened, trail
 from tests.homes import at_home
 from tests.ladder import asks, fails
-from tests.privacy.life import ADDRESS, NAME, TELLS, erased, grace, lives, meets_trouble, queued
+from tests.privacy.life import ADDRESS, NAME, TELLS, erased, grace, key_of_one_who_is_gone, lives, meets_trouble, queued
 from tests.privacy.searching import OF_NOBODY, planted, tables, where
 from tests.signing_in import fail, sign_in
 
@@ -241,11 +241,7 @@ def test_the_command_says_how_much_is_held_and_with_dry_run_touches_nothing(
 def test_the_command_takes_the_key_of_an_account_that_is_gone_and_refuses_what_is_nobodys(
     capsys: pytest.CaptureFixture[str], settings: Any
 ) -> None:
-    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
-    user = grace()
-    mailed_link(user)
-    key = accounts.key_of(user)
-    user.delete()
+    key = key_of_one_who_is_gone(settings)
     sweep.sweep()
     assert where(ADDRESS) != []
     call_command("recovery_erase", key, "--name", NAME)

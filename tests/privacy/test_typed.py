@@ -6,12 +6,12 @@ from typing import Any, Final
 import pytest
 from django.core.management import CommandError, call_command
 
-from recovery import accounts, audit
+from recovery import audit
 from recovery.models import AuditEvent
 from recovery.reasons import Action
 from tests.factories import UserFactory
 from tests.following import mailed_link
-from tests.privacy.life import ADDRESS, NAME, grace
+from tests.privacy.life import ADDRESS, NAME, grace, key_of_one_who_is_gone
 from tests.privacy.searching import where
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,11 +68,7 @@ def test_an_address_that_stands_in_a_row_where_a_key_should_is_no_key_all_the_sa
 def test_whoever_is_gone_is_named_by_the_key_alone(
     command: str, tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.RECOVERY = {**settings.RECOVERY, "ERASE_WITH_ACCOUNT": False}
-    user = grace()
-    mailed_link(user)
-    key = accounts.key_of(user)
-    user.delete()
+    key = key_of_one_who_is_gone(settings)
     for typed in (NAME, ADDRESS):
         with pytest.raises(CommandError, match="no account"):
             run(command, typed, tmp_path)
