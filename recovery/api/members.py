@@ -37,8 +37,8 @@ def member_call(method: str, right: str) -> Callable[[View], View]:
 
 
 def person(actor: AbstractBaseUser, key: str, *, reason: str) -> AbstractBaseUser:
-    """The account of this key, which is printable. Raises Refused for one that is not there, and alike, on the trail, for one out of the
-    actor's scope."""
+    """The account of this key, which is printable text. Raises Refused for one that is not there, and alike, on the
+    trail, for one out of the actor's scope."""
     user = accounts.by_key(key)
     try:
         if user is not None:
