@@ -1,4 +1,8 @@
-"""Who may report back, and by which secret of the site."""
+"""Who may report back, and by which secret of the site.
+
+anymail's view of a provider is imported when that provider posts or is set up: some bring libraries that take longer to
+load than the rest of this app, and every worker and command of a site would wait for those of all thirteen.
+"""
 
 import base64
 import hmac
@@ -7,19 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from anymail.utils import get_anymail_setting
-from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
-from anymail.webhooks.brevo import BrevoTrackingWebhookView
-from anymail.webhooks.mailersend import MailerSendTrackingWebhookView
-from anymail.webhooks.mailgun import MailgunTrackingWebhookView
-from anymail.webhooks.mailjet import MailjetTrackingWebhookView
-from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
-from anymail.webhooks.mandrill import MandrillCombinedWebhookView
-from anymail.webhooks.postal import PostalTrackingWebhookView
-from anymail.webhooks.postmark import PostmarkTrackingWebhookView
-from anymail.webhooks.resend import ResendTrackingWebhookView
-from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
-from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
-from anymail.webhooks.unisender_go import UnisenderGoTrackingWebhookView
+from django.utils.module_loading import import_string
 
 from recovery.webhooks.parsing import EventByEvent, Mailgun, Mandrill, SparkPost, UnisenderGo
 from recovery.webhooks.topics import AmazonSES
@@ -31,7 +23,8 @@ _setting: Any = get_anymail_setting
 class Provider:
     """anymail's view of one provider and the setting, named as anymail names it, that proves who posts."""
 
-    view: Any
+    view_path: str
+    """Under ``anymail.webhooks``."""
     setting_aside: type = EventByEvent
     key: str = ""
     older_key: str = ""
@@ -41,6 +34,10 @@ class Provider:
     """The header in which it puts a SHA-256 HMAC of the body, in hexadecimal, where that is all it does."""
     proves_a_sender: bool = False
     """Whether more than the secret is asked for, such as a notice of Amazon's."""
+
+    @property
+    def view(self) -> Any:
+        return import_string(f"anymail.webhooks.{self.view_path}")
 
     def secret(self) -> str:
         """The signing key in force, or ""; an empty one would let anybody sign."""
@@ -52,28 +49,37 @@ class Provider:
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
-    "amazon_ses": Provider(view=AmazonSESTrackingWebhookView, setting_aside=AmazonSES, proves_a_sender=True),
-    "brevo": Provider(view=BrevoTrackingWebhookView),
+    "amazon_ses": Provider(
+        view_path="amazon_ses.AmazonSESTrackingWebhookView", setting_aside=AmazonSES, proves_a_sender=True
+    ),
+    "brevo": Provider(view_path="brevo.BrevoTrackingWebhookView"),
     "mailersend": Provider(
-        view=MailerSendTrackingWebhookView, key="signing_secret", needs_key=True, signs_in="Signature"
+        view_path="mailersend.MailerSendTrackingWebhookView", key="signing_secret", needs_key=True, signs_in="Signature"
     ),
     "mailgun": Provider(
-        view=MailgunTrackingWebhookView,
+        view_path="mailgun.MailgunTrackingWebhookView",
         setting_aside=Mailgun,
         key="webhook_signing_key",
         older_key="api_key",
         needs_key=True,
     ),
-    "mailjet": Provider(view=MailjetTrackingWebhookView),
-    "mailtrap": Provider(view=MailtrapTrackingWebhookView, key="tracking_secret", signs_in="Mailtrap-Signature"),
-    "mandrill": Provider(view=MandrillCombinedWebhookView, setting_aside=Mandrill, key="webhook_key", needs_key=True),
-    "postal": Provider(view=PostalTrackingWebhookView, key="webhook_key", needs_key=True),
-    "postmark": Provider(view=PostmarkTrackingWebhookView),
-    "resend": Provider(view=ResendTrackingWebhookView, key="signing_secret"),
-    "sendgrid": Provider(view=SendGridTrackingWebhookView, key="tracking_webhook_verification_key"),
-    "sparkpost": Provider(view=SparkPostTrackingWebhookView, setting_aside=SparkPost),
+    "mailjet": Provider(view_path="mailjet.MailjetTrackingWebhookView"),
+    "mailtrap": Provider(
+        view_path="mailtrap.MailtrapTrackingWebhookView", key="tracking_secret", signs_in="Mailtrap-Signature"
+    ),
+    "mandrill": Provider(
+        view_path="mandrill.MandrillCombinedWebhookView", setting_aside=Mandrill, key="webhook_key", needs_key=True
+    ),
+    "postal": Provider(view_path="postal.PostalTrackingWebhookView", key="webhook_key", needs_key=True),
+    "postmark": Provider(view_path="postmark.PostmarkTrackingWebhookView"),
+    "resend": Provider(view_path="resend.ResendTrackingWebhookView", key="signing_secret"),
+    "sendgrid": Provider(view_path="sendgrid.SendGridTrackingWebhookView", key="tracking_webhook_verification_key"),
+    "sparkpost": Provider(view_path="sparkpost.SparkPostTrackingWebhookView", setting_aside=SparkPost),
     "unisender_go": Provider(
-        view=UnisenderGoTrackingWebhookView, setting_aside=UnisenderGo, key="api_key", needs_key=True
+        view_path="unisender_go.UnisenderGoTrackingWebhookView",
+        setting_aside=UnisenderGo,
+        key="api_key",
+        needs_key=True,
     ),
 }
 

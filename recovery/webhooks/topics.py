@@ -14,7 +14,6 @@ from typing import Any, Final
 import requests
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.utils import get_anymail_setting
-from anymail.webhooks import amazon_ses
 from django.http import HttpRequest
 from urllib3.exceptions import HTTPError
 
@@ -22,7 +21,6 @@ from recovery.conf import conf
 from recovery.webhooks.parsing import CannotWork
 
 _setting: Any = get_anymail_setting
-_ses: Any = amazon_ses
 
 PATIENCE: Final = (3, 5)  # seconds to connect, and for the answer
 LONGEST_CERTIFICATE: Final = 65_536
@@ -52,7 +50,7 @@ class AmazonSES:
     def __init__(self, **kwargs: Any) -> None:
         confirms = _setting("auto_confirm_sns_subscriptions", esp_name="Amazon SES", kwargs=kwargs, default=True)
         self.auto_confirm_enabled = confirms
-        beyond: Any = super(_ses.AmazonSESBaseWebhookView, self)  # that class asks for boto3 at once
+        beyond: Any = super(_ses().AmazonSESBaseWebhookView, self)  # that class asks for boto3 at once
         beyond.__init__(**kwargs)
 
     def run_validators(self, request: HttpRequest) -> None:
@@ -83,8 +81,15 @@ class AmazonSES:
 
     def get_boto_client(self, service_name: str, **kwargs: Any) -> Any:
         inherited: Any = super()
-        self.session_params, self.client_params = _ses._get_anymail_boto3_params(kwargs={})
+        self.session_params, self.client_params = _ses()._get_anymail_boto3_params(kwargs={})
         return inherited.get_boto_client(service_name, **kwargs)
+
+
+def _ses() -> Any:
+    """anymail's module, which loads boto3."""
+    from anymail.webhooks import amazon_ses
+
+    return amazon_ses
 
 
 def _check_signature(notice: Mapping[str, Any]) -> None:

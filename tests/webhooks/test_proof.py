@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +128,10 @@ def test_no_log_line_repeats_a_secret_or_an_address(
         assert post.send().status_code == 400
     for private in (posts.BASIC, str(posts.secret_of(esp).value), RECIPIENT):
         assert private not in caplog.text
+
+
+def test_no_view_of_a_provider_is_loaded_before_it_posts() -> None:
+    """Those of all providers would take every worker and command of a site longer than the rest of the app."""
+    sources = {path.name: path.read_text() for path in Path(webhooks.__file__).parent.glob("*.py")}
+    top = re.compile(r"^(?:from anymail\.webhooks(?!\.base\b)|import anymail\.webhooks|import boto)", re.MULTILINE)
+    assert [name for name, source in sources.items() if top.search(source)] == []

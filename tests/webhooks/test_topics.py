@@ -220,7 +220,7 @@ def test_only_so_many_certificates_are_remembered(esp: str, email: Email, key: A
 def test_a_topic_is_confirmed_only_if_it_is_listed(
     esp: str, key: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topics._ses, "boto3", None)
+    monkeypatch.setattr("anymail.webhooks.amazon_ses.boto3", None)
     content = SNS | {"Type": "SubscriptionConfirmation", "TopicArn": TOPIC, "Token": "t", "Timestamp": "now"}
     content |= {"SubscribeURL": "https://sns.us-east-1.amazonaws.com/"}
     assert send(sign(content, key)) == 400
