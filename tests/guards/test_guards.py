@@ -21,11 +21,15 @@ TESTS = {
 }
 
 
+WITHOUT = ("cacheprovider", "xdist", "schemathesis", "hypothesispytest", "faker")
+"""Plugins that these few tests do nothing with, and that take longer to load than the tests to run."""
+
+
 def ending(*arguments: str) -> subprocess.CompletedProcess[str]:
     """As ``pytest`` with these arguments, on SQLite, whichever process of ours asks; it starts no broker."""
     ours = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "TESTS_CLAIMED_BY")}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments],
+        [sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in WITHOUT), *arguments],
         cwd=ROOT,
         env={**ours, "PYTEST_XDIST_WORKER": "sqlite"},
         capture_output=True,
