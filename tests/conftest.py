@@ -35,7 +35,6 @@ ONE_IS_ENOUGH = (
     "tests/doctor/",
     "tests/domains/",
     "tests/guards/",
-    "tests/incidents/test_thousand.py",
     "tests/provider/",
     "tests/provider_lists/",
     "tests/targets/",
@@ -47,6 +46,13 @@ ONE_IS_ENOUGH = (
 """What asks little of the database, and much of a browser, of templates, of the pages as a whole, of others' servers or
 of processes that it starts and waits for. Where both databases are tested, this runs once, on PostgreSQL in a process
 beside theirs; so does every test that asks no database at all."""
+
+SQLITE_IS_ENOUGH = ("tests/incidents/test_thousand.py",)
+"""What once takes a minute, of which PostgreSQL would make two, and is tried with fewer people on both."""
+
+RELIEVED = ("tests/diagnosis/", "tests/flows/", "tests/privacy/")
+"""What the process beside runs on PostgreSQL in place of the one that is named so. That one has most to do, and where
+it came to the end alone a core would be idle meanwhile."""
 
 ASKS_A_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 """Fixtures of tests that do, where no marker says it. Without marker and fixture pytest-django lets none ask."""
@@ -107,9 +113,13 @@ def runs_here(item: pytest.Item) -> bool:
         return not made_for or engine in made_for
     if made_for:
         return databases.process() in made_for
+    if item.nodeid.startswith(SQLITE_IS_ENOUGH):
+        return databases.process() == "sqlite"
     asks = item.get_closest_marker("django_db") or not ASKS_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
-    is_beside = item.nodeid.startswith(ONE_IS_ENOUGH) or not asks
-    return is_beside == (databases.process() == databases.BESIDE)
+    if item.nodeid.startswith(ONE_IS_ENOUGH) or not asks:
+        return databases.process() == databases.BESIDE
+    on_postgresql = databases.BESIDE if item.nodeid.startswith(RELIEVED) else "postgresql"
+    return databases.process() in ("sqlite", on_postgresql)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,7 +2,8 @@
 ``manage.py test``: every test on SQLite and on PostgreSQL, side by side, in one pytest session.
 
 What asks little of the database runs once, in a third process beside the two (``ONE_IS_ENOUGH`` in tests/conftest.py):
-it waits for browsers and servers most of the time, and leaves the processor to them.
+it waits for browsers and servers most of the time, and leaves the processor to them. It relieves PostgreSQL's process
+of a part as well (``RELIEVED``), so that all three end at about the same time.
 
 It starts a broker and PostgreSQL, then becomes pytest: three processes, one summary, one exit code. Everything
 after ``test`` goes to pytest. URLs in the environment (REDIS_URL, DATABASE_URL_postgresql) are used instead of servers
