@@ -4,6 +4,7 @@ import ast
 import gettext
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -77,6 +78,7 @@ def texts_of_template(source: str) -> Iterator[dict[str, str]]:
         yield dict(zip(TEXTS[function], texts, strict=True))
 
 
+@cache
 def texts_of_the_sources() -> dict[Message, str]:
     """Each message of the app with its plural, as makemessages would find it; needs no gettext on the machine."""
     found: dict[Message, str] = {}
