@@ -35,6 +35,7 @@ ONE_IS_ENOUGH = (
     "tests/doctor/",
     "tests/domains/",
     "tests/guards/",
+    "tests/incidents/test_thousand.py",
     "tests/provider/",
     "tests/provider_lists/",
     "tests/targets/",
@@ -46,9 +47,6 @@ ONE_IS_ENOUGH = (
 """What asks little of the database, and much of a browser, of templates, of the pages as a whole, of others' servers or
 of processes that it starts and waits for. Where both databases are tested, this runs once, on PostgreSQL in a process
 beside theirs; so does every test that asks no database at all."""
-
-SQLITE_IS_ENOUGH = ("tests/incidents/test_thousand.py",)
-"""What once takes a minute, of which PostgreSQL would make two, and is tried with fewer people on both."""
 
 RELIEVED = ("tests/diagnosis/", "tests/flows/", "tests/privacy/")
 """What the process beside runs on PostgreSQL in place of the one that is named so. That one has most to do, and where
@@ -113,8 +111,6 @@ def runs_here(item: pytest.Item) -> bool:
         return not made_for or engine in made_for
     if made_for:
         return databases.process() in made_for
-    if item.nodeid.startswith(SQLITE_IS_ENOUGH):
-        return databases.process() == "sqlite"
     asks = item.get_closest_marker("django_db") or not ASKS_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
     if item.nodeid.startswith(ONE_IS_ENOUGH) or not asks:
         return databases.process() == databases.BESIDE
