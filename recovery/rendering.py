@@ -20,6 +20,7 @@ from django.utils.timesince import timeuntil
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import audiences, codes, link_lives, objections, tokens
+from recovery.conf import of_django
 from recovery.masked import Secret
 from recovery.models import BackupAddress, Email, ResetToken, RotationMember
 from recovery.models.requests import shown_reference
@@ -76,7 +77,7 @@ def message_for(
     when a link's secret can no longer be derived, and whatever a template raises.
     """
     audience = audiences.get(email.audience)
-    with translation.override(language or language_of(email, audience) or None):
+    with translation.override(language or language_of(email, audience)):
         context = _context(email, audience, links, life)
         subject = " ".join(_rendered(audience, email.kind, "subject.txt", context).split())
         text = _rendered(audience, email.kind, "txt", context)
@@ -110,7 +111,7 @@ def preview_of(email: Email, *, without: Collection[str] = ()) -> Preview:
     are blanked. Raises whatever a template raises, and Misconfigured where its audience is gone.
     """
     audience = audiences.get(email.audience)
-    with translation.override(language_of(email, audience) or None):
+    with translation.override(language_of(email, audience)):
         context = _context(email, audience, (), None, is_hidden=True) | dict.fromkeys(without, "")
         subject = " ".join(_rendered(audience, email.kind, "subject.txt", context).split())
         text, html = (_rendered(audience, email.kind, part, context) for part in ("txt", "html"))
@@ -118,8 +119,10 @@ def preview_of(email: Email, *, without: Collection[str] = ()) -> Preview:
 
 
 def language_of(email: Email, audience: audiences.Audience | None = None) -> str:
-    """What the person read when they asked, else the door's own; "" where the site's is left."""
-    return email.language or (audience or audiences.get(email.audience)).language
+    """That of its row, which is what the site says of the account (``languages``) or else what was read where somebody
+    asked for themselves; else the door's own; else the site's. What an unasked mail tells may be somebody else's act:
+    it never has the language of whoever did it."""
+    return email.language or (audience or audiences.get(email.audience)).language or str(of_django("LANGUAGE_CODE"))
 
 
 @lru_cache(maxsize=64)

@@ -192,6 +192,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "FROM_EMAIL": _TEXT_OR_NONE,
     "HEALTH_TOKEN": (_is_token, f"a text of at least {SHORTEST_TOKEN} characters, or None"),
+    "LANGUAGE_OF": _TEXT_OR_NONE,
     "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,

@@ -75,6 +75,7 @@ def test_the_hint_of_an_unindexed_address_names_every_index_that_a_look_needs() 
         ({**SOUND, "WEBHOOKS": {"pigeon": {}}}, "recovery.E006"),
         ({**SOUND, "ACCOUNTS": "library.accounts.find"}, "recovery.E007"),
         ({**SOUND, "MAY_ACT_ON": "library.rules.may"}, "recovery.E007"),
+        ({**SOUND, "LANGUAGE_OF": "library.people.language"}, "recovery.E007"),
         ({**SOUND, "HEALTH_TOKEN": "short"}, "recovery.E006"),
         ({**SOUND, "METRICS": {"TOKEN": "short"}}, "recovery.E006"),
         ({**SOUND, "METRICS": {"DOMAINS": "example.org"}}, "recovery.E006"),

@@ -26,7 +26,9 @@ from recovery.models import ResetRequest
 FLOORS: Final = {(5, 2): (5, 2, 17), (6, 0): (6, 0, 8), (6, 1): (6, 1, 1)}  # Django's own security releases
 SHORTEST_VISIBILITY: Final = timedelta(seconds=90)  # the lease of a mail that a worker holds
 FORMS: Final = {"WEBHOOK_SECRET": " of the form user:password"}
-PATHS: Final = ("ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "CHOOSE_AUDIENCE", "MAY_ACT_ON", "STAFF_AUDIENCES")
+PATHS: Final = (
+    "ACCOUNTS", "ADMIN_BASE", "API_AUTHENTICATOR", "CHOOSE_AUDIENCE", "LANGUAGE_OF", "MAY_ACT_ON", "STAFF_AUDIENCES",
+)  # fmt: skip
 
 Apps = Sequence[AppConfig] | None
 

@@ -30,6 +30,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "FORCED_LIFETIME": timedelta(hours=24),
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
+    "LANGUAGE_OF": None,
     "LOCKOUT_ALARM": 100,
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},

@@ -67,6 +67,12 @@ class MailConf(Given):
         return cast("str | None", self._read("HEALTH_TOKEN"))
 
     @property
+    def LANGUAGE_OF(self) -> str | None:
+        """Dotted path of (user) -> code of the language in which an account is written to, or None: then that of the
+        page on which somebody asked for themselves, else the door's, else LANGUAGE_CODE."""
+        return cast("str | None", self._read("LANGUAGE_OF"))
+
+    @property
     def MARKETING_DOMAINS(self) -> Sequence[str]:
         """Domains that marketing is sent from: recovery mail from one of them is flagged."""
         return cast(Sequence[str], self._read("MARKETING_DOMAINS"))

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from recovery import accounts, alarms, level, rendering, routes, suppressions, tokens
 from recovery.addresses import normalise
-from recovery.delivery import doubts, judging
+from recovery.delivery import doubts, judging, speaking
 from recovery.delivery.held import Held
 from recovery.models import BackupAddress, Email, ResetRequest, ResetToken
 from recovery.models.moves import Move
@@ -46,7 +46,8 @@ class Facts:
 
 
 def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]]:
-    """Which of them may leave, with their links; and the moves of those that must not.
+    """Which of them may leave, with their links and in the language of their accounts; and the moves of those that must
+    not.
 
     A doubted mail that must not leave any more is among the first where its provider can be asked.
     """
@@ -58,6 +59,7 @@ def check(claimed: Sequence[Held], at: datetime) -> tuple[list[Held], list[Move]
             ready.append(held)
         else:
             moves.append(move)
+    speaking.choose(ready, facts.people)
     return ready, moves
 
 

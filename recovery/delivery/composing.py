@@ -48,7 +48,7 @@ def _rendered(held: Held, life: timedelta | None) -> Message:
         return rendering.message_for(email, held.links, life=life)
     except Exception as error:  # translations are the site's
         own = rendering.language_of(email)
-        if not own or own == default:
+        if own == default:
             raise
         message = rendering.message_for(email, held.links, life=life, language=default)
         alarms.sound(Alarm.TRANSLATION_BROKEN, f"{email.kind}/{own}", detail=type(error).__name__)

@@ -37,7 +37,8 @@ def password_changed(
 
 
 def backup_code(backup: BackupAddress, *, origin: Origin) -> list[Email]:
-    """Queue the mail with the code that proves ``backup``; it leaves while the code works."""
+    """Queue the mail with the code that proves ``backup``; it leaves while the code works. It may have the language of
+    their page: whoever asked reads it."""
     user = accounts.by_key(backup.user_key) if conf.AUDIENCES else None
     return outbox.queue(
         EmailKind.BACKUP_CODE,
@@ -65,7 +66,6 @@ def backup_changed(user: AbstractBaseUser, *, origin: Origin, removed: BackupAdd
             [removed.address],
             user_key=removed.user_key,
             audience=door_of(user),
-            language=origin.language,
             context={**facts, "was_this": True, "browser": origin.browser, "ip": shortened(origin.ip)},
         )
     return emails
@@ -91,7 +91,6 @@ def address_changed(
                 [address],
                 user_key=accounts.key_of(user),
                 audience=door_of(user, audience),
-                language=origin.language,
                 context={**facts, "old": is_old, "ip": shortened(origin.ip), OFFERED: is_old},
             )
     others = compose(
@@ -131,7 +130,7 @@ def address_proposed(user: AbstractBaseUser, correction: AddressCorrection) -> l
 
 
 def rotation_forced(
-    user: AbstractBaseUser, *, mailed: Sequence[str], by_person: bool, audience: str = "", language: str = ""
+    user: AbstractBaseUser, *, mailed: Sequence[str], by_person: bool, audience: str = ""
 ) -> list[Email]:
     """Compose a notice for ``outbox.write`` that the password of ``user`` was ended and a new one is needed.
 
@@ -141,7 +140,7 @@ def rotation_forced(
     return compose(
         EmailKind.ROTATION_FORCED,
         user,
-        origin=Origin(language=language),
+        origin=Origin(),
         facts={
             "changed_at": moment(),
             "by_person": by_person,

@@ -1,7 +1,8 @@
 """Who is told, and what each copy may say: one for each verified address, one for each backup address that has waited.
 
 What goes to a backup address tells neither the main address, nor a user name that is an address, nor a full client
-address: who reads that mailbox need not be the person.
+address: who reads that mailbox need not be the person. None has the language of the page at which it happened: that
+may have been somebody else's page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,6 @@ def compose(
             user_key=account.key,
             request=request,
             audience=door_of(user, audience),
-            language=request.language if request else origin.language,
             context={"browser": origin.browser, "asked_at": None, OFFERED: may_object, **facts, **own},
         )
     return emails

@@ -75,10 +75,15 @@ def test_a_notice_says_what_with_whose_and_has_no_link_that_changes_anything() -
     assert is_unchanged(user)
 
 
-def test_a_notice_speaks_the_language_of_the_request() -> None:
+def test_a_notice_speaks_the_language_of_its_owner_and_not_of_the_request(settings: Any) -> None:
     user = UserFactory.create()
-    [message] = sent(changed(user, request=request_of(user, "de"), origin=ORIGIN))
+    settings.RECOVERY = {**settings.RECOVERY, "LANGUAGE_OF": f"{__name__}.german"}
+    [message] = sent(changed(user, request=request_of(user, "fr"), origin=ORIGIN))
     assert "Passwort" in message.subject
+
+
+def german(user: Any) -> str:
+    return "de"
 
 
 def test_of_a_changed_address_the_old_and_the_new_one_are_told_and_neither_of_the_other() -> None:

@@ -249,8 +249,13 @@ def test_with_its_mail_an_objection_is_purged(user: Any, settings: Any) -> None:
     assert not Email.objects.exists()
 
 
-def test_the_page_and_the_mail_are_readable_in_the_readers_language(user: Any) -> None:
-    notices.new_device(user, origin=Origin(ip="192.0.2.1", language="de"))
+def german(user: Any) -> str:
+    return "de"
+
+
+def test_the_page_and_the_mail_are_readable_in_the_readers_language(user: Any, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LANGUAGE_OF": f"{__name__}.german"}
+    notices.new_device(user, origin=Origin(ip="192.0.2.1", language="fr"))
     message = newest_to(user.email)
     client, form = opened(link_in(message))
     assert 'lang="de"' in client.get(form, headers={"accept-language": "de"}).content.decode()

@@ -104,11 +104,6 @@ def test_what_the_site_says_of_it_stands_in_the_mail_on_one_line_and_not_longer(
     assert "<b>" not in str(message.alternatives[0][0])
 
 
-def test_the_mail_is_in_the_language_of_the_sign_in(user: Any) -> None:
-    [email] = notices.new_device(user, origin=Origin(ip="192.0.2.1", language="de"))
-    assert email.language == "de"
-
-
 def test_a_notice_of_another_door_leads_there(user: Any, settings: Any) -> None:
     door = {"BASE_URL": "https://portal.example", "SITE_NAME": "The Portal"}
     settings.RECOVERY = {**settings.RECOVERY, "AUDIENCES": {"portal": door}}
