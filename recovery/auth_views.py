@@ -1,16 +1,19 @@
 """Our pages by the names and options of Django's views, for a site whose URLs give Django's views options of its own.
 
-An option that has no meaning here is refused when the URLs are loaded, with the sentence that says what to do: nothing
-that a site once chose is dropped in silence. Pages and rules are ``views``'; docs/django_views.md lists every option.
+What has no meaning here is refused when the URLs are loaded, with the sentence that says what to do, whether it is an
+option of ``as_view``, an attribute or method of a subclass, or a mixin's: nothing that a site once chose is dropped in
+silence. Pages and rules are ``views``'; docs/django_views.md lists every option.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from django.contrib.auth import views as auth_views
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.views import View
 from django.views.decorators.debug import sensitive_variables
 
 from recovery import cookies, doors, views
@@ -30,6 +33,15 @@ REFUSED: Final = {
     "post_reset_login_backend": "the first of AUTHENTICATION_BACKENDS is taken",
 }
 """Options of Django's views, and what to do instead."""
+DECORATE: Final = "decorate what as_view() returns, which is a view like any other"
+SIGNALS: Final = "hear reset_requested or reset_completed of recovery.signals"
+OVERRIDDEN: Final = {
+    "get_context_data": "give as_view() an extra_context, or name a context processor",
+    "get_success_url": "give as_view() a success_url",
+    "form_valid": f"{SIGNALS}; to refuse an ask, {DECORATE}",
+    "form_invalid": DECORATE,
+}
+"""Methods of Django's views that a site may have overridden, and what to do instead; of all others, DECORATE."""
 
 
 class _Page:
@@ -38,20 +50,23 @@ class _Page:
     template_name: str | None = None
     title: Any = None
     extra_context: dict[str, Any] | None = None
-    options: ClassVar[frozenset[str]] = frozenset({"template_name", "title", "extra_context"})
+    accepted: ClassVar[frozenset[str]] = frozenset({"template_name", "title", "extra_context"})
 
     def __init__(self, **options: Any) -> None:
         for name, value in options.items():
             if name in REFUSED:
                 raise ImproperlyConfigured(f"{name} of {type(self).__name__} means nothing here: {REFUSED[name]}.")
-            if name not in self.options:
+            if name not in self.accepted:
                 raise TypeError(f"{type(self).__name__} has no option {name!r}.")
             setattr(self, name, value)
+        for name in filter(partial(hasattr, type(self)), sorted(NEVER_READ)):
+            instead = REFUSED.get(name) or OVERRIDDEN.get(name, DECORATE)
+            raise ImproperlyConfigured(f"{name} of {type(self).__name__} is never read or called: {instead}.")
 
     @classmethod
     def as_view(cls, **options: Any) -> Callable[..., HttpResponse]:
-        """Raises ImproperlyConfigured for an option of Django's that has no meaning here, TypeError for a strange
-        one."""
+        """Raises ImproperlyConfigured for what is Django's and has no meaning here, an option or what a subclass or
+        mixin overrides, TypeError for a strange option."""
         return cls(**options).view()
 
     def view(self) -> Callable[..., HttpResponse]:
@@ -73,7 +88,7 @@ class PasswordResetView(_Page):
     title = auth_views.PasswordResetView.title
 
     success_url: Any = None
-    options = _Page.options | {"success_url"}
+    accepted = _Page.accepted | {"success_url"}
 
     def view(self) -> Callable[..., HttpResponse]:
         def forgot(request: HttpRequest) -> HttpResponse:
@@ -120,7 +135,7 @@ class PasswordResetConfirmView(_Page):
 
     success_url: Any = None
     reset_url_token = "set-password"  # noqa: S105 - Django's, and shown to all
-    options = _Page.options | {"success_url", "reset_url_token"}
+    accepted = _Page.accepted | {"success_url", "reset_url_token"}
 
     def view(self) -> Callable[..., HttpResponse]:
         @sensitive_variables()
@@ -137,6 +152,20 @@ class PasswordResetConfirmView(_Page):
             return _at(form, self.onwards(response, self.success_url if _is_done(request, response) else None))
 
         return _like(views.reset, confirm)
+
+
+_OF_DJANGO: Final = (
+    auth_views.PasswordResetView,
+    auth_views.PasswordResetDoneView,
+    auth_views.PasswordResetConfirmView,
+    auth_views.PasswordResetCompleteView,
+)
+_HELD: Final = {"as_view", *PasswordResetView.accepted, *PasswordResetConfirmView.accepted}
+NEVER_READ: Final = {
+    *(name for view in _OF_DJANGO for name in dir(view) if not name.startswith("_")),
+    *View.http_method_names,
+} - _HELD
+"""What Django's views have that a subclass of ours may not: a limit or captcha in ``dispatch`` would no longer run."""
 
 
 def _like(view: Callable[..., HttpResponse], own: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

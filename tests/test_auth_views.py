@@ -2,12 +2,16 @@
 loudly."""
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import views as django_views
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
 
@@ -24,7 +28,26 @@ FORGOT = (
 )
 CONFIRM = "<title>{{ title }}</title>{% if validlink %}Welcome, {{ form.user }}{% else %}No way, {{ form }}{% endif %}"
 
+SENTENCES = [*auth_views.REFUSED.values(), *auth_views.OVERRIDDEN.values(), auth_views.DECORATE]
+
+
+class Subclassed(auth_views.PasswordResetView):
+    template_name = "own_forgot.html"
+    title = "Lost it?"
+    success_url = "/thanks/"
+
+
+def limited(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def inner(request: HttpRequest) -> HttpResponse:
+        return view(request) if "open" in request.GET else HttpResponse(status=429)
+
+    return inner
+
+
 urlpatterns = [
+    path("subclassed/", Subclassed.as_view()),
+    path("limited/", limited(auth_views.PasswordResetView.as_view())),
     path(
         "ask/",
         auth_views.PasswordResetView.as_view(
@@ -112,6 +135,35 @@ def test_what_means_nothing_here_is_refused_with_what_to_do(view: Any, option: s
 
 
 @pytest.mark.parametrize("view", VIEWS)
+def test_what_a_subclass_overrides_of_djangos_view_holds_or_is_refused_with_what_to_do(view: Any) -> None:
+    of_django = getattr(django_views, view.__name__)
+    for name in [name for name in dir(of_django) if not name.startswith("_")] + ["delete", "patch"]:
+        own = type("Own", (view,), {name: "anything"})
+        if name == "as_view":
+            continue
+        if name in view.accepted:
+            assert own.as_view()
+            continue
+        with pytest.raises(ImproperlyConfigured, match=f"^{name} of Own is never read or called: ") as refused:
+            own.as_view()
+        assert any(each in str(refused.value) for each in SENTENCES), name
+
+
+def test_a_mixin_that_would_no_longer_run_is_refused_and_a_decorator_runs() -> None:
+    own = type("Own", (LoginRequiredMixin, auth_views.PasswordResetView), {})
+    with pytest.raises(ImproperlyConfigured, match=r"dispatch of Own .* decorate what as_view\(\) returns"):
+        own.as_view()
+    assert browser().get("/limited/").status_code == 429
+    assert browser().get("/limited/?open=1").status_code == 200
+
+
+def test_what_a_subclass_says_and_may_say_holds() -> None:
+    answer = browser().post("/subclassed/", {"email": "somebody@else.example"})
+    assert answer.headers["Location"] == "/thanks/"
+    assert "<title>Lost it?</title>" in browser().get("/subclassed/").content.decode()
+
+
+@pytest.mark.parametrize("view", VIEWS)
 def test_a_strange_option_is_a_mistake(view: Any) -> None:
     with pytest.raises(TypeError, match="templat_name"):
         view.as_view(templat_name="x.html")
@@ -119,7 +171,7 @@ def test_a_strange_option_is_a_mistake(view: Any) -> None:
 
 def test_every_option_is_documented_as_what_it_is() -> None:
     rows = dict(re.findall(r"^\| `(\w+)`.*? \| (holds|refused)", TOLD, re.MULTILINE))
-    holding = {option for view in VIEWS for option in view.options}
+    holding = {option for view in VIEWS for option in view.accepted}
     assert {option for option, end in rows.items() if end == "refused"} == set(auth_views.REFUSED)
     assert {option for option, end in rows.items() if end == "holds"} == holding
 
