@@ -90,7 +90,8 @@ def queue(
 
 def write(emails: Sequence[Email], *noted: AuditEvent, after: tuple[str, list[Any]] | None = None) -> None:
     """Write composed emails, why some are withheld from the first, and rows of the trail; ``after`` an UPDATE of what
-    they follow from. All or nothing, in the caller's transaction if there is one.
+    they follow from. All or nothing, in the caller's transaction if there is one; the site is told of what is withheld
+    after the commit.
 
     One statement for the mails and one for each of the others; on PostgreSQL one for all.
     """
@@ -100,6 +101,7 @@ def write(emails: Sequence[Email], *noted: AuditEvent, after: tuple[str, list[An
         if email.state == EmailState.WITHHELD
     ]
     insert(*emails, *held, *noted, after=after)
+    moves.announce({email.pk: email.state for email in emails if email.state == EmailState.WITHHELD})
 
 
 def compose(

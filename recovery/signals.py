@@ -3,7 +3,8 @@
 ``reset_requested``: somebody asked, or staff did. Arguments: ``request_id`` (UUID), ``reference``, ``kind``
 (``reasons.Kind``), ``audience``.
 ``reset_decided``: a worker decided an ask. Arguments: ``request_id`` (UUID), ``outcome`` (``reasons.Outcome``).
-``email_changed_state``: an email moved. Arguments: ``email_id`` (UUID), ``state`` (``reasons.EmailState``).
+``email_changed_state``: an email moved, or was withheld from the first. Arguments: ``email_id`` (UUID), ``state``
+(``reasons.EmailState``).
 ``link_opened``: a link was opened. Arguments: ``request_id`` (UUID), ``user_key``, ``verdict`` (``reasons.Verdict``),
 ``refusal`` (``reasons.Refusal``, or None for a link that works).
 ``reset_completed``: a person set a new or a first password over a link. Arguments: ``user``, ``request_id`` (UUID).

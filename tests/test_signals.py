@@ -10,10 +10,22 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from recovery import cases, lockouts, resets, signals
+from recovery import cases, level, lockouts, outbox, resets, signals
 from recovery.models import Email, ResetRequest, SupportCase
 from recovery.origin import Origin
-from recovery.reasons import CaseEnd, CaseReason, EmailState, Kind, LockKind, LockLift, Outcome, Verdict
+from recovery.reasons import (
+    CaseEnd,
+    CaseReason,
+    EmailKind,
+    EmailReason,
+    EmailState,
+    Kind,
+    LockKind,
+    LockLift,
+    MailLevel,
+    Outcome,
+    Verdict,
+)
 from tests.asking import ask, asked, browser, set_password, work
 from tests.factories import StaffFactory, UserFactory
 from tests.following import mailed_link, opened
@@ -67,6 +79,20 @@ def test_where_a_mail_goes_is_told() -> None:
     email = Email.objects.get()
     assert [facts["state"] for _, facts in heard] == [EmailState.HANDED_OVER]
     assert {facts["email_id"] for _, facts in heard} == {email.pk}
+
+
+def test_a_mail_that_never_leaves_is_told_after_its_commit() -> None:
+    user, actor = UserFactory.create(), StaffFactory.create()
+    with hearing("email_changed_state") as heard:
+        level.switch(MailLevel.NONE, actor=actor, reason="a wrong template")
+        asks(user)
+        email = Email.objects.get()
+        assert heard == [("email_changed_state", {"email_id": email.pk, "state": EmailState.WITHHELD})]
+        with transaction.atomic():
+            outbox.queue(EmailKind.TEST, [user.email], held=EmailReason.LEVEL_NONE)
+            assert len(heard) == 1
+            transaction.set_rollback(True)
+    assert len(heard) == 1
 
 
 def test_asks_by_staff_and_for_a_first_password_are_told_after_their_commit() -> None:

@@ -9,7 +9,7 @@ from recovery.models.moves.claims import Claimed, claim, expire_late, free
 from recovery.models.moves.known import Ban, Known, Stored, moment
 from recovery.models.moves.matching import STORED, Needs
 from recovery.models.moves.reports import FACTS, hold, report, take_in
-from recovery.models.moves.sql import one_at_a_time
+from recovery.models.moves.sql import announce, one_at_a_time
 
 __all__ = [
     "FACTS",
@@ -21,6 +21,7 @@ __all__ = [
     "Needs",
     "Stored",
     "allows",
+    "announce",
     "answered",
     "claim",
     "expire_late",
