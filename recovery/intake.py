@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import IntegrityError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from recovery import audit, bell, limits
+from recovery import audiences, audit, bell, limits
 from recovery.addresses import normalise
 from recovery.models import ResetRequest
 from recovery.models.asking import insert_ask
@@ -30,12 +30,13 @@ def ask(
 
     What may be told is ``place_free_again_at``, which depends on the place alone: the API says it, pages do not.
     Commits once, on its own: the caller must not be in a transaction (``non_atomic_requests``). Raises
-    DatabaseError when it could not be written down; never because of the broker.
+    Misconfigured for an unknown audience, DatabaseError when it could not be written down; never because of the broker.
     """
+    door = audiences.get(audience).name
     for tries_left in reversed(range(SAME_REFERENCE_TRIES)):
         request = ResetRequest(
             kind=kind,
-            audience=audience,
+            audience=door,
             identifier=identifier,
             ip=origin.ip or None,
             user_agent=origin.user_agent,

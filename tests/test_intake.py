@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from recovery import intake, limits
+from recovery.exceptions import Misconfigured
 from recovery.models import AuditEvent, LimitCounter, ResetRequest
 from recovery.origin import Origin
 from recovery.reasons import Action, Kind, Outcome
@@ -106,3 +107,10 @@ def test_kind_and_audience_are_those_of_the_caller(settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "AUDIENCES": {"portal": {"BASE_URL": "https://portal.example"}}}
     request = intake.ask("ada", origin=HERE, audience="portal")
     assert ResetRequest.objects.get(pk=request.pk).audience == "portal"
+
+
+def test_a_mistyped_audience_is_refused_and_nothing_is_written() -> None:
+    with pytest.raises(Misconfigured, match="prtal"):
+        intake.ask("ada", origin=HERE, audience="prtal")
+    assert not ResetRequest.objects.exists()
+    assert not LimitCounter.objects.exists()
