@@ -71,8 +71,13 @@ def _write(request: ResetRequest, origin: Origin) -> None:
         request.next_try_at = now + SWEEP_GRACE
         insert(
             request,
-            audit.event(Action.REQUESTED, request=request, at=now, outcome=request.outcome, audience=request.audience),
+            audit.event(Action.REQUESTED, request=request, at=now, outcome=request.outcome, **_told(request)),
         )
+
+
+def _told(request: ResetRequest) -> dict[str, str]:
+    """What the trail says of an ask, also once its row is gone."""
+    return {"kind": request.kind, "audience": request.audience}
 
 
 def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: BaseDatabaseWrapper) -> None:
@@ -80,7 +85,7 @@ def _write_at_once(request: ResetRequest, subjects: dict[str, str], connection: 
     if blocks and not blocks[-1]._from_testcase:  # as durable=True judges it
         raise RuntimeError("An ask commits on its own and cannot be part of a transaction.")
     step = limits.count(subjects, within="source", vendor=connection.vendor)
-    event = audit.event(Action.REQUESTED, request=request, outcome=Outcome.RECEIVED, audience=request.audience)
+    event = audit.event(Action.REQUESTED, request=request, outcome=Outcome.RECEIVED, **_told(request))
     is_refused, now, request.place_free_again_at = insert_ask(
         request,
         event,

@@ -18,6 +18,7 @@ from recovery.reasons import (
     MailLevel,
     Outcome,
     TokenState,
+    overall,
 )
 from recovery.sweep import sweep
 from tests.asking import ask, asked, browser, follow, links, recipients, set_password, work
@@ -127,9 +128,10 @@ def test_every_outcome_comes_about_and_is_on_the_trail(outcome: Outcome) -> None
     STORIES[outcome]()
     request = asked()
     assert request.outcome == outcome
-    words = {event.detail.get("outcome") for event in AuditEvent.objects.filter(request_id=request.pk)}
+    events = AuditEvent.objects.filter(request_id=request.pk, action__in=[Action.REQUESTED, Action.DECIDED])
+    words = [event.detail.get("outcome") for event in events.order_by("action", "user_key")]
     decided = Outcome.SENT if outcome in {Outcome.COMPLETED, Outcome.ESCALATED} else outcome
-    assert decided in words
+    assert decided in {*words, overall(words[:-1])}, "of several accounts each has a row"
     assert (request.decided_at is None) == (outcome == Outcome.RECEIVED)
     if outcome not in {Outcome.RECEIVED, Outcome.EXPIRED}:
         assert request.decisions.exists()

@@ -167,7 +167,10 @@ class _Writing:
         if self.asked.until:
             rows = rows.filter(pk__lt=key_at(self.asked.until + SKEW), occurred_at__lt=self.asked.until)
         if key := self.asked.user_key:
-            rows = rows.filter(Q(user_key=key) | Q(actor_key=key))
+            # An ask on the page names nobody: it is theirs by what was decided for them.
+            asks = AuditEvent.objects.filter(user_key=key).exclude(request_id=None).order_by()
+            of_asks = Q(user_key="", request_id__in=asks.values("request_id"))
+            rows = rows.filter(Q(user_key=key) | Q(actor_key=key) | of_asks)
         return rows
 
     def _end(self, last: int) -> int:

@@ -6,21 +6,17 @@ Holds no address and no name: staff are told by their keys, and so are accounts.
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from heapq import merge
-from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Min
 
 from recovery.evidence import gone
-from recovery.models import Decision, Email, ResetRequest, ResetToken, SupportCase
-from recovery.models.primary import SKEW, key_at
+from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken, SupportCase
 from recovery.models.requests import shown_reference
-from recovery.reasons import LINK_KINDS, Action
+from recovery.reasons import LINK_KINDS, Action, Kind
 
 COLUMNS: Final = (
     "reference",
@@ -39,10 +35,11 @@ COLUMNS: Final = (
     "escalated_at",
     "told_by",
 )
-PERSON: Final = "person"
-"""Who asked, where it was nobody of the staff."""
+PERSON, SITE, STAFF = "person", "site", "staff"
+"""Who asked: whoever came to the page; the site, for a newcomer, a rotation or by a command that named nobody; or one
+of the staff, by their key."""
 REQUEST, TRAIL = "request", "trail"
-"""What tells of it: the request, or, once that is purged or erased, the trail, which knows of no mail and no kind."""
+"""What tells of it: the request, or, once that is purged or erased, the trail, which knows of no mail."""
 UNTOLD: Final = "-"
 """No door has this name: who sees some doors alone does not see what was asked at one that is not known any more."""
 AT_ONCE: Final = 500
@@ -59,30 +56,27 @@ def rows(
 ) -> Iterator[list[Row]]:
     """The requests of the period, the oldest first, some hundred at a time; what is purged or erased as the trail tells
     it. ``reached`` says of each one's accounts and door whether whoever reads may see it."""
-    there = (row for some in _there(since, until, reached) for row in some)
-    gone_by = (row for some in _gone(since, until, reached) for row in some)
-    found = merge(there, gone_by, key=itemgetter("requested_at"))
-    while some := list(islice(found, AT_ONCE)):
-        yield some
+    for asks in gone.asks_of(since=since, until=until, at_once=AT_ONCE):
+        if some := _rows(asks, reached):
+            yield some
 
 
-def _there(since: datetime | None, until: datetime, reached: Reached | None) -> Iterator[list[Row]]:
-    requests = ResetRequest.objects.filter(pk__lt=key_at(until + SKEW), requested_at__lt=until).order_by("pk")
-    last = UUID(int=0)
-    if since:
-        requests = requests.filter(pk__gte=key_at(since - SKEW), requested_at__gte=since)
-    while some := list(requests.filter(pk__gt=last)[:AT_ONCE]):
-        last = some[-1].pk
-        keys = _accounts(some)
-        seen = reached([(keys[each.pk], each.audience) for each in some]) if reached else [True] * len(some)
-        facts = _facts([each.pk for each in some])
-        yield [_row(each, keys[each.pk], facts) for each, is_seen in zip(some, seen, strict=True) if is_seen]
-
-
-def _gone(since: datetime | None, until: datetime, reached: Reached | None) -> Iterator[list[Row]]:
-    for some in gone.of_period(since=since, until=until, at_once=AT_ONCE):
-        seen = reached([(each.keys, each.audience or UNTOLD) for each in some]) if reached else [True] * len(some)
-        yield [_row_of_trail(each) for each, is_seen in zip(some, seen, strict=True) if is_seen]
+def _rows(asks: Sequence[AuditEvent], reached: Reached | None) -> list[Row]:
+    requests = [each.request_id for each in asks if each.request_id]
+    decided, facts = _accounts(requests), _facts(requests)
+    # Last: what is there now was there while its mail and links were read, and a purge takes all of it at once.
+    there = ResetRequest.objects.in_bulk(requests)
+    past = gone.told([each for each in asks if each.request_id not in there])
+    found = []
+    for key in requests:
+        if request := there.get(key):
+            keys = decided[key] | {request.user_key} - {""}
+            found.append((keys, request.audience, _row(request, keys, facts)))
+        else:
+            told = past[key]
+            found.append((told.keys, told.audience or UNTOLD, _row_of_trail(told)))
+    seen = reached([(keys, audience) for keys, audience, _row in found]) if reached else [True] * len(found)
+    return [row for (_keys, _audience, row), is_seen in zip(found, seen, strict=True) if is_seen]
 
 
 def lines(found: Iterable[list[Row]], form: str) -> Iterator[str]:
@@ -102,15 +96,15 @@ def written(cells: list[list[Any]]) -> str:
     return out.getvalue()
 
 
-def _accounts(some: list[ResetRequest]) -> dict[UUID, set[str]]:
-    keys = {each.pk: {each.user_key} - {""} for each in some}
-    decided = Decision.objects.filter(request__in=keys).exclude(user_key="").order_by()
+def _accounts(requests: Sequence[UUID]) -> dict[UUID, set[str]]:
+    keys: dict[UUID, set[str]] = {each: set() for each in requests}
+    decided = Decision.objects.filter(request__in=requests).exclude(user_key="").order_by()
     for request, key in decided.values_list("request_id", "user_key"):
         keys[request].add(key)
     return keys
 
 
-def _facts(requests: list[UUID]) -> dict[str, dict[Any, Any]]:
+def _facts(requests: Sequence[UUID]) -> dict[str, dict[Any, Any]]:
     """The first moment of each kind, by request, in three statements."""
     mails = Email.objects.filter(request__in=requests, kind__in=LINK_KINDS).order_by().values_list("request_id")
     links = ResetToken.objects.filter(request__in=requests).order_by().values_list("request_id")
@@ -134,7 +128,7 @@ def _row(each: ResetRequest, keys: set[str], facts: dict[str, dict[Any, Any]]) -
         "kind": each.kind,
         "audience": each.audience,
         "requested_at": _moment(each.requested_at),
-        "requested_by": f"staff {each.actor_key}" if each.actor_key else PERSON,
+        "requested_by": _asker(each.kind, each.actor_key),
         "accounts": " ".join(sorted(keys)),
         "outcome": each.outcome,
         "sent_at": _moment(facts["sent"].get(each.pk)),
@@ -152,9 +146,10 @@ def _row_of_trail(each: gone.Gone) -> Row:
     completed = each.moments.get(Action.COMPLETED)
     return dict.fromkeys(COLUMNS) | {
         "reference": shown_reference(each.reference),
+        "kind": each.kind,
         "audience": each.audience,
         "requested_at": _moment(each.requested_at),
-        "requested_by": f"staff {each.actor_key}" if each.actor_key else PERSON,
+        "requested_by": _asker(each.kind, each.actor_key),
         "accounts": " ".join(sorted(each.keys)),
         "outcome": each.outcome,
         "opened_at": _moment(each.moments.get(Action.LINK_OPENED)),
@@ -163,6 +158,12 @@ def _row_of_trail(each: gone.Gone) -> Row:
         "escalated_at": _moment(each.moments.get(Action.CASE_OPENED)),
         "told_by": TRAIL,
     }
+
+
+def _asker(kind: str, actor_key: str) -> str:
+    if actor_key:
+        return f"{STAFF} {actor_key}"
+    return PERSON if kind == Kind.FORGOT else SITE
 
 
 def _moment(moment: datetime | None) -> str | None:

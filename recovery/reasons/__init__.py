@@ -17,7 +17,7 @@ from recovery.reasons.moves import MOVES, STAFF_VERBS, EmailVerb
 from recovery.reasons.objections import ObjectionEnd
 from recovery.reasons.problems import Problem
 from recovery.reasons.repairs import RepairStep
-from recovery.reasons.requests import Gate, Kind, Outcome
+from recovery.reasons.requests import Gate, Kind, Outcome, overall
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
 from recovery.reasons.signs import Alarm, Part
@@ -82,4 +82,5 @@ __all__ = [
     "TokenState",
     "TryOutcome",
     "Verdict",
+    "overall",
 ]

@@ -1,5 +1,7 @@
 """Why recovery was asked for, what is checked before a link is issued, and what became of the ask."""
 
+from collections.abc import Sequence
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +34,18 @@ class Outcome(TextChoices):
     LEVEL_BLOCKED = "level_blocked", _("the mail level lets no mail out")
     DISPUTED = "disputed", _("whose address it is, is in question; support decides, and sends a link")
     ESCALATED = "escalated", _("no mail reached the person; support has a case")
+
+
+def overall(outcomes: Sequence[str]) -> str:
+    """One word for a request, of those of its accounts: what all have in common, or that some got mail, or the
+    first."""
+    if not outcomes:
+        return Outcome.NO_ACCOUNT
+    if Outcome.LEVEL_BLOCKED in outcomes:
+        return Outcome.LEVEL_BLOCKED
+    if Outcome.SENT in outcomes:
+        return Outcome.SENT if set(outcomes) == {Outcome.SENT} else Outcome.PARTLY_SENT
+    return outcomes[0]
 
 
 class Gate(TextChoices):

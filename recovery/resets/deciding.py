@@ -23,7 +23,7 @@ from recovery.gates import Verdict
 from recovery.models import Decision, Email, ResetRequest, ResetToken
 from recovery.models.insertion import insert
 from recovery.models.primary import atomic
-from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome
+from recovery.reasons import Action, EmailKind, EmailReason, EmailState, Gate, Kind, Outcome, overall
 from recovery.resets import activating, placing
 from recovery.signals import announce, reset_decided
 
@@ -103,8 +103,8 @@ def _decide(request: ResetRequest) -> list[Email]:
     mailed = [verdict for verdict in verdicts if verdict.outcome == Outcome.SENT]
     for verdict in mailed if held else ():
         verdict.outcome = Outcome.LEVEL_BLOCKED
-    outcome = _overall([verdict.outcome for verdict in verdicts])
-    _close(request, outcome, accounts=len(verdicts))
+    outcome = overall([verdict.outcome for verdict in verdicts])
+    _close(request, outcome, [(verdict.account.key, verdict.outcome) for verdict in verdicts])
     if cooling := [verdict.account.key for verdict in verdicts if verdict.outcome == Outcome.COOLDOWN]:
         link_lives.outlast_cap(ResetToken.objects.filter(user_key__in=cooling), asked=request.identifier)
     if verdicts:
@@ -150,28 +150,21 @@ def _is_within(gate: Gate, account: Account, subjects: Mapping[str, str]) -> boo
     return not any(taken.refused for taken in limits.take(subjects)[0].values())
 
 
-def _overall(outcomes: Sequence[str]) -> str:
-    """One word for the request: what all accounts have in common, or that some got mail, or the first."""
-    if not outcomes:
-        return Outcome.NO_ACCOUNT
-    if Outcome.LEVEL_BLOCKED in outcomes:
-        return Outcome.LEVEL_BLOCKED
-    if Outcome.SENT in outcomes:
-        return Outcome.SENT if set(outcomes) == {Outcome.SENT} else Outcome.PARTLY_SENT
-    return outcomes[0]
-
-
 def _hold(request: ResetRequest) -> bool:
     """Lock the undecided row before anything is read; False if another worker, late or early, decided it."""
     undecided = ResetRequest.objects.filter(pk=request.pk, outcome=Outcome.RECEIVED)
     return bool(undecided.update(decided_at=Now()))
 
 
-def _close(request: ResetRequest, outcome: str, **detail: Any) -> None:
-    """Write the outcome of a row that ``_hold`` locked, and its trail."""
+def _close(request: ResetRequest, outcome: str, decided: Sequence[tuple[str, str]] = ()) -> None:
+    """Write the outcome of a row that ``_hold`` locked, and its trail: a row for each account that was decided on, so
+    that it says whose that is as long as the trail is kept; one for the request where none was."""
     ResetRequest.objects.filter(pk=request.pk).update(outcome=outcome)
     request.outcome = outcome
-    audit.record(Action.DECIDED, request=request, user_key=request.user_key, outcome=outcome, **detail)
+    insert(*[
+        audit.event(Action.DECIDED, request=request, user_key=key, outcome=word, audience=request.audience)
+        for key, word in decided or [(request.user_key, outcome)]
+    ])  # fmt: skip
     alias = router.db_for_write(ResetRequest)
     announce(reset_decided, ResetRequest, using=alias, request_id=request.pk, outcome=str(outcome))
 

@@ -89,7 +89,7 @@ def written(request: ResetRequest, *, at: datetime, **detail: Any) -> ResetReque
         request.requested_at, request.next_try_at = at, at + SWEEP_GRACE
         insert(request)
     facts: dict[str, Any] = {"actor_key": request.actor_key, "user_key": request.user_key, "reason": request.reason}
-    audit.record(Action.REQUESTED, request=request, at=at, **facts, **detail)
+    audit.record(Action.REQUESTED, request=request, at=at, **facts, kind=request.kind, **detail)
     request.announce()
     return request
 

@@ -62,7 +62,7 @@ def is_decided(user: Any) -> Happened:
     ask(browser(), user.email)
     forget()
     work()
-    return Happened()
+    return Happened(user=accounts.key_of(user))
 
 
 def is_nobody(user: Any) -> Happened:
