@@ -111,7 +111,7 @@ def lift(suppression: Suppression, *, actor: AbstractBaseUser, reason: str) -> b
         lifted_by = key_of(actor)
         if not live.update(lifted_at=Now(), lift=Lift.STAFF, lifted_by=lifted_by, lift_reason=reason[:500]):
             return False
-        _record_lifted(suppression.pk, Lift.STAFF, actor_key=lifted_by, reason=reason)
+        _record_lifted(suppression.pk, Lift.STAFF, actor_key=lifted_by, reason=reason, **_whose(suppression))
     return True
 
 
@@ -128,18 +128,19 @@ def stop_again(lifted: Suppression, *, actor: AbstractBaseUser, reason: str) -> 
 
     No other address can be stopped by hand: whoever could would keep the notices of an account from its owner.
     """
-    facts = {"address_key": lifted.address_key, "kind": lifted.kind, "until": lifted.until}
+    facts = {name: getattr(lifted, name) for name in ("address_key", "kind", "until", "bounce_key")}
     row = Suppression(**facts, reason=SuppressionReason.STAFF, source="staff")
     with atomic(Suppression):
         held = Suppression.objects.select_for_update().get(pk=lifted.pk)  # pressed twice, it stops once
         if not can_stop_again(held):
             return False
-        insert(row, audit.event(Action.SUPPRESSED, actor_key=key_of(actor), reason=reason, **_facts(row)))
+        by = {"actor_key": key_of(actor), "reason": reason}
+        insert(row, audit.event(Action.SUPPRESSED, **by, **_whose(row), **_facts(row)))
     return True
 
 
-def address_changed(address: str, *, actor_key: str = "") -> int:
-    """Somebody made it the address of an account anew: what is known of it is old. Returns how many were lifted."""
+def address_changed(address: str, *, user_key: str, actor_key: str = "") -> int:
+    """Somebody made it the address of this account anew: what is known of it is old. Returns how many were lifted."""
     forms = kept_as([normalise(address)[:254]])
     live = Suppression.objects.filter(Q(until=None) | Q(until__gt=Now()), address_key__in=forms)
     lifted = 0
@@ -148,9 +149,16 @@ def address_changed(address: str, *, actor_key: str = "") -> int:
             live.filter(lifted_at=None).exclude(reason=SuppressionReason.STAFF).values_list("pk", flat=True)
         ):
             if Suppression.objects.filter(pk=pk, lifted_at=None).update(lifted_at=Now(), lift=Lift.ADDRESS_CHANGE):
-                _record_lifted(pk, Lift.ADDRESS_CHANGE, actor_key=actor_key)
+                _record_lifted(pk, Lift.ADDRESS_CHANGE, actor_key=actor_key, user_key=user_key)
                 lifted += 1
     return lifted
+
+
+class Arrival(NamedTuple):
+    """The newest delivery to an address, of all that are told at once."""
+
+    at: datetime
+    email: Known
 
 
 class _Row(NamedTuple):
@@ -171,9 +179,9 @@ class _Row(NamedTuple):
 
 
 def statements_of(
-    bounces: Sequence[Bounce | NewBounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, datetime]
+    bounces: Sequence[Bounce | NewBounce], emails: Mapping[Any, Known], *, delivered: Mapping[str, Arrival]
 ) -> list[Statement]:
-    """What these bounces and deliveries (address, when) make of the list, to be run with what they follow from.
+    """What these bounces and deliveries, by address, make of the list, to be run with what they follow from.
 
     Told in any order they come to one end: a bounce older than the last delivery to its address stops nothing, and a
     delivery younger than it lifts it.
@@ -186,16 +194,16 @@ def statements_of(
             ban = Ban(row.id, row.reason, row.kind, row.since, row.until)
             bans[email.recipient_key] = [*bans[email.recipient_key], ban]
             rows.append(row)
-            noted.append(audit.noted(Action.SUPPRESSED, at=now, **_facts(row)))
+            noted.append(audit.noted(Action.SUPPRESSED, at=now, **_owner(email), **_facts(row)))
     imposed = {row.id for row in rows}
-    for key, moment in delivered.items():
+    for key, arrival in delivered.items():
         for ban in bans.get(key, ()):
-            if ban.reason == SuppressionReason.BOUNCED and ban.since < moment and ban.id not in imposed:
+            if ban.reason == SuppressionReason.BOUNCED and ban.since < arrival.at and ban.id not in imposed:
                 # Of a row that is there, only the lift is written.
                 facts = ban.id, key, ban.kind, ban.reason, "", None, ban.since, ban.until
                 rows.append(_Row(*facts, lifted_at=now, lift=Lift.DELIVERY))
-                by = Lift.DELIVERY.value
-                noted.append(audit.noted(Action.SUPPRESSION_LIFTED, at=now, suppression=str(ban.id), by=by))
+                told = {**_owner(arrival.email), "suppression": str(ban.id), "by": Lift.DELIVERY.value}
+                noted.append(audit.noted(Action.SUPPRESSION_LIFTED, at=now, **told))
     if not rows:
         return []
     lifting = "UPDATE SET lifted_at = excluded.lifted_at, lift = excluded.lift"
@@ -204,12 +212,13 @@ def statements_of(
 
 
 def _imposed(
-    bounce: Bounce | NewBounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, datetime]
+    bounce: Bounce | NewBounce, email: Known, bans: Sequence[Ban], delivered: Mapping[str, Arrival]
 ) -> _Row | None:
     reason, at = _REASONS.get(bounce.bounce_class), bounce.occurred_at
     if reason is None:
         return None
-    arrived = max(filter(None, [email.last_delivered_at, delivered.get(email.recipient_key)]), default=None)
+    newest = delivered.get(email.recipient_key)
+    arrived = max(filter(None, [email.last_delivered_at, newest and newest.at]), default=None)
     if reason == SuppressionReason.BOUNCED and arrived and arrived > at:
         return None
     # A complaint is about mail of that kind; a newsletter's bounce is no word about recovery mail.
@@ -242,5 +251,20 @@ def _facts(row: Suppression | _Row) -> dict[str, Any]:
     return {"suppression": str(row.id), "why": str(row.reason), "source": row.source}
 
 
-def _record_lifted(key: Any, by: Lift, *, actor_key: str = "", reason: str = "") -> None:
-    audit.record(Action.SUPPRESSION_LIFTED, actor_key=actor_key, reason=reason, suppression=str(key), by=by.value)
+def _owner(email: Known) -> dict[str, Any]:
+    """Whose mail it was, for the trail; of one to several accounts its request says it."""
+    request_id = UUID(email.request_id) if email.request_id else None
+    return {"user_key": email.user_key, "request_id": request_id, "email_id": email.id}
+
+
+def _whose(suppression: Suppression) -> dict[str, Any]:
+    """Whose mail it was that came back, as long as that is kept."""
+    key = suppression.bounce_key
+    bounce = Bounce.objects.select_related("email").filter(pk=key).first() if key else None
+    if bounce is None or bounce.email is None:
+        return {}
+    return {"user_key": bounce.user_key, "request_id": bounce.email.request_id, "email": bounce.email}
+
+
+def _record_lifted(key: Any, by: Lift, **facts: Any) -> None:
+    audit.record(Action.SUPPRESSION_LIFTED, **facts, suppression=str(key), by=by.value)

@@ -61,13 +61,13 @@ OBJECTING: Final = "account request? email"
 
 SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.REQUESTED: (
-        Says("request", "outcome audience", (DONE, REFUSED)),
-        Says("actor account request reason"),
-        Says("account request", "!rotation !repair !correction"),  # by the site, for a newcomer
-        Says("actor? account request reason?", **BY_COMMAND),
-        Says("account request reason", "rotation"),
+        Says("request", "outcome audience kind=forgot", (DONE, REFUSED)),
+        Says("actor account request reason", "kind=admin|forced|activation"),
+        Says("account request", "kind=activation !rotation !repair !correction"),  # by the site, for a newcomer
+        Says("actor? account request reason?", "kind=admin|forced|activation", **BY_COMMAND),
+        Says("account request reason", "kind=forced rotation"),
     ),
-    Action.DECIDED: (Says("account? request", "outcome", (DONE, REFUSED, FAILED)),),
+    Action.DECIDED: (Says("account? request", "outcome audience", (DONE, REFUSED, FAILED)),),
     Action.LINK_OPENED: (
         Says("account request?", "verdict browser refusal form_shown", (DONE, REFUSED)),
         Says("", "verdict refusal=malformed|unknown", (REFUSED,)),
@@ -103,13 +103,13 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
     Action.TEST_MAIL_SENT: (Says("actor email reason", "audience"), Says("email reason?", "audience", **BY_COMMAND)),
     Action.LEVEL_CHANGED: (Says("actor reason", "from to"),),
     Action.SUPPRESSED: (
-        Says("", "suppression why source"),
-        Says("actor reason", "suppression why=staff source=staff"),  # a lift that is undone
+        Says("account? request? email?", "suppression why source"),
+        Says("actor account? request? email? reason", "suppression why=staff source=staff"),  # a lift that is undone
     ),
     Action.SUPPRESSION_LIFTED: (
-        Says("actor reason", "suppression by=staff"),
-        Says("actor?", "suppression by=address_change"),
-        Says("", "suppression by=delivery"),
+        Says("actor account? request? email? reason", "suppression by=staff"),
+        Says("actor? account", "suppression by=address_change"),
+        Says("account? request? email", "suppression by=delivery"),
     ),
     Action.BACKUP_ADDED: (Says("account", "backup told"),),
     Action.BACKUP_CONFIRMED: (Says("account", "backup"),),

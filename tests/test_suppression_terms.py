@@ -215,7 +215,7 @@ def test_told_twice_it_is_one() -> None:
 def test_an_address_that_is_made_that_of_an_account_anew_is_mailed_again() -> None:
     hard(mail())
     suppressions.add(ADA, reason="staff", source="staff", kind=EmailKind.SITE)
-    assert suppressions.address_changed(ADA, actor_key="3") == 1
+    assert suppressions.address_changed(ADA, user_key="4", actor_key="3") == 1
     assert suppressions.of([KEY]) == {}
     assert suppressions.of([KEY], kind=EmailKind.SITE) == {KEY: "staff"}, "what staff stopped, staff lifts"
     [event] = AuditEvent.objects.filter(action=Action.SUPPRESSION_LIFTED)

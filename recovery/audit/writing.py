@@ -135,9 +135,18 @@ class Noted(NamedTuple):
     origin: str = ""
 
 
-def noted(action: str, *, at: datetime, **detail: Any) -> Noted:
+def noted(
+    action: str,
+    *,
+    at: datetime,
+    user_key: str = "",
+    request_id: UUID | None = None,
+    email_id: UUID | None = None,
+    **detail: Any,
+) -> Noted:
     """As ``event``, of what nobody did, to be written by ``statement_of``."""
-    return Noted(new_key(), at, action, outcome_of(action, detail).value, detail)
+    row = Noted(new_key(), at, action, outcome_of(action, detail).value, detail)
+    return row._replace(user_key=user_key, request_id=request_id, email_id=email_id)
 
 
 def statement_of(rows: Sequence[Noted]) -> Statement:

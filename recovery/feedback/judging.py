@@ -17,6 +17,7 @@ from recovery.models.moves import Known, Needs, Stored
 from recovery.models.primary import new_key
 from recovery.models.statements import Statement
 from recovery.reasons import EXCUSED_RULE, EventKind
+from recovery.suppressions import Arrival
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def judge(told: Sequence[Told], now: datetime, *, known: Mapping[int | None, Bou
     ``known``: by event, what was found before anybody knew whose mail it was; nothing is judged anew then, since what
     the provider posted may not be there any more.
     """
-    found, emails, delivered = list[Bounce | NewBounce](), dict[str, Known](), dict[str, datetime]()
+    found, emails, delivered = list[Bounce | NewBounce](), dict[str, Known](), dict[str, Arrival]()
     for report, verdict, at in told:
         email = at.email
         bounce = _bounce(report, verdict, at, now) if verdict else (known or {}).get(at.event_id)
@@ -96,8 +97,9 @@ def judge(told: Sequence[Told], now: datetime, *, known: Mapping[int | None, Bou
                 bounce.email_id, bounce.user_key = email.key, email.user_key
             found.append(bounce)
         elif email and report.kind == EventKind.DELIVERED:
-            key, moment = email.recipient_key, at.occurred_at
-            delivered[key] = max(moment, delivered.get(key, moment))
+            before = delivered.get(email.recipient_key)
+            if before is None or before.at < at.occurred_at:
+                delivered[email.recipient_key] = Arrival(at.occurred_at, email)
         else:
             continue  # says nothing of the address
         if email:

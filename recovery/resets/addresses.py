@@ -32,7 +32,7 @@ def address_changed(
     user_key, actor_key = accounts.key_of(user), accounts.key_of(actor) if actor else ""
     with atomic(ResetRequest):
         ended = tokens.revoke(user_key)
-        suppressions.address_changed(new, actor_key=actor_key)
+        suppressions.address_changed(new, user_key=user_key, actor_key=actor_key)
         emails = notices.address_changed(user, old=old, new=new, origin=origin, audience=audience)
         audit.record(
             Action.ADDRESS_CHANGED,

@@ -14,12 +14,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from recovery import accounts, audit, evidence
+from recovery import accounts, audit, evidence, suppressions
 from recovery.audit import offline, sealing
 from recovery.evidence import bundles
-from recovery.models import AuditEvent, AuditSeal
+from recovery.models import AuditEvent, AuditSeal, Suppression
 from recovery.reasons import Action
+from recovery.retention import remove_requests
+from tests import recorded
+from tests.asking import ask, browser, work
 from tests.factories import StaffFactory, UserFactory
+from tests.following import let_pass
+from tests.ladder import asks, fails, reported
 from tests.trail.bundled import anchored, keys_alone, verified
 from tests.trail.written import anchor, lines_of, sealed
 
@@ -159,6 +164,31 @@ def test_a_persons_bundle_has_their_rows_and_tells_nothing_of_others(
     assert re.fullmatch(r"each of these rows from position \d+ to 1[34] is .* told", told["proven"]["anchors"])
     assert "that no row of this person is left out" in told["not_proven"]
     assert "that the 1 rows without a seal were not changed" in told["not_proven"]
+
+
+def test_a_persons_bundle_has_their_asks_what_was_decided_and_what_stopped_mail_to_them(tmp_path: Path) -> None:
+    user, boss = UserFactory.create(), StaffFactory.create()
+    key = accounts.key_of(user)
+    email = asks(user)
+    fails(email, detail="550 5.1.1 unknown")
+    [row] = Suppression.objects.all()
+    suppressions.lift(row, actor=boss, reason="she called")
+    suppressions.stop_again(row, actor=boss, reason="another Ada")
+    suppressions.lift(Suppression.objects.get(lifted_at=None), actor=boss, reason="no, the same")
+    ask(browser(), "nobody@example.com")
+    work()
+    let_pass(timedelta(days=2))
+    reported(email, detail="550 5.1.1 unknown")
+    reported(email, "delivered")
+    trail = AuditEvent.objects.filter(request_id=email.request_id)
+    stopped = trail.filter(action__in=[Action.SUPPRESSED, Action.SUPPRESSION_LIFTED])
+    assert set(stopped.values_list("user_key", "email_id")) == {(key, email.pk)}
+    assert stopped.count() == 6
+    assert [row for row in trail.values() if recorded.judged(row)] == []
+    remove_requests([email.request_id])
+    evidence.export(tmp_path / "bundle", user_key=key)
+    told = {row["id"] for row in lines_of(tmp_path / "bundle" / offline.ROWS)}
+    assert told == {str(event) for event in trail.values_list("pk", flat=True)}
 
 
 def test_the_keys_are_for_their_owner_alone_and_no_cell_of_the_table_is_a_formula(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 OF_EMAIL: Final = (
-    "id", "kind", "recipient_key", "user_key", "state", "reason", "esp", "esp_message_id", "handed_over_at",
-    "delivered_at",
+    "id", "kind", "recipient_key", "user_key", "request_id", "state", "reason", "esp", "esp_message_id",
+    "handed_over_at", "delivered_at",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class Known:
     kind: str
     recipient_key: str
     user_key: str
+    request_id: str | None
     state: str
     reason: str
     esp: str
