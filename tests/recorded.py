@@ -155,8 +155,13 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
         Says("actor", "model format filters"),
         Says("actor", "model=report format since until"),
         Says("", "model=report format since until", **BY_COMMAND),
+        Says("actor? account?", "model=trail since until keys", **BY_COMMAND),
     ),
-    Action.EXPORT_ENDED: (Says("actor", "model format filters rows sent_to_the_end"),),
+    Action.EXPORT_ENDED: (
+        Says("actor", "model format filters rows sent_to_the_end"),
+        Says("actor", "model=report format since until rows sha256 sent_to_the_end"),
+        Says("", "model=report format since until rows sha256 sent_to_the_end", **BY_COMMAND),
+    ),
     Action.ERASED: (
         Says("actor? account reason?", "rows with_account", **BY_COMMAND),
         Says(BY_STAFF, "rows with_account"),

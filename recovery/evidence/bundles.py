@@ -68,7 +68,8 @@ def export(
     keys: Path | None = None,
 ) -> Exported:
     """Write a bundle into a folder that is new or empty, with each row that was committed before. First seals what has
-    no seal; its last act is a row of the trail that holds the SHA-256 of the manifest. Commits seals, and at its end.
+    no seal. A row of the trail says who takes what before any of it is written, and its last act is one that holds the
+    SHA-256 of the manifest. Commits seals and each of the two.
 
     ``keys`` names a file for the keys of these seals, which must go to the auditor another way than the bundle: who has
     both can make it anew. Raises FileExistsError for a folder with something in it.
@@ -78,27 +79,21 @@ def export(
         raise FileExistsError(f"{folder} is not empty.")
     asked = Asked(since, until, user_key)
     audit.seal(seconds=SEALING, far=True)
-    begins = True
-    while begins:  # anew where a purge came between, or it would tell half of what went
+    period = {"since": since.isoformat() if since else None, "until": until.isoformat() if until else None}
+    told: dict[str, Any] = {"actor_key": actor_key, "user_key": user_key, **period, "keys": bool(keys)}
+    writing, first = _Writing(folder, asked), audit.first_number()
+    audit.record(Action.EXPORTED, model="trail", **told)
+    facts = writing.write()
+    while first != audit.first_number():  # a purge came between: it would tell half of what went
         writing, first = _Writing(folder, asked), audit.first_number()
         facts = writing.write()
-        begins = first != audit.first_number()
     manifest = folder / offline.MANIFEST
     manifest.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
     sha256 = hashlib.sha256(manifest.read_bytes()).hexdigest()
     if keys:
         _write_keys(keys, writing.key_ids, sha256)
     done = Exported(folder, writing.sealed, writing.waiting, len(writing.key_ids), sha256)
-    audit.record(
-        Action.TRAIL_EXPORTED,
-        actor_key=actor_key,
-        user_key=user_key,
-        rows=done.rows,
-        sha256=sha256,
-        since=since.isoformat() if since else None,
-        until=until.isoformat() if until else None,
-        keys=bool(keys),
-    )
+    audit.record(Action.TRAIL_EXPORTED, rows=done.rows, sha256=sha256, **told)
     return done
 
 

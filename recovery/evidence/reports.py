@@ -4,19 +4,24 @@ Holds no address and no name: staff are told by their keys, and so are accounts.
 """
 
 import csv
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Min
 
+from recovery import audit
+from recovery.accounts import key_of
 from recovery.evidence import gone
 from recovery.models import AuditEvent, Decision, Email, ResetRequest, ResetToken, SupportCase
 from recovery.models.requests import shown_reference
 from recovery.reasons import LINK_KINDS, Action, Kind
+from recovery.viewers import Viewer
 
 COLUMNS: Final = (
     "reference",
@@ -45,23 +50,49 @@ UNTOLD: Final = "-"
 AT_ONCE: Final = 500
 
 Row = dict[str, Any]
-Reached = Callable[[list[tuple[set[str], str]]], list[bool]]
+Text = Generator[str, None, None]
 
 
-def rows(
-    *,
-    since: datetime | None,
-    until: datetime,
-    reached: Reached | None = None,
-) -> Iterator[list[Row]]:
-    """The requests of the period, the oldest first, some hundred at a time; what is purged or erased as the trail tells
-    it. ``reached`` says of each one's accounts and door whether whoever reads may see it."""
+def taken(form: str, *, since: datetime | None, until: datetime, by: AbstractBaseUser | None) -> Text:
+    """The report as text of a file, ``csv`` or ``jsonl``, in parts, of what this member of staff reaches.
+
+    A row of the trail says who takes what before any of it leaves, and a second one, however it ends, how many rows
+    left, whether that was all, and the SHA-256 of what left, in UTF-8. Commits each.
+    """
+    period = {"since": since.isoformat() if since else "", "until": until.isoformat()}
+    facts = {"model": "report", "format": form, "actor_key": key_of(by) if by else "", **period}
+    audit.record(Action.EXPORTED, **facts)
+    return _parts(form, rows(since=since, until=until, viewer=Viewer(by) if by else None), facts)
+
+
+def _parts(form: str, found: Iterator[list[Row]], facts: dict[str, Any]) -> Text:
+    count, is_whole, digest = 0, False, hashlib.sha256()
+    try:
+        if form == "csv":
+            yield _hashed(digest, "\ufeff" + _csv([list(COLUMNS)]))
+        for some in found:
+            count += len(some)
+            yield _hashed(digest, _text(form, some))
+        is_whole = True
+    finally:
+        facts |= {"rows": count, "sha256": digest.hexdigest(), "sent_to_the_end": is_whole}
+        audit.record(Action.EXPORT_ENDED, **facts)
+
+
+def _hashed(digest: "hashlib._Hash", part: str) -> str:
+    digest.update(part.encode())
+    return part
+
+
+def rows(*, since: datetime | None, until: datetime, viewer: Viewer | None = None) -> Iterator[list[Row]]:
+    """The requests of the period, the oldest first, some hundred at a time, that ``viewer`` reaches; what is purged or
+    erased as the trail tells it."""
     for asks in gone.asks_of(since=since, until=until, at_once=AT_ONCE):
-        if some := _rows(asks, reached):
+        if some := _rows(asks, viewer):
             yield some
 
 
-def _rows(asks: Sequence[AuditEvent], reached: Reached | None) -> list[Row]:
+def _rows(asks: Sequence[AuditEvent], viewer: Viewer | None) -> list[Row]:
     requests = [each.request_id for each in asks if each.request_id]
     decided, facts = _accounts(requests), _facts(requests)
     # Last: what is there now was there while its mail and links were read, and a purge takes all of it at once.
@@ -75,22 +106,18 @@ def _rows(asks: Sequence[AuditEvent], reached: Reached | None) -> list[Row]:
         else:
             told = past[key]
             found.append((told.keys, told.audience or UNTOLD, _row_of_trail(told)))
-    seen = reached([(keys, audience) for keys, audience, _row in found]) if reached else [True] * len(found)
-    return [row for (_keys, _audience, row), is_seen in zip(found, seen, strict=True) if is_seen]
+    if viewer:
+        viewer.look_up(key for keys, _audience, _row in found for key in keys)
+    return [row for keys, audience, row in found if viewer is None or viewer.reaches(keys, audience=audience)]
 
 
-def lines(found: Iterable[list[Row]], form: str) -> Iterator[str]:
-    """As text of a file, ``csv`` with a byte order mark or ``jsonl``."""
+def _text(form: str, some: list[Row]) -> str:
     if form == "csv":
-        yield "\ufeff" + written([list(COLUMNS)])
-    for some in found:
-        if form == "csv":
-            yield written([["" if row[name] is None else row[name] for name in COLUMNS] for row in some])
-        else:
-            yield "".join(f"{json.dumps(row)}\n" for row in some)
+        return _csv([["" if row[name] is None else row[name] for name in COLUMNS] for row in some])
+    return "".join(f"{json.dumps(row)}\n" for row in some)
 
 
-def written(cells: list[list[Any]]) -> str:
+def _csv(cells: list[list[Any]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(cells)
     return out.getvalue()

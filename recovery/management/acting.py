@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management.base import CommandError
 
 from recovery import accounts, privacy
+from recovery.viewers import Viewer
 
 
 def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
@@ -23,15 +24,18 @@ def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
     return found[0]
 
 
-def key_meant(identifier: str) -> str:
+def key_meant(identifier: str, actor: AbstractBaseUser | None = None) -> str:
     """The key of the one account that a user name, an address or a key means, there or gone. Raises CommandError, exit
-    code 1 for nobody and 2 for several: what was typed may be a person's name, and goes no further."""
-    found = {account.key for account in accounts.of_identifier(identifier)}
+    code 1 for nobody, as is somebody whom ``actor`` does not reach, and 2 for several: what was typed may be a person's
+    name, and goes no further."""
+    viewer = Viewer(actor) if actor else None
+    keys = {account.key for account in accounts.of_identifier(identifier)}
+    found = {key for key in keys if viewer is None or viewer.reaches([key])}
     if len(found) > 1:
         raise CommandError("That means several accounts: give the key of one.", returncode=2)
     user = accounts.by_key(identifier)
     key = found.pop() if found else accounts.key_of(user) if user else privacy.key_of_gone(identifier)
-    if not key:
+    if not key or (viewer and not viewer.reaches([key])):
         raise CommandError("That means no account: give its key.", returncode=1)
     return key
 

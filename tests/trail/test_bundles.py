@@ -191,6 +191,17 @@ def test_a_persons_bundle_has_their_asks_what_was_decided_and_what_stopped_mail_
     assert told == {str(event) for event in trail.values_list("pk", flat=True)}
 
 
+def test_a_bundle_that_came_to_no_end_is_on_the_trail_as_one_that_was_begun(tmp_path: Path) -> None:
+    sealed(1)
+    with pytest.raises(OSError, match="directory"):
+        evidence.export(tmp_path / "bundle", keys=tmp_path)
+    assert (tmp_path / "bundle" / offline.MANIFEST).exists()
+    assert not AuditEvent.objects.filter(action=Action.TRAIL_EXPORTED).exists()
+    begun = AuditEvent.objects.get(action=Action.EXPORTED)
+    assert (begun.detail["model"], begun.detail["keys"]) == ("trail", True)
+    assert str(begun.pk) not in (tmp_path / "bundle" / offline.ROWS).read_text()
+
+
 def test_the_keys_are_for_their_owner_alone_and_no_cell_of_the_table_is_a_formula(tmp_path: Path) -> None:
     sealed(1, reason=" \u200b=HYPERLINK(1)", actor_key="x;@SUM(1)")
     keys = tmp_path / "keys.json"

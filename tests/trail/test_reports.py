@@ -1,16 +1,18 @@
 """One row for each request of a period: by command and from the page of the trail, for who may export it."""
 
 import csv
+import hashlib
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from recovery import accounts, audit, cases, resets, sweep
@@ -68,6 +70,12 @@ def test_the_command_writes_it_to_a_file_or_out_and_notes_who_took_it(
     call_command("recovery_audit", "report", "--format", "jsonl")
     judge([json.loads(line) for line in capsys.readouterr().out.splitlines()], story)
     assert AuditEvent.objects.filter(action=Action.EXPORTED, detail__model="report").count() == 2
+    ended, _second = AuditEvent.objects.filter(action=Action.EXPORT_ENDED).order_by("pk")
+    sha256 = hashlib.sha256((tmp_path / "report.csv").read_bytes()).hexdigest()
+    assert [ended.detail[name] for name in ("rows", "sha256", "sent_to_the_end")] == [3, sha256, True]
+    with pytest.raises(CommandError):
+        call_command("recovery_audit", "report", "--to", str(tmp_path / "nowhere" / "report.csv"))
+    assert AuditEvent.objects.filter(action=Action.EXPORTED).count() == 2, "nothing left"
     call_command("recovery_audit", "report", "--since", "2026-01-01", "--until", "2026-01-02")
     assert rows_in(capsys.readouterr().out) == []
 
@@ -142,8 +150,10 @@ def test_the_page_streams_it_to_who_may_export_the_trail(story: dict[str, Any], 
     assert answer.streaming
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
     judge(rows_in(text) if form == "csv" else [json.loads(line) for line in text.splitlines()], story)
-    [row] = AuditEvent.objects.filter(action=Action.EXPORTED)
-    assert (row.detail["model"], bool(row.actor_key)) == ("report", True)
+    begun, ended = AuditEvent.objects.filter(action__in=[Action.EXPORTED, Action.EXPORT_ENDED]).order_by("pk")
+    assert (begun.action, ended.action, ended.detail["rows"]) == (Action.EXPORTED, Action.EXPORT_ENDED, 3)
+    assert begun.actor_key == ended.actor_key == accounts.key_of(client.user)  # type: ignore[attr-defined]
+    assert ended.detail["sha256"] == hashlib.sha256(text.encode()).hexdigest()
     others = staff("recovery.view_auditevent", username="eve")
     others.handler.enforce_csrf_checks = False
     assert others.post(url).status_code == 403
@@ -179,6 +189,23 @@ def test_of_the_gone_who_sees_one_door_alone_sees_what_was_asked_at_it(story: di
     audit.record(Action.REQUESTED, request_id=uuid4(), user_key="gone", kind=Kind.ADMIN)  # and never decided
     text = b"".join(client.post(listed("auditevent", "report/csv/")).streaming_content)  # type: ignore[attr-defined]
     assert {row["accounts"] for row in rows_in(text.decode())} == seen
+
+
+def test_by_command_too_whoever_does_it_takes_what_they_reach_alone(
+    story: dict[str, Any], settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "MAY_ACT_ON": ALL_BUT_ADA}
+    name = str(staff(*RIGHTS).user.get_username())  # type: ignore[attr-defined]
+    call_command("recovery_audit", "report", "--actor", name)
+    assert [row["accounts"] for row in rows_in(capsys.readouterr().out)] == [story["grace"]]
+    to = ["--to", str(tmp_path / "bundle"), "--actor", name]
+    for person, code in (["--person", story["ada"]], 1), (["--person", "ada"], 1), ([], 2):
+        with pytest.raises(CommandError) as refused:
+            call_command("recovery_audit", "export", *to, *person)
+        assert refused.value.returncode == code
+    assert not (tmp_path / "bundle").exists()
+    call_command("recovery_audit", "export", *to, "--person", story["grace"])
+    assert (tmp_path / "bundle" / "manifest.json").exists()
 
 
 def test_what_was_asked_for_twice_is_one_row_of_the_trail_and_no_scanner_is_a_person(

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from recovery import accounts, anchors, audit, evidence, metrics
 from recovery.management.acting import actor_named, key_meant
-from recovery.reasons import Action
+from recovery.viewers import Viewer
 
 ACTS = ("protect", "seal", "verify", "export", "report")
 RIGHT = "recovery.export_audit"
@@ -104,12 +105,15 @@ class Command(BaseCommand):
             raise CommandError("--to names a new folder for the bundle.", returncode=2)
         since, until = _period(options)
         actor = actor_named(options["actor"], RIGHT)
+        user_key = key_meant(options["person"], actor) if options["person"] else ""
+        if actor and not user_key and not Viewer(actor).reaches(()):
+            raise CommandError("--actor does not reach everybody: name a --person.", returncode=2)
         try:
             done = evidence.export(
                 options["to"],
                 since=since,
                 until=until,
-                user_key=key_meant(options["person"]) if options["person"] else "",
+                user_key=user_key,
                 actor_key=accounts.key_of(actor) if actor else "",
                 keys=options["keys"],
             )
@@ -126,16 +130,18 @@ class Command(BaseCommand):
     def _report(self, options: dict[str, Any]) -> None:
         since, until = _period(options)
         actor = actor_named(options["actor"], RIGHT)
-        facts = {"model": "report", "format": options["format"], "actor_key": accounts.key_of(actor) if actor else ""}
-        audit.record(Action.EXPORTED, **facts, since=str(since or ""), until=str(until or ""))
-        text = evidence.lines(evidence.rows(since=since, until=until or timezone.now()), options["format"])
+        taking: dict[str, Any] = {"since": since, "until": until or timezone.now(), "by": actor}
         try:
             if options["to"]:
-                with options["to"].open("w", encoding="utf-8", newline="") as file:
+                with (
+                    options["to"].open("w", encoding="utf-8", newline="") as file,
+                    closing(evidence.taken(options["format"], **taking)) as text,
+                ):
                     file.writelines(text)
             else:
-                for part in text:
-                    self.stdout.write(part, ending="")
+                with closing(evidence.taken(options["format"], **taking)) as text:
+                    for part in text:
+                        self.stdout.write(part, ending="")
         except OSError as error:
             raise CommandError(str(error), returncode=2) from error
 
