@@ -75,7 +75,7 @@ def _write(request: ResetRequest, origin: Origin) -> None:
         )
 
 
-def _told(request: ResetRequest) -> dict[str, str]:
+def _told(request: ResetRequest) -> dict[str, Any]:
     """What the trail says of an ask, also once its row is gone."""
     return {"kind": request.kind, "audience": request.audience}
 

@@ -134,8 +134,8 @@ def stop_again(lifted: Suppression, *, actor: AbstractBaseUser, reason: str) -> 
         held = Suppression.objects.select_for_update().get(pk=lifted.pk)  # pressed twice, it stops once
         if not can_stop_again(held):
             return False
-        by = {"actor_key": key_of(actor), "reason": reason}
-        insert(row, audit.event(Action.SUPPRESSED, **by, **_whose(row), **_facts(row)))
+        told = {**_whose(row), **_facts(row)}
+        insert(row, audit.event(Action.SUPPRESSED, actor_key=key_of(actor), reason=reason, **told))
     return True
 
 

@@ -60,7 +60,7 @@ def taken(form: str, *, since: datetime | None, until: datetime, by: AbstractBas
     left, whether that was all, and the SHA-256 of what left, in UTF-8. Commits each.
     """
     period = {"since": since.isoformat() if since else "", "until": until.isoformat()}
-    facts = {"model": "report", "format": form, "actor_key": key_of(by) if by else "", **period}
+    facts: dict[str, Any] = {"model": "report", "format": form, "actor_key": key_of(by) if by else "", **period}
     audit.record(Action.EXPORTED, **facts)
     return _parts(form, rows(since=since, until=until, viewer=Viewer(by) if by else None), facts)
 

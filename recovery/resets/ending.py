@@ -123,7 +123,7 @@ def _end_access(member: RotationMember) -> ResetRequest | None:
         next_try_at=timezone.now() + SWEEP_GRACE,
     )
     facts: dict[str, Any] = {"actor_key": rotation.actor_key, "user_key": key, "request": request}
-    about = {"kind": request.kind, "rotation": str(rotation.pk)}
+    about: dict[str, Any] = {"kind": request.kind, "rotation": str(rotation.pk)}
     asked = audit.event(Action.REQUESTED, **facts, reason=rotation.reason, **about)
     changes: dict[str, Any] = {"step": RotationStep.ROTATED, "request": request}
     is_first = member.step == RotationStep.WAITING
