@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recovery import delivery, feedback, outbox, suppressions
+from recovery import delivery, feedback, outbox, resets, suppressions
 from recovery.addresses import normalise
 from recovery.bounces import Evidence
 from recovery.models import AuditEvent, Bounce, Email, Suppression
 from recovery.reasons import Action, BounceClass, EmailKind, EmailReason, EmailState, Lift
+from tests.factories import StaffFactory, UserFactory
 from tests.following import let_pass
 from tests.reporting import report
 from tests.webhooks.faults import emails_that_cannot_change
@@ -215,11 +216,13 @@ def test_told_twice_it_is_one() -> None:
 def test_an_address_that_is_made_that_of_an_account_anew_is_mailed_again() -> None:
     hard(mail())
     suppressions.add(ADA, reason="staff", source="staff", kind=EmailKind.SITE)
-    assert suppressions.address_changed(ADA, user_key="4", actor_key="3") == 1
+    user, actor = UserFactory.create(), StaffFactory.create()
+    resets.address_changed(user, old="ada@old.example", new=ADA, actor=actor, reason="she married")
     assert suppressions.of([KEY]) == {}
     assert suppressions.of([KEY], kind=EmailKind.SITE) == {KEY: "staff"}, "what staff stopped, staff lifts"
     [event] = AuditEvent.objects.filter(action=Action.SUPPRESSION_LIFTED)
-    assert (event.actor_key, event.detail["by"]) == ("3", "address_change")
+    assert (event.actor_key, event.user_key) == (str(actor.pk), str(user.pk))
+    assert event.detail["by"] == "address_change"
 
 
 def test_nothing_is_suppressed_where_its_batch_cannot_be_stored() -> None:
