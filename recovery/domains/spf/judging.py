@@ -1,7 +1,7 @@
 """What is to be said of an SPF record, whether it stands in the DNS or is only a proposal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from recovery.domains.asking import Asker
@@ -65,13 +65,10 @@ def judge(asker: Asker, domain: str, records: Sequence[str], wanted: Sequence[Wa
 
 
 def _of_ours(asker: Asker, walk: Walk, wanted: Sequence[Wanted]) -> Verdict | None:
-    """The gravest of what each sender misses, with the words for all of them."""
+    """The first sender that is missed for sure, or else the first that probably is."""
     found = [verdict for each in wanted if (verdict := _of_one(asker, walk, each))]
-    if not found:
-        return None
-    words = dict.fromkeys(word for verdict in found for word in verdict.missing)
-    grave = [verdict for verdict in found if verdict.judgement == Judgement.PROBLEM]
-    return replace((grave or found)[0], missing=tuple(words))
+    sure = [verdict for verdict in found if verdict.judgement == Judgement.PROBLEM]
+    return next(iter(sure or found), None)
 
 
 def _of_one(asker: Asker, walk: Walk, wanted: Wanted) -> Verdict | None:
