@@ -27,7 +27,7 @@ from recovery.metrics import undone, windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
 from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
-from recovery.models import AuditAnchor, AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm, SupportCase
+from recovery.models import AuditAnchor, AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm
 from recovery.models.primary import SKEW, key_at
 from recovery.reasons import Alarm, EmailReason, Figure, Part, Standing
 
@@ -63,7 +63,7 @@ class Trouble:
 
 
 def alarms(health: Health | None = None, *, rolled: datetime | None = None) -> list[Trouble]:
-    """All that is wrong now; none while all is well. Reads only; eighteen statements, one for when the figures were
+    """All that is wrong now; none while all is well. Reads only; a dozen statements, one for when the figures were
     ``rolled`` up, and those of ``health``, which a caller who has them may give."""
     found = health or heartbeats.health()
     dead = [part for part in found.parts if not part.healthy]
@@ -158,16 +158,12 @@ def _of_newest(hours: Mapping[datetime, Numbers], day: Selection, since: Standin
 
 
 def _of_work(since: Standings) -> Iterator[Trouble]:
-    """Cases that nobody closes."""
+    """What somebody must do; of cases that nobody closes, only if they are many."""
     most = conf.ALARM_LIMITS["open_cases"]
     limit = most * CLEAR if (Alarm.CASES_PILED.value, "") in since else most
-    number = SupportCase.objects.filter(closed_at=None).count()
-    if number > limit:
-        yield Trouble(Alarm.CASES_PILED, "", ngettext("%(count)d case", "%(count)d cases", number) % {"count": number})
-
-
-def _of_undone(since: Standings) -> Iterator[Trouble]:
-    yield from (Trouble(*found) for found in undone.all_of_it())
+    for alarm, about, count in undone.counts():
+        if alarm != Alarm.CASES_PILED or count > limit:
+            yield Trouble(alarm, about, undone.said(alarm, about, count))
 
 
 def _of_strangers(since: Standings) -> Iterator[Trouble]:
@@ -204,7 +200,6 @@ RULES: Final[tuple[Callable[[Standings], Iterator[Trouble]], ...]] = (
     _of_strangers,
     _of_staff,
     _of_work,
-    _of_undone,
 )
 """Each finds troubles of one kind; it is given since when each alarm stands, by alarm and subject."""
 
