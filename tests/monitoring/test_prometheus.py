@@ -183,7 +183,7 @@ def test_a_scrape_has_a_bounded_number_of_statements_whatever_there_is(settings:
         scraped()
     assert len(many) <= len(few) + 6  # a day that is over is read apart from the hours before and after it, thrice
     assert len(many) <= BOUND
-    assert all(query["sql"].lstrip().upper().startswith(("SELECT", "WITH")) for query in many.captured_queries)
+    assert all(query["sql"].lstrip("( \n").upper().startswith(("SELECT", "WITH")) for query in many.captured_queries)
 
 
 def test_what_the_signs_of_life_and_the_alarms_say_is_told_and_sets_the_rules_off() -> None:
