@@ -40,7 +40,7 @@ def said(alarm: Alarm, about: str, count: int) -> str:
     return f"{EmailKind(EmailKind.SUPPORT_CASE if alarm == Alarm.CASE_NOT_TOLD else about).label}: {count}"
 
 
-def _counts() -> "Iterator[QuerySet[Any, tuple[str, str, int]]]":
+def _counts() -> "Iterator[QuerySet[Any, Any]]":
     """Whoever has what did not end is still in: tokens, tried again or given up, and accounts that a forced rotation
     gave up, until it tries again or another one has ended their access."""
     yield _counted(Revocation.objects.all(), Value(Alarm.NOT_REVOKED), "revoker")
@@ -56,6 +56,6 @@ def _counts() -> "Iterator[QuerySet[Any, tuple[str, str, int]]]":
     yield _counted(SupportCase.objects.filter(closed_at=None), Value(Alarm.CASES_PILED), Value(""))
 
 
-def _counted(rows: "QuerySet[Any]", word: Value | F, about: Any) -> "QuerySet[Any, tuple[str, str, int]]":
-    named = rows.order_by().annotate(word=Cast(word, CharField()), about=Cast(about, CharField()))
+def _counted(rows: "QuerySet[Any]", word: Value | F, about: Any) -> "QuerySet[Any, Any]":
+    named: QuerySet[Any, Any] = rows.order_by().annotate(word=Cast(word, CharField()), about=Cast(about, CharField()))
     return named.values_list("word", "about").annotate(count=Count("pk"))
