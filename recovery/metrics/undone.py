@@ -58,4 +58,5 @@ def _counts() -> "Iterator[QuerySet[Any, Any]]":
 
 def _counted(rows: "QuerySet[Any]", word: Value | F, about: Any) -> "QuerySet[Any, Any]":
     named: QuerySet[Any, Any] = rows.order_by().annotate(word=Cast(word, CharField()), about=Cast(about, CharField()))
-    return named.values_list("word", "about").annotate(count=Count("pk"))
+    counted: QuerySet[Any, Any] = named.values_list("word", "about").annotate(count=Count("pk"))
+    return counted
