@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
+from django.utils.html import escape
 
 from recovery import link_lives, tokens
 from recovery.models import LinkLife
-from tests.asking import FORGOT, ask, browser, masked, set_password, statements
+from tests.asking import FORGOT, ask, browser, masked, set_password, statements, work
 from tests.factories import UserFactory
 from tests.following import mailed_link, opened
 
@@ -34,6 +36,16 @@ def test_the_page_promises_no_longer_life_than_the_mail_and_reads_no_row_for_it(
     assert found.texts == []
     assert f"<dd>{told}</dd>" in body
     assert (timedelta(minutes=15), timedelta(minutes=60)) == (link_lives.SHORTEST, link_lives.LONGEST)
+
+
+def test_the_page_names_the_sender_and_the_subject_by_which_the_mail_is_found_in_spam_as_well() -> None:
+    user = UserFactory.create()
+    body = browser().get(ask(browser(), user.email).url).content.decode()
+    work()
+    [message] = mail.outbox
+    assert f"<dt>From</dt><dd>{escape(message.from_email)}</dd>" in body
+    assert f"<dt>Subject</dt><dd>{escape(message.subject)}</dd>" in body
+    assert "Look in your spam or junk folder" in body
 
 
 def test_when_mail_arrives_is_told_as_what_is_usual() -> None:

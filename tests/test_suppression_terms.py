@@ -12,7 +12,7 @@ from recovery.bounces import Evidence
 from recovery.models import AuditEvent, Bounce, Email, Suppression
 from recovery.reasons import Action, BounceClass, EmailKind, EmailReason, EmailState, Lift
 from tests.factories import StaffFactory, UserFactory
-from tests.following import let_pass
+from tests.following import let_pass, mailed_link
 from tests.reporting import report
 from tests.webhooks.faults import emails_that_cannot_change
 
@@ -171,6 +171,19 @@ def test_what_was_told_early_and_is_excused_no_more_says_so() -> None:
 def test_an_opt_out_is_no_complaint(kind: str) -> None:
     tell(mail(), kind)
     assert not Suppression.objects.exists()
+
+
+def test_whoever_wants_no_marketing_is_mailed_a_link(settings: Any) -> None:
+    settings.RECOVERY = settings.RECOVERY | {"MARKETING_STREAMS": ["newsletter"]}
+    person = UserFactory.create(email=ADA)
+    tell(mail(EmailKind.SITE), "complained")
+    tell(mail(EmailKind.SITE), "unsubscribed")
+    tell(mail(), "complained", stream="newsletter")
+    tell(mail(), "unsubscribed")
+    assert suppressions.of([KEY], kind=EmailKind.SITE) == {KEY: "complained"}
+    assert mailed_link(person)
+    email = Email.objects.exclude(request=None).get()
+    assert (email.recipient, email.state) == (ADA, EmailState.HANDED_OVER)
 
 
 def test_a_delivery_lifts_a_bounce_in_whatever_order_they_are_told() -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from recovery import agents, counting, heartbeats, metrics, rollup, watch
 from recovery.metrics.troubles import CLEAR
 from recovery.models import AuditEvent, Email, Lockout, RouteState, StandingAlarm
-from recovery.reasons import Alarm, Circuit, EmailState, Figure, LockKind
+from recovery.reasons import MOMENTS, Alarm, Circuit, EmailState, Figure, LockKind
 from tests.admin.staff import staff
 from tests.factories import UserFactory
 from tests.past import HOUR, Mail, case
@@ -48,6 +48,10 @@ def test_nothing_is_wrong_on_a_healthy_day() -> None:
     assert wrong() == []
 
 
+def test_every_word_that_rows_can_tell_is_made_here() -> None:
+    assert set(CASES) == set(Alarm) - MOMENTS
+
+
 @pytest.mark.parametrize("alarm", CASES)
 def test_each_trouble_is_found_by_its_own_word(alarm: Alarm, settings: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "WEBHOOKS": {"postmark": {}}}
@@ -57,8 +61,9 @@ def test_each_trouble_is_found_by_its_own_word(alarm: Alarm, settings: Any) -> N
     found = {(trouble.alarm, trouble.subject): trouble for trouble in metrics.alarms()}
     assert (alarm, subject) in found
     assert found[alarm, subject].detail
-    allowed = {alarm, *({Alarm.SUCCESS_LOW} if alarm == Alarm.BOUNCES_HIGH else ())}
-    assert {word for word, _ in found} <= allowed
+    allowed = {(alarm, subject), *({(Alarm.SUCCESS_LOW, "")} if alarm == Alarm.BOUNCES_HIGH else ())}
+    assert set(found) <= allowed
+    assert alarm != Alarm.NOT_ROTATED or found[alarm, subject].detail == "1 person"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,10 @@ def test_the_health_view_tells_alarms_and_is_red_for_those_about_mail() -> None:
     assert "97.0" in alarm["detail"]
 
 
-@pytest.mark.parametrize("alarm", sorted(metrics.TOLD))
+GIVEN_UP = {Alarm.NOT_REVOKED, Alarm.NOT_ROTATED, Alarm.CASE_NOT_TOLD, Alarm.RENDER_ERROR, Alarm.POISON}
+
+
+@pytest.mark.parametrize("alarm", sorted(metrics.TOLD | GIVEN_UP))
 def test_what_no_restart_mends_is_told_and_turns_nothing_red(alarm: Alarm) -> None:
     """A stranger who floods the forgot page must not take a site out of use whose monitor reads this."""
     make, _ = CASES[alarm]

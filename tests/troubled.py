@@ -3,13 +3,40 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from recovery import agents, heartbeats, rollup
-from recovery.models import AuditAnchor, Email, Heartbeat, Lockout, ResetRequest, RollUpProgress, RouteState
-from recovery.reasons import Action, Alarm, Circuit, EmailReason, EmailState, Kind, LockKind, Part
+from recovery.models import (
+    AuditAnchor,
+    CaseTelling,
+    Email,
+    Heartbeat,
+    Lockout,
+    ResetRequest,
+    Revocation,
+    RollUpProgress,
+    Rotation,
+    RotationMember,
+    RouteState,
+)
+from recovery.reasons import (
+    Action,
+    Alarm,
+    CaseNews,
+    Circuit,
+    EmailKind,
+    EmailReason,
+    EmailState,
+    Kind,
+    LockKind,
+    Part,
+    RotationSource,
+    RotationStep,
+    TellingState,
+)
 from tests.past import HOUR, Mail, act, case, complaint, key
 
 MINUTE = timedelta(minutes=1)
@@ -113,6 +140,54 @@ def somebody_acts_on_many(number: int = agents.MANY) -> None:
         act(at=timezone.now(), action=Action.UNLOCKED, user_key=str(user_key))
 
 
+def provider_refuses_us() -> None:
+    RouteState.objects.create(name="default", circuit=Circuit.OPEN, reason=EmailReason.PROVIDER_REFUSED_US)
+
+
+def a_revoker_fails(**facts: Any) -> None:
+    Revocation.objects.create(**{"user_key": "7", "revoker": "site.revokers.tokens"} | facts)
+
+
+def access_is_not_ended() -> None:
+    """Of two that one rotation gave up, another has ended the access of the second since."""
+    for number, members in (
+        (1, {"7": RotationStep.FAILED, "8": RotationStep.FAILED}),
+        (2, {"8": RotationStep.ROTATED}),
+    ):
+        rotation = Rotation.objects.create(id=UUID(int=number), source=RotationSource.STAFF, reason="leaked")
+        for user_key, step in members.items():
+            at = timezone.now() if step == RotationStep.ROTATED else None
+            listed = key(timezone.now() + number * MINUTE)
+            RotationMember.objects.create(id=listed, rotation=rotation, user_key=user_key, step=step, rotated_at=at)
+
+
+def a_target_takes_no_case() -> None:
+    for is_open in (True, False):
+        [email] = lately(1)
+        facts = {} if is_open else {"closed_at": timezone.now()}
+        CaseTelling.objects.create(
+            case=case(email, **facts), target="desk" if is_open else "old", news=CaseNews.OPENED,
+            stage=TellingState.GIVEN_UP,
+        )  # fmt: skip
+
+
+def a_mail_cannot_be_rendered() -> None:
+    set_aside(EmailReason.RENDER_ERROR, EmailState.DEFERRED)
+
+
+def a_mail_is_set_aside() -> None:
+    set_aside(EmailReason.POISON, EmailState.FAILED)
+
+
+def set_aside(reason: str, state: str) -> None:
+    """A notice of now; one of the day before yesterday, and mail of the site's own, for which there is no next try."""
+    for kind, hours in ((EmailKind.PASSWORD_CHANGED, 1), (EmailKind.LOCKED, 30), (EmailKind.SITE, 1)):
+        at = timezone.now() - hours * HOUR
+        Email.objects.create(
+            id=key(at), kind=kind, recipient="a@example.org", state=state, reason=reason, send_by=at, queued_at=at
+        )
+
+
 CASES: dict[Alarm, tuple[Callable[[], None], str]] = {
     Alarm.DELIVERY_SLOW: (slow, ""),
     Alarm.SUCCESS_LOW: (much_lost, ""),
@@ -130,4 +205,10 @@ CASES: dict[Alarm, tuple[Callable[[], None], str]] = {
     Alarm.ASKS_UNUSUAL: (far_more_ask_than_usual, "forgot"),
     Alarm.LOCKOUTS_MANY: (many_names_are_locked, "sign-in"),
     Alarm.AGENT_VOLUME: (somebody_acts_on_many, "7"),
+    Alarm.REFUSED_US: (provider_refuses_us, "default"),
+    Alarm.NOT_REVOKED: (a_revoker_fails, "site.revokers.tokens"),
+    Alarm.NOT_ROTATED: (access_is_not_ended, str(UUID(int=1))),
+    Alarm.CASE_NOT_TOLD: (a_target_takes_no_case, "desk"),
+    Alarm.RENDER_ERROR: (a_mail_cannot_be_rendered, "password_changed"),
+    Alarm.POISON: (a_mail_is_set_aside, "password_changed"),
 }

@@ -62,7 +62,7 @@ def _of_health() -> Iterator[str]:
 
 def _of_alarms(viewer: Viewer, site_name: str) -> Iterator[Any]:
     """What the last look found and no line above says."""
-    above = {Alarm.CIRCUIT_OPEN, Alarm.NO_ROUTE}
+    above = {Alarm.CIRCUIT_OPEN, Alarm.REFUSED_US, Alarm.NO_ROUTE}
     if viewer.may_view("heartbeat"):
         above |= {Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT}
     standing = StandingAlarm.objects.exclude(alarm__in=above).order_by("since").values_list("alarm", flat=True)

@@ -36,7 +36,7 @@ NEXT: Final[Mapping[str, Any]] = {
     "database": gettext_lazy("Start the database, or correct DATABASES."),
 }
 _OF_PARTS: Final = frozenset(
-    {Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT, Alarm.CIRCUIT_OPEN, Alarm.NO_ROUTE}
+    {Alarm.PART_SILENT, Alarm.QUEUE_LATE, Alarm.WEBHOOK_SILENT, Alarm.CIRCUIT_OPEN, Alarm.REFUSED_US, Alarm.NO_ROUTE}
 )
 
 

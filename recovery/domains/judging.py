@@ -1,6 +1,6 @@
 """One sender's domain, part by part. What the DNS does not tell is unknown, and keeps no other part from judgement."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -38,11 +38,12 @@ class Judged:
 
 
 class Look:
-    """One sender, looked at once."""
+    """One sender, looked at once. ``senders``: all there are, since what is published for a domain holds for each."""
 
-    def __init__(self, asker: Asker, sender: Sender) -> None:
+    def __init__(self, asker: Asker, sender: Sender, senders: Sequence[Sender]) -> None:
         self.asker = asker
         self.sender = sender
+        self.beside = list(dict.fromkeys(each.wanted for each in senders if each.spf_domain == sender.spf_domain))
         self.networks: list[str] = []
         self.policy: dmarc.Policy | None = None
 
@@ -60,7 +61,7 @@ class Look:
             return
         for each in dict.fromkeys(filter(None, (domain, return_path))):
             yield self._told(DomainPart.MX, each, partial(mail_servers.look, self.asker, each))
-        yield (servers := self._told(DomainPart.SPF, return_path or domain, self._spf))
+        yield (servers := self._told(DomainPart.SPF, self.sender.spf_domain, self._spf))
         keys = list(self._keys())
         yield from keys
         yield self._told(DomainPart.DMARC, domain, self._dmarc)
@@ -82,9 +83,7 @@ class Look:
         return _made(DomainPart.DOMAIN, Judgement.PROBLEM, DomainReason.DOMAIN_MISSING, domain)
 
     def _spf(self) -> Finding:
-        """Receivers check the return path; where that is the provider's, the sender's could be forged as one."""
-        domain = self.sender.return_path or self.sender.domain
-        finding, self.networks = spf.look(self.asker, domain, self.sender.wanted)
+        finding, self.networks = spf.look(self.asker, self.sender.spf_domain, self.sender.wanted, self.beside)
         provider = spf.INCLUDES.get(self.sender.wanted.esp)
         if provider and not self.sender.return_path:
             with suppress(NotKnown):

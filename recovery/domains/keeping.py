@@ -26,8 +26,8 @@ def look() -> list[Judged]:
 
     Raises Misconfigured where dnspython is missing or an audience has no BASE_URL.
     """
-    asker = Asker()
-    return [Look(asker, sender).judged() for sender in all_senders()]
+    asker, senders = Asker(), all_senders()
+    return [Look(asker, sender, senders).judged() for sender in senders]
 
 
 def refresh() -> list[Judged]:

@@ -28,6 +28,11 @@ class Sender:
     ips: tuple[str, ...]
     stream: str
 
+    @property
+    def spf_domain(self) -> str:
+        """Receivers check the return path; where that is the provider's, the sender's could be forged as one."""
+        return self.return_path or self.domain
+
 
 def all_senders() -> list[Sender]:
     """In the order of the settings. Raises Misconfigured where an audience has no BASE_URL."""

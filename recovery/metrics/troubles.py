@@ -1,5 +1,5 @@
 """What is wrong now, as one list, from rows alone: signs of life, queues, routes, webhooks, figures, open work,
-floods of asks and of locked names, busy staff.
+floods of asks and of locked names, busy staff, and what ``undone`` finds.
 
 Shares are judged by the newest hours that hold enough mail, of one day at most: a busy site learns of trouble within
 the hour, and a small one is not alarmed by its only mail of the day. Of what is young, only what went quickly is known;
@@ -23,13 +23,13 @@ from recovery import agents, floods, heartbeats
 from recovery.conf import conf
 from recovery.counting import Selection
 from recovery.heartbeats import Health, PartHealth
-from recovery.metrics import windows
+from recovery.metrics import undone, windows
 from recovery.metrics.numbers import Numbers, Share, by_hour, in_all, percent, rolled_at
 from recovery.metrics.numbers import limit as as_set
 from recovery.metrics.targets import DELIVERED_WITHIN, Target, targets
-from recovery.models import AuditAnchor, AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm, SupportCase
+from recovery.models import AuditAnchor, AuditEvent, AuditSeal, Lockout, RouteState, StandingAlarm
 from recovery.models.primary import SKEW, key_at
-from recovery.reasons import Alarm, Figure, Part, Standing
+from recovery.reasons import Alarm, EmailReason, Figure, Part, Standing
 
 OLD: Final = timedelta(minutes=15)  # figures that nobody rolled up for so long
 UNSEALED: Final = timedelta(minutes=10)  # a row of the trail without a seal
@@ -80,13 +80,15 @@ def _of_parts(parts: list[PartHealth]) -> Iterator[Trouble]:
     circuit."""
     dead, routes = [part for part in parts if not part.healthy], [part for part in parts if part.part == Part.ROUTE]
     failed = [part.name for part in dead if part.part == Part.ROUTE]
-    off = set(RouteState.objects.filter(name__in=failed, switched_off=True).values_list("name", flat=True))
+    states = RouteState.objects.filter(name__in=failed)
+    off = {state.name for state in states if state.switched_off}
+    refused = {state.name for state in states if state.reason == EmailReason.PROVIDER_REFUSED_US}
     if off or 1 < len(routes) == len(failed):
         yield Trouble(Alarm.NO_ROUTE, "", _("every route is switched off or failed"))
     for part in dead:
         if part.part == Part.ROUTE:
             if part.name not in off:
-                yield Trouble(Alarm.CIRCUIT_OPEN, part.name, part.said)
+                yield Trouble(Alarm.REFUSED_US if part.name in refused else Alarm.CIRCUIT_OPEN, part.name, part.said)
         elif part.part == Part.WEBHOOK:
             yield Trouble(Alarm.WEBHOOK_SILENT, part.name, part.said)
         elif part.part == Part.QUEUE:
@@ -156,12 +158,12 @@ def _of_newest(hours: Mapping[datetime, Numbers], day: Selection, since: Standin
 
 
 def _of_work(since: Standings) -> Iterator[Trouble]:
-    """Cases that nobody closes."""
+    """What somebody must do; of cases that nobody closes, only if they are many."""
     most = conf.ALARM_LIMITS["open_cases"]
     limit = most * CLEAR if (Alarm.CASES_PILED.value, "") in since else most
-    number = SupportCase.objects.filter(closed_at=None).count()
-    if number > limit:
-        yield Trouble(Alarm.CASES_PILED, "", ngettext("%(count)d case", "%(count)d cases", number) % {"count": number})
+    for alarm, about, count in undone.counts():
+        if alarm != Alarm.CASES_PILED or count > limit:
+            yield Trouble(alarm, about, undone.said(alarm, about, count))
 
 
 def _of_strangers(since: Standings) -> Iterator[Trouble]:

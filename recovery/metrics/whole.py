@@ -11,9 +11,20 @@ from recovery.metrics.troubles import Trouble, alarms
 from recovery.reasons import Alarm
 
 TOLD: Final = frozenset(
-    {Alarm.CASES_PILED, Alarm.ASKS_UNUSUAL, Alarm.LOCKOUTS_MANY, Alarm.AGENT_VOLUME, Alarm.ANCHOR_NOT_TOLD}
+    {
+        Alarm.CASES_PILED,
+        Alarm.ASKS_UNUSUAL,
+        Alarm.LOCKOUTS_MANY,
+        Alarm.AGENT_VOLUME,
+        Alarm.ANCHOR_NOT_TOLD,
+        Alarm.NOT_REVOKED,
+        Alarm.NOT_ROTATED,
+        Alarm.CASE_NOT_TOLD,
+        Alarm.RENDER_ERROR,
+        Alarm.POISON,
+    }
 )
-"""What no restart mends: work that waits, floods from outside, a busy member of staff, a place for anchors. It is told
+"""What no restart mends: work that waits or was given up, floods from outside, a busy member of staff. It is told
 as any alarm is, and turns nothing red: a stranger must not be able to have a monitor take the site out of use."""
 
 

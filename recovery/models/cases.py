@@ -116,6 +116,7 @@ class CaseTelling(models.Model):
         ordering = ["queued_at", "id"]
         indexes = [
             models.Index(fields=["next_try_at"], name="recovery_telling_due", condition=Q(stage=TellingState.WAITING)),
+            models.Index(fields=["case"], name="recovery_telling_lost", condition=Q(stage=TellingState.GIVEN_UP)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["case", "target", "news"], name="recovery_telling_once"),

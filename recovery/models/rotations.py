@@ -179,6 +179,7 @@ class RotationMember(models.Model):
         indexes = [
             models.Index(fields=["rotation", "id"], name="recovery_member_due", condition=Q(step__in=UNFINISHED)),
             models.Index(fields=["user_key", "-id"], name="recovery_member_user"),
+            models.Index(fields=["rotation"], name="recovery_member_failed", condition=Q(step=RotationStep.FAILED)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(step__in=RotationStep.values), name="recovery_member_step_word"),

@@ -20,7 +20,7 @@ from recovery.reasons.repairs import RepairStep
 from recovery.reasons.requests import Gate, Kind, Outcome, overall
 from recovery.reasons.rotations import UNFINISHED, RotationSnag, RotationSource, RotationStage, RotationStep
 from recovery.reasons.routes import Circuit, MailLevel, TryOutcome
-from recovery.reasons.signs import Alarm, Part
+from recovery.reasons.signs import MOMENTS, Alarm, Part
 from recovery.reasons.tokens import SHOWN_REFUSALS, Refusal, TokenState, Verdict
 from recovery.reasons.trail import OUTCOMES, Action, ActOutcome, Damage
 
@@ -29,6 +29,7 @@ __all__ = [
     "EXCUSED_RULE",
     "IN_ORDER",
     "LINK_KINDS",
+    "MOMENTS",
     "MOVES",
     "OUTCOMES",
     "SHOWN_REFUSALS",

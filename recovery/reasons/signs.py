@@ -1,5 +1,7 @@
 """What gives a sign of life, and what somebody must look at."""
 
+from typing import Final
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -44,3 +46,7 @@ class Alarm(TextChoices):
     AGENT_VOLUME = "agent_volume", _("one member of staff acts on unusually many people")
     TRAIL_UNSEALED = "trail_unsealed", _("rows of the audit trail wait for their seal")
     ANCHOR_NOT_TOLD = "anchor_not_told", _("the head of the audit trail could not be told outside")
+
+
+MOMENTS: Final = frozenset({Alarm.TRANSLATION_BROKEN, Alarm.PROXY_NOT_TRUSTED, Alarm.PRIVATE_SOURCE})
+"""What no row says: it is heard when it happens, and nobody can tell later whether it is over."""

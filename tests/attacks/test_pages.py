@@ -12,6 +12,7 @@ from recovery.models import AuditEvent, ResetRequest, ResetToken
 from recovery.reasons import TokenState
 from tests.asking import ask, browser, follow, links, masked, recipients, seen, set_password, work
 from tests.factories import UserFactory
+from tests.following import let_pass
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +152,50 @@ def test_the_right_secret_earns_a_reason_under_the_same_status() -> None:
     for page in (expired, used, dead):
         assert user.email not in page.content.decode()
         assert user.username not in page.content.decode()
+
+
+def expire(link: str, user: Any) -> None:
+    ResetToken.objects.update(expires_at=timezone.now())
+
+
+def use(link: str, user: Any) -> None:
+    client = browser()
+    assert set_password(client, follow(client, link)).status_code == 302
+
+
+def replace(link: str, user: Any) -> None:
+    let_pass(timedelta(minutes=5))
+    assert a_link(user) != link
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (expire, "This link has expired"),
+        (use, "This link was used already"),
+        (replace, "There is a newer link"),
+    ],
+)
+def test_a_dead_link_says_why_and_one_click_brings_one_that_works(end: Callable[[str, Any], None], said: str) -> None:
+    user = UserFactory.create()
+    link = a_link(user)
+    end(link, user)
+    let_pass(timedelta(minutes=5))
+    client = browser()
+    form = follow(client, link)
+    page = client.get(form)
+    assert f"<h1>{said}</h1>" in page.content.decode()
+    assert '<button type="submit" name="again" value="1">' in page.content.decode()
+    before = len(mail.outbox)
+    answer = client.post(form, {"again": "1"})
+    assert answer.status_code == 302
+    assert user.email not in client.get(answer.url).content.decode()
+    work()
+    [message] = mail.outbox[before:]
+    assert message.recipients() == [user.email]
+    [newer] = links(message)
+    assert newer != link
+    assert set_password(client, follow(client, newer)).status_code == 302
 
 
 @pytest.mark.attack(12)

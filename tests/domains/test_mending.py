@@ -139,6 +139,78 @@ def test_a_record_for_anybody_is_replaced_by_the_senders_that_the_settings_know(
     assert by_postmark(dns, settings, ["v=spf1 +all"]).record == "v=spf1 include:spf.mtasv.net ~all"
 
 
+SENDGRID = "anymail.backends.sendgrid.EmailBackend"
+MAILTRAP = "anymail.backends.mailtrap.EmailBackend"  # says of no record that customers are to include it
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+BOTH = "include:spf.mtasv.net include:sendgrid.net"
+WITH_RELAY = "include:spf.mtasv.net ip4:192.0.2.77"
+SHARED: dict[tuple[str, str], str] = {
+    ("", "both"): f"v=spf1 {BOTH} ~all",
+    ("+all", "both"): f"v=spf1 {BOTH} ~all",
+    ("?all", "both"): f"v=spf1 {BOTH} ~all",
+    ("-all", "both"): f"v=spf1 {BOTH} -all",
+    ("include:sendgrid.net ?all", "both"): f"v=spf1 {BOTH} ~all",
+    ("", "relay"): f"v=spf1 {WITH_RELAY} ~all",
+    ("+all", "relay"): f"v=spf1 {WITH_RELAY} ~all",
+    ("-all", "relay"): f"v=spf1 {WITH_RELAY} -all",
+    ("ip4:192.0.2.77 ?all", "relay"): f"v=spf1 {WITH_RELAY} ~all",
+    ("", "relay unnamed"): "v=spf1 include:spf.mtasv.net mx a ~all",
+    ("+all", "relay unnamed"): "", ("?all", "relay unnamed"): "", ("-all", "relay unnamed"): "",
+    ("ptr -all", "relay unnamed"): "",
+    ("", "provider unnamed"): "", ("+all", "provider unnamed"): "",
+}  # fmt: skip
+BESIDE: dict[str, dict[str, Any]] = {
+    "both": {"BACKEND": SENDGRID, "OPTIONS": {"api_key": "k"}, "RETURN_PATH": DOMAIN},
+    "relay": {"BACKEND": SMTP, "IPS": ["192.0.2.77"]},
+    "relay unnamed": {"BACKEND": SMTP},
+    "provider unnamed": {"BACKEND": MAILTRAP, "OPTIONS": {"api_token": "t"}},
+}
+
+
+@pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
+@pytest.mark.parametrize(("terms", "beside"), SHARED)
+@pytest.mark.parametrize("own", [{"RETURN_PATH": DOMAIN}, {}], ids=["returns here", "return path unnamed"])
+def test_one_record_serves_all_who_send_for_a_domain(
+    dns: Dns, settings: Any, terms: str, beside: str, own: dict[str, str]
+) -> None:
+    zone = {**ITS_OWN, ("sendgrid.net", "TXT"): ["v=spf1 ip4:203.0.113.0/24 ~all"], (DOMAIN, "A"): ["192.0.2.11"]}
+    first = {"NAME": "first", "BACKEND": POSTMARK, "OPTIONS": {"server_token": "t"}, **own}
+    elsewhere = {"NAME": "elsewhere", "BACKEND": SMTP, "RETURN_PATH": "example.org", "IPS": ["192.0.2.78"]}
+    routes = [first, {"NAME": "second", **BESIDE[beside]}, elsewhere]
+    settings.RECOVERY = {**settings.RECOVERY, "ROUTES": routes}
+
+    def published(texts: list[str]) -> set[tuple[bool, str]]:
+        dns.again(changed({SPF: ["the domain exists", *texts], **zone}))
+        of_spf = [each for judged in domains.look()[:2] for each in judged.findings if each.part == DomainPart.SPF]
+        assert {each.subject for each in of_spf} == {DOMAIN}
+        return {(each.reason == DomainReason.SPF_GOOD, each.record) for each in of_spf}
+
+    before = published([f"v=spf1 {terms}"] if terms else [])
+    record = SHARED[terms, beside]
+    assert before - {(True, "")} == {(False, record)}
+    if record:
+        assert published([record]) == {(True, "")}
+
+
+def test_the_doors_of_one_domain_share_its_record(dns: Dns, settings: Any) -> None:
+    provider = {"NAME": "provider", "BACKEND": POSTMARK, "OPTIONS": {"server_token": "t"}, "RETURN_PATH": DOMAIN}
+    doors = {
+        route: {"BASE_URL": f"https://{route}.example.org", "FROM_EMAIL": f"{route}@{DOMAIN}", "ROUTES": [route]}
+        for route in ("provider", "relay")
+    }
+    routes = [provider, {"NAME": "relay", "BACKEND": SMTP, "IPS": ["192.0.2.77"]}]
+    own = {"FROM_EMAIL": "accounts@example.org", "ROUTES": routes, "AUDIENCES": doors}
+    settings.RECOVERY = {**settings.RECOVERY, **own}
+    dns(changed({SPF: ["the domain exists"], **ITS_OWN}))
+    found = {
+        judged.sender.audience: each.record
+        for judged in domains.look()
+        for each in judged.findings
+        if each.part == DomainPart.SPF and each.subject == DOMAIN
+    }
+    assert found == dict.fromkeys(("default", "provider", "relay"), f"v=spf1 {WITH_RELAY} ~all")
+
+
 def test_the_part_at_fault_is_named_by_the_way_there(dns: Dns) -> None:
     dns(changed({SPF: includes(1), **include(1, "v=spf1 include:gone.example.net -all")}))
     flawed = found(DomainPart.SPF)

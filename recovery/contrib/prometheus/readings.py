@@ -14,7 +14,7 @@ from recovery import counting, metrics
 from recovery.conf import conf
 from recovery.metrics import Numbers, Selection
 from recovery.models import SupportCase
-from recovery.reasons import Alarm, MailLevel, Standing
+from recovery.reasons import MOMENTS, Alarm, MailLevel, Standing
 
 SPANS: Final = {"1h": metrics.HOUR, "24h": metrics.DAY}
 QUANTILES: Final = (0.5, 0.95, 0.99)
@@ -64,7 +64,7 @@ def now() -> dict[str, Samples]:
         "recovery_part_age_seconds": {
             (part.part, part.name): part.age_seconds for part in signs.parts if part.age_seconds is not None
         },
-        "recovery_alarm": {(alarm.value,): standing.count(alarm) for alarm in Alarm},
+        "recovery_alarm": {(alarm.value,): standing.count(alarm) for alarm in Alarm if alarm not in MOMENTS},
     }
     if not signs.level:
         return found

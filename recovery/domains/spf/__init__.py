@@ -4,6 +4,8 @@
 said of it, ``mending`` the record to publish.
 """
 
+from collections.abc import Sequence
+
 from recovery.domains.asking import Asker
 from recovery.domains.found import Finding
 from recovery.domains.spf import terms
@@ -15,12 +17,13 @@ from recovery.reasons import DomainPart, DomainReason
 __all__ = ["INCLUDES", "Wanted", "look"]
 
 
-def look(asker: Asker, domain: str, wanted: Wanted) -> tuple[Finding, list[str]]:
-    """The finding, and the networks that the record lets send, but those that are anybody's, which no recipient should
-    be asked to let in. Raises NotKnown."""
+def look(asker: Asker, domain: str, wanted: Wanted, senders: Sequence[Wanted] = ()) -> tuple[Finding, list[str]]:
+    """The finding for one who is ``wanted`` there, with a record that serves all ``senders``; and the networks that the
+    record there is lets send, but those that are anybody's, which no recipient should be asked to let in. Raises
+    NotKnown."""
     records = terms.records(asker.texts(domain))
-    verdict = judge(asker, domain, records, wanted)
-    record = "" if verdict.reason in GOOD else mended(asker, domain, records, wanted, verdict)
+    verdict = judge(asker, domain, records, [wanted])
+    record = "" if verdict.reason in GOOD else mended(asker, domain, records, senders or [wanted])
     named = verdict.walk.networks if verdict.walk else []
     networks = {terms.short(network) for network in named if not ranges_of([network]).is_anybody}
     return _finding(verdict, domain, records, record), sorted(networks)

@@ -45,8 +45,8 @@ class Verdict:
     missing: tuple[str, ...] = ()
 
 
-def judge(asker: Asker, domain: str, records: Sequence[str], wanted: Wanted) -> Verdict:
-    """Of these records, as if they stood at the domain. Raises NotKnown."""
+def judge(asker: Asker, domain: str, records: Sequence[str], wanted: Sequence[Wanted]) -> Verdict:
+    """Of these records, as if they stood at the domain, for all these senders. Raises NotKnown."""
     try:
         walk = walking.go(asker, domain, records)
     except Flawed as flaw:
@@ -64,7 +64,14 @@ def judge(asker: Asker, domain: str, records: Sequence[str], wanted: Wanted) -> 
     return Verdict(Judgement.OK, DomainReason.SPF_GOOD, walk)
 
 
-def _of_ours(asker: Asker, walk: Walk, wanted: Wanted) -> Verdict | None:
+def _of_ours(asker: Asker, walk: Walk, wanted: Sequence[Wanted]) -> Verdict | None:
+    """The first sender that is missed for sure, or else the first that probably is."""
+    found = [verdict for each in wanted if (verdict := _of_one(asker, walk, each))]
+    sure = [verdict for verdict in found if verdict.judgement == Judgement.PROBLEM]
+    return next(iter(sure or found), None)
+
+
+def _of_one(asker: Asker, walk: Walk, wanted: Wanted) -> Verdict | None:
     """Where it does not let in whom the settings know: for sure by an address, probably by the provider's name."""
     out = [each for each in wanted.networks if not walk.passes.holds(ranges_of([each]))]
     missing = tuple(f"ip{network.version}:{terms.short(network)}" for network in out)
