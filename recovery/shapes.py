@@ -15,8 +15,8 @@ from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = (
-    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "SUPPORT_CONTACT", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES",
-    "TOKEN_LIFETIME", "MEMBERS",
+    "BASE_URL", "LINK_URL", "FROM_EMAIL", "SITE_NAME", "SUPPORT_CONTACT", "TEMPLATES", "LANGUAGE", "LOGIN_URL",
+    "ROUTES", "TOKEN_LIFETIME", "MEMBERS",
 )  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = (
@@ -193,6 +193,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "FROM_EMAIL": _TEXT_OR_NONE,
     "HEALTH_TOKEN": (_is_token, f"a text of at least {SHORTEST_TOKEN} characters, or None"),
     "LANGUAGE_OF": _TEXT_OR_NONE,
+    "LINK_URL": _TEXT_OR_NONE,
     "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
