@@ -92,6 +92,10 @@ def _is_list_of(each: Is) -> Is:
     return lambda value: isinstance(value, list | tuple) and all(map(each, value))
 
 
+def _is_proxy(value: Any) -> bool:
+    return written.is_network(value) and not value.endswith("/0")  # behind which everybody might write who they are
+
+
 def _is_token(value: Any) -> bool:
     return value is None or (isinstance(value, str) and len(value) >= SHORTEST_TOKEN)
 
@@ -203,10 +207,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: isinstance(value, Mapping) and all(_is_login_limit(kind, most) for kind, most in value.items()),
         "a dict with a number from 1 to 100 for account, device and source; None for source: it is not counted",
     ),
-    "LOGIN_FAILURE_WINDOW": (
-        lambda value: isinstance(value, timedelta) and value > timedelta(0),
-        "a timedelta of more than nothing",
-    ),
+    "LOGIN_FAILURE_WINDOW": (_is_span, "a timedelta of more than nothing"),
     "MARKETING_DOMAINS": (_is_list_of(_is(str)), "a list of texts"),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
@@ -248,8 +249,8 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "TOKEN_LIFETIME": (_is_life, _LIFE),
     "TRUSTED_PROXIES": (
-        lambda value: _is(int)(value) and value >= 0,
-        "the number of proxies in front of the site, 0 or more",
+        lambda value: (_is(int)(value) and value >= 0) or _is_list_of(_is_proxy)(value),
+        "the number of proxies in front of the site, 0 or more, or a list of their networks, none of which is everything",
     ),
     "UNKNOWN_ACCOUNT_MAIL": _SWITCH,
     "WEBHOOKS": (

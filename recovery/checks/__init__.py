@@ -198,7 +198,7 @@ def _proxies() -> Iterator[CheckMessage]:
         yield Warning(
             "The site seems to be behind a proxy, and RECOVERY['TRUSTED_PROXIES'] is 0: all people share the "
             "proxy's address and one limit.",
-            hint="Set it to how many proxies in front of the site append to X-Forwarded-For.",
+            hint="Set it to how many proxies in front of the site append to X-Forwarded-For, or to their networks.",
             id="recovery.W012",
         )
 
