@@ -250,7 +250,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "TOKEN_LIFETIME": (_is_life, _LIFE),
     "TRUSTED_PROXIES": (
         lambda value: (_is(int)(value) and value >= 0) or _is_list_of(_is_proxy)(value),
-        "the number of proxies in front of the site, 0 or more, or a list of their networks, none of which is everything",
+        "the number of proxies in front of the site, 0 or more, or a list of their networks; none is everything",
     ),
     "UNKNOWN_ACCOUNT_MAIL": _SWITCH,
     "WEBHOOKS": (
