@@ -30,7 +30,7 @@ class MailConf(Given):
 
     @property
     def BASE_URL(self) -> str:
-        """Where this site lives; every link in a mail starts with it, never with the request's host."""
+        """Where this site lives; links in mails start with it, or with LINK_URL, never with the request's host."""
         return cast(str, self._read("BASE_URL"))
 
     @property
