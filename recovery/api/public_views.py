@@ -78,7 +78,7 @@ def complete(request: HttpRequest) -> JsonResponse:
     wherever they call: a phone that lost its answer comes back by another network."""
     said = bodies.read(request, {"token": str, "new_password": str}, {"purpose": str})
     selector, verifier, purpose = link = _link(said)
-    password, origin = said["new_password"], Origin.of(request)
+    password, origin = Secret(said["new_password"]), Origin.of(request)
 
     def act() -> Facts:
         standing = resets.stand(selector, verifier, purpose=purpose)
