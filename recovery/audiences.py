@@ -29,13 +29,15 @@ CHOSEN_LATER: Final = ""
 """Of an ask by staff or the site that names no door: the worker asks to which one the account belongs by then."""
 DOORS: Final = "doors"
 """In the context of a mail with links: account key -> the door of its link and those where else it gets in."""
+IN_LINK_URL: Final = ("{purpose}", "{token}")
 _PORTS: Final = {"https": ":443", "http": ":80"}
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
     """One door. ``base_url`` has no trailing slash, and may have a path; ``language`` is "" where the reader's counts,
-    ``folder`` is "" where there is none, ``login_url`` a path, URL or URL name."""
+    ``folder`` is "" where there is none, ``login_url`` a path, URL or URL name, ``link_url`` "" where links for a new
+    password lead to our own page."""
 
     name: str
     base_url: str
@@ -45,6 +47,15 @@ class Audience:
     language: str = ""
     login_url: str = ""
     support_contact: str = ""
+    link_url: str = ""
+
+    @sensitive_variables()
+    def password_link(self, purpose: str, *, selector: str, verifier: str) -> str:
+        """Of a mail: where a password is set over this link. A page of the site's own that would not get all that it
+        needs is none; a check tells of it."""
+        if not all(each in self.link_url for each in IN_LINK_URL):
+            return self.link(purpose, selector=selector, verifier=verifier)
+        return self.link_url.replace("{purpose}", purpose).replace("{token}", f"{selector}/{verifier}")
 
     @sensitive_variables()
     def link(self, url_name: str, **kwargs: str) -> str:
@@ -101,6 +112,7 @@ def get(name: str = DEFAULT) -> Audience:
         language=str(own.get("LANGUAGE") or ""),
         login_url=str(own.get("LOGIN_URL") or ""),
         support_contact=str(own.get("SUPPORT_CONTACT") or conf.SUPPORT_CONTACT or ""),
+        link_url=str(own.get("LINK_URL") or conf.LINK_URL or ""),
     )
 
 

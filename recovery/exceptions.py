@@ -53,7 +53,11 @@ class KeyReused(RecoveryError):
 
 
 class KeyInUse(RecoveryError):
-    """The first call with this Idempotency-Key is not done yet."""
+    """The first call with this Idempotency-Key is not done yet; ``until`` is when to look again."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
 
 
 class NotAllowed(RecoveryError):

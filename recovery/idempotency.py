@@ -44,7 +44,8 @@ class Claim:
 def claim(key: str, *, caller: str, act: str, body: Mapping[str, Any]) -> Claim:
     """Take the right to act, or what was answered before; commits.
 
-    Raises KeyReused where the key came with another body, KeyInUse while the first call is at work.
+    Raises KeyReused where the key came with another body, KeyInUse while the first call is at work: most are done at
+    once, so its ``until`` is as long off as that one is at work already, and never past its lease.
     """
     pk, sent = UUID(_hashed(caller, act, key)[:32]), _hashed(caller, act, json.dumps(body, sort_keys=True))
     now = timezone.now()
@@ -58,7 +59,8 @@ def claim(key: str, *, caller: str, act: str, body: Mapping[str, Any]) -> Claim:
     if not hmac.compare_digest(known.body, sent):
         raise KeyReused
     if known.answer is None:
-        raise KeyInUse
+        began_at = known.ends_at - LEASE
+        raise KeyInUse(min(now + (now - began_at), known.ends_at))
     return Claim(pk, known.ends_at, known.answer)
 
 

@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from django.http import HttpRequest
@@ -21,6 +21,8 @@ from django.utils.translation import get_language
 
 from recovery.conf import conf, of_django
 from recovery.reasons import Verdict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
                     ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"),
@@ -103,7 +105,8 @@ def _hash(what: str, text: str) -> bytes:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The ``TRUSTED_PROXIES``-th address of X-Forwarded-For from the right; with 0, REMOTE_ADDR.
+    """The ``TRUSTED_PROXIES``-th address of X-Forwarded-For from the right; with 0, REMOTE_ADDR. With networks, the
+    first address that is in none of them, looked at from REMOTE_ADDR to the left.
 
     What lies further left was written by the client and is never read. Anything that is no address gives
     REMOTE_ADDR, and "" if that is none either (a unix socket). Mapped IPv4 is IPv4; zones and ports go.
@@ -112,7 +115,25 @@ def client_address(request: HttpRequest) -> str:
     if not (trusted := conf.TRUSTED_PROXIES):
         return remote
     hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    if not isinstance(trusted, int):
+        return _outermost(remote, hops, _networks(tuple(trusted)))
     return (_address(hops[-trusted]) if len(hops) >= trusted else "") or remote
+
+
+def _outermost(found: str, hops: list[str], trusted: Sequence[Network]) -> str:
+    """Each of these proxies is believed about whom it was called by. Behind one that names nobody, it is itself the
+    client; by a unix socket no stranger calls."""
+    while hops and (not found or any(ipaddress.ip_address(found) in each for each in trusted)):
+        caller = _address(hops.pop())
+        if not caller:
+            break
+        found = caller
+    return found
+
+
+@lru_cache(maxsize=8)
+def _networks(written: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(each, strict=False) for each in written)
 
 
 def _address(text: str) -> str:

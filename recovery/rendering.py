@@ -191,7 +191,7 @@ def _context(
         )
         for link in links:
             verifier, door = tokens.verifier_of(link), audiences.get(audiences.of_mail(email, link.user_key))
-            url = door.link("activation" if is_first else "reset", selector=link.selector, verifier=verifier)
+            url = door.password_link(link.purpose, selector=link.selector, verifier=verifier)
             username = names.get(link.user_key, "")
             facts["links"].append({"url": Secret(url), "username": username, **_doors(email, link.user_key)})
     if email.kind == EmailKind.BACKUP_CHANGED:

@@ -15,8 +15,8 @@ from recovery.models.roll_ups import DELIVERY_BOUNDS
 from recovery.reasons import EmailKind, LockKind
 
 DOOR_KEYS: Final = (
-    "BASE_URL", "FROM_EMAIL", "SITE_NAME", "SUPPORT_CONTACT", "TEMPLATES", "LANGUAGE", "LOGIN_URL", "ROUTES",
-    "TOKEN_LIFETIME", "MEMBERS",
+    "BASE_URL", "LINK_URL", "FROM_EMAIL", "SITE_NAME", "SUPPORT_CONTACT", "TEMPLATES", "LANGUAGE", "LOGIN_URL",
+    "ROUTES", "TOKEN_LIFETIME", "MEMBERS",
 )  # fmt: skip
 SITE_MAIL_KEYS: Final = ("BACKEND", "OPTIONS", "MAILER")
 ROUTE_KEYS: Final = (
@@ -90,6 +90,10 @@ def _is_first_life(value: Any) -> bool:
 
 def _is_list_of(each: Is) -> Is:
     return lambda value: isinstance(value, list | tuple) and all(map(each, value))
+
+
+def _is_proxy(value: Any) -> bool:
+    return written.is_network(value) and not value.endswith("/0")  # behind which everybody might write who they are
 
 
 def _is_token(value: Any) -> bool:
@@ -193,6 +197,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     "FROM_EMAIL": _TEXT_OR_NONE,
     "HEALTH_TOKEN": (_is_token, f"a text of at least {SHORTEST_TOKEN} characters, or None"),
     "LANGUAGE_OF": _TEXT_OR_NONE,
+    "LINK_URL": _TEXT_OR_NONE,
     "LOCKOUT_ALARM": (lambda value: _is(int)(value) and value > 0, "a number, 1 or more"),
     "LOCKOUT_WAITS": (
         lambda value: _is_list_of(_is_wait)(value) and len(value) > 0,
@@ -202,10 +207,7 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
         lambda value: isinstance(value, Mapping) and all(_is_login_limit(kind, most) for kind, most in value.items()),
         "a dict with a number from 1 to 100 for account, device and source; None for source: it is not counted",
     ),
-    "LOGIN_FAILURE_WINDOW": (
-        lambda value: isinstance(value, timedelta) and value > timedelta(0),
-        "a timedelta of more than nothing",
-    ),
+    "LOGIN_FAILURE_WINDOW": (_is_span, "a timedelta of more than nothing"),
     "MARKETING_DOMAINS": (_is_list_of(_is(str)), "a list of texts"),
     "MARKETING_STREAMS": (_is_list_of(_is(str)), "a list of texts"),
     "MAY_ACT_ON": _TEXT_OR_NONE,
@@ -247,8 +249,8 @@ SHAPES: Final[Mapping[str, tuple[Is, str]]] = {
     ),
     "TOKEN_LIFETIME": (_is_life, _LIFE),
     "TRUSTED_PROXIES": (
-        lambda value: _is(int)(value) and value >= 0,
-        "the number of proxies in front of the site, 0 or more",
+        lambda value: (_is(int)(value) and value >= 0) or _is_list_of(_is_proxy)(value),
+        "the number of proxies in front of the site, 0 or more, or a list of their networks; none is everything",
     ),
     "UNKNOWN_ACCOUNT_MAIL": _SWITCH,
     "WEBHOOKS": (

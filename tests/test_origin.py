@@ -12,6 +12,8 @@ from recovery.reasons import Verdict
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
+NETWORKS = ["10.0.0.0/24", "192.0.2.7", "2001:db8::/64"]
+
 
 def request(**meta: str) -> Any:
     return RequestFactory().get("/", **meta)
@@ -40,10 +42,21 @@ def request(**meta: str) -> Any:
         (0, "", "203.0.113.9", ""),
         (0, "/run/site.sock", "", ""),
         (1, "", "203.0.113.9", "203.0.113.9"),
+        (NETWORKS, "10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        (NETWORKS, "10.0.0.1", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        (NETWORKS, "10.0.0.1", "6.6.6.6, 203.0.113.9, 192.0.2.7", "203.0.113.9"),
+        (NETWORKS, "10.0.0.1", "6.6.6.6, 203.0.113.9, 10.0.0.2, 2001:db8::7, ::ffff:10.0.0.3", "203.0.113.9"),
+        (NETWORKS, "203.0.113.9", "6.6.6.6, 192.0.2.7", "203.0.113.9"),
+        (NETWORKS, "", "203.0.113.9, 192.0.2.7", "203.0.113.9"),
+        (NETWORKS, "192.0.2.7", "", "192.0.2.7"),
+        (NETWORKS, "10.0.0.1", "10.0.0.3, 192.0.2.7", "10.0.0.3"),
+        (NETWORKS, "10.0.0.1", "6.6.6.6, unknown, 192.0.2.7", "192.0.2.7"),
+        (NETWORKS, "", "unknown", ""),
+        ([], "10.0.0.1", "203.0.113.9", "10.0.0.1"),
     ],
 )
 def test_only_what_trusted_proxies_wrote_is_believed(
-    settings: Any, trusted: int, remote: str, forwarded: str, found: str
+    settings: Any, trusted: int | list[str], remote: str, forwarded: str, found: str
 ) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "TRUSTED_PROXIES": trusted}
     assert client_address(request(REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=forwarded)) == found

@@ -30,8 +30,10 @@ READ_BY_PAGES: Final = "Idempotency-Replayed, Retry-After"
 
 
 def call(method: str) -> Callable[[View], View]:
-    """Decorate what answers a call: GET (and HEAD) or POST. Commits on its own also under ATOMIC_REQUESTS."""
-    methods = {"GET": ("GET", "HEAD"), "POST": ("POST",)}[method]
+    """Decorate what answers a call: GET (and HEAD) or POST, or ANY method. Commits on its own also under
+    ATOMIC_REQUESTS. What a page may ask before it calls (OPTIONS) is answered for all, or it could not read the rest.
+    """
+    methods = {"GET": ("GET", "HEAD"), "POST": ("POST",), "ANY": ()}[method]
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -55,7 +57,7 @@ def _answer(
 ) -> HttpResponse:
     if request.method == "OPTIONS":
         return HttpResponse(status=204)
-    if request.method not in methods:
+    if methods and request.method not in methods:
         raise Refused(Problem.WRONG_METHOD)
     return view(request, *args, **kwargs)
 

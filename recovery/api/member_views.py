@@ -70,14 +70,16 @@ def reset(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
 
 @member_call("POST", "recovery.unlock")
 def unlock(request: HttpRequest, actor: AbstractBaseUser) -> JsonResponse:
-    """End whatever refuses a person's sign-ins. A lock by staff only where the caller may: else that one stays."""
+    """End whatever refuses a person's sign-ins. A lock by staff only where the caller may: else that one stays, which
+    is told beside what ended, and is a refusal where nothing did."""
     said, user, reason = _about(request, actor)
 
     def act() -> Facts:
         done = resets.unlock(lockouts.standing(user), actor=actor, reason=reason)
-        if done.refused:
-            raise Refused(Problem.NOT_ALLOWED, errors=[wrong("user", "refused", why) for _row, why in done.refused])
-        return {"lifted": len(done.lifted)}
+        refused = [wrong("user", "refused", why) for _row, why in done.refused]
+        if refused and not done.lifted:
+            raise Refused(Problem.NOT_ALLOWED, errors=refused)
+        return {"lifted": len(done.lifted), "refused": refused}
 
     return once(request, said, caller=accounts.key_of(actor), act=act)
 

@@ -24,10 +24,12 @@ def once(
     caller: str,
     act: Callable[[], Facts],
     told: Callable[[Facts], Facts] = dict,
+    is_same: Callable[[], bool] = lambda: True,
     status: int = 200,
 ) -> JsonResponse:
     """Act, or tell what was told before of the same call. Facts are kept and hold no secret; ``told`` makes the answer
-    of them. Acts on their own commit; dies the process between the act and its note, a repetition acts again after
+    of them. ``is_same`` judges of a repetition what must not be in ``said``, of which a hash is kept: passwords can be
+    guessed. Acts on their own commit; dies the process between the act and its note, a repetition acts again after
     ``idempotency.LEASE``.
     """
     key = request.headers.get("Idempotency-Key")
@@ -35,12 +37,14 @@ def once(
         return JsonResponse(told(act()), status=status)
     claimed = _claim(key, request, said, caller)
     if claimed.answer is not None:
+        if not is_same():
+            raise Refused(Problem.KEY_REUSED)
         response = JsonResponse(told(claimed.answer), status=status)
         response.headers["Idempotency-Replayed"] = "true"
         return response
     try:
         facts = act()
-    except BaseException:  # whatever ended it, nothing was done, and the next try with this key may
+    except BaseException:  # whatever ended it is no answer to keep: the next try with this key acts anew
         idempotency.release(claimed)
         raise
     idempotency.settle(claimed, facts)
@@ -55,5 +59,5 @@ def _claim(key: str, request: HttpRequest, said: Facts, caller: str) -> idempote
         return idempotency.claim(match[1], caller=caller, act=request.path, body=said)
     except KeyReused:
         raise Refused(Problem.KEY_REUSED) from None
-    except KeyInUse:
-        raise Refused(Problem.KEY_IN_USE, until=1) from None
+    except KeyInUse as at_work:
+        raise Refused(Problem.KEY_IN_USE, until=at_work.until) from None

@@ -9,9 +9,10 @@ import time
 from typing import Any, Final
 
 from django.contrib.auth import password_validation
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, JsonResponse
 
-from recovery import audiences, cookies, intake, resets
+from recovery import accounts, audiences, cookies, intake, resets
 from recovery.addresses import likely_domain
 from recovery.api import bodies
 from recovery.api.calls import call
@@ -73,24 +74,42 @@ def look(request: HttpRequest) -> JsonResponse:
 
 @call("POST")
 def complete(request: HttpRequest) -> JsonResponse:
-    """Set the new password over a link, which that uses up."""
+    """Set the new password over a link, which that uses up. A key of a repetition belongs to whoever has the link, from
+    wherever they call: a phone that lost its answer comes back by another network."""
     said = bodies.read(request, {"token": str, "new_password": str}, {"purpose": str})
-    selector, verifier, purpose = _link(said)
-    standing = resets.stand(selector, verifier, purpose=purpose)
-    token, user = standing.token, standing.user
-    if token is None or user is None or standing.refusal:
-        raise _dead(token, standing.refusal)
-    form = NewPasswordForm(user, {"new_password1": said["new_password"]})
+    selector, verifier, purpose = link = _link(said)
+    password, origin = Secret(said["new_password"]), Origin.of(request)
+
+    def act() -> Facts:
+        standing = resets.stand(selector, verifier, purpose=purpose)
+        token, user = standing.token, standing.user
+        if token is None or user is None or standing.refusal:
+            raise _dead(token, standing.refusal)
+        try:
+            resets.complete(token, user, _judged(password, token, user), origin=origin)
+        except LinkRefused as refused:
+            raise _dead(token, refused.why) from None
+        return {"main_address_failed": resets.came_by_backup(token, user)}
+
+    def is_same() -> bool:
+        user = resets.stand(selector, verifier, purpose=purpose).user
+        try:
+            return user is not None and accounts.check_password(user, password)
+        except UnicodeEncodeError:  # a lone surrogate, which the form would have refused
+            return False
+
+    return once(request, {"link": link}, caller=selector, act=act, is_same=is_same)
+
+
+def _judged(password: str, token: ResetToken, user: AbstractBaseUser) -> str:
+    """As it may be set. Raises Refused for one against the site's rules, which is noted."""
+    form = NewPasswordForm(user, {"new_password1": password})
     try:
         bodies.judge(form, names={"new_password1": "new_password"}, code=Problem.PASSWORD_REFUSED)
     except Refused:
         resets.refuse_password(token, codes=form.error_codes)
         raise
-    try:
-        resets.complete(token, user, form.cleaned_data["new_password1"], origin=Origin.of(request))
-    except LinkRefused as refused:
-        raise _dead(token, refused.why) from None
-    return JsonResponse({"main_address_failed": resets.came_by_backup(token, user)})
+    return str(form.cleaned_data["new_password1"])
 
 
 def _asked(request: HttpRequest, said: Facts, identifier: str, *, door: str = "", next_url: str = "") -> JsonResponse:

@@ -18,7 +18,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections, router
 from django.utils.module_loading import import_string
 
-from recovery import accounts, shapes, webhooks
+from recovery import accounts, audiences, shapes, webhooks
 from recovery.checks import case_targets, places, sign_in, trail, ways_out
 from recovery.conf import of_django, unknown_settings
 from recovery.models import ResetRequest
@@ -109,10 +109,15 @@ def _base_urls() -> Iterator[CheckMessage]:
             hint='For example "https://www.example.org".',
             id="recovery.E002",
         )
-    doors = {"RECOVERY['BASE_URL']": base_url}
-    for name, door in shapes.sound("AUDIENCES").items():
-        doors[f"RECOVERY['AUDIENCES'][{name!r}]['BASE_URL']"] = door.get("BASE_URL", "")
-    for where, url in doors.items():
+    given = {"RECOVERY": {"BASE_URL": base_url, "LINK_URL": shapes.sound("LINK_URL")}}
+    given |= {f"RECOVERY['AUDIENCES'][{name!r}]": door for name, door in shapes.sound("AUDIENCES").items()}
+    links = {f"{where}['LINK_URL']": door.get("LINK_URL") for where, door in given.items()}
+    for where, url in links.items():
+        if url and not all(each in str(url) for each in audiences.IN_LINK_URL):
+            hint = f"It must be a URL with {' and '.join(audiences.IN_LINK_URL)}."
+            yield Error(f"{where} has the wrong shape.", hint=hint, id="recovery.E006")
+    bases = {f"{where}['BASE_URL']": door.get("BASE_URL") for where, door in given.items()}
+    for where, url in (bases | links).items():
         if url and not _is_safe_base(str(url)):
             yield Error(
                 f"{where} is {str(url)!r}: a reset link must travel over https.",
@@ -193,7 +198,7 @@ def _proxies() -> Iterator[CheckMessage]:
         yield Warning(
             "The site seems to be behind a proxy, and RECOVERY['TRUSTED_PROXIES'] is 0: all people share the "
             "proxy's address and one limit.",
-            hint="Set it to how many proxies in front of the site append to X-Forwarded-For.",
+            hint="Set it to how many proxies in front of the site append to X-Forwarded-For, or to their networks.",
             id="recovery.W012",
         )
 

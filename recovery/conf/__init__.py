@@ -200,9 +200,10 @@ class Conf(MailConf):
         return cast("timedelta | str", self._read("TOKEN_LIFETIME"))
 
     @property
-    def TRUSTED_PROXIES(self) -> int:
-        """How many proxies in front of the site write X-Forwarded-For; 0 trusts REMOTE_ADDR alone."""
-        return cast(int, self._read("TRUSTED_PROXIES"))
+    def TRUSTED_PROXIES(self) -> int | Sequence[str]:
+        """How many proxies in front of the site write X-Forwarded-For, or the networks of all that do, servers of a
+        front end among them; 0 trusts REMOTE_ADDR alone."""
+        return cast("int | Sequence[str]", self._read("TRUSTED_PROXIES"))
 
 
 conf: Final = Conf()

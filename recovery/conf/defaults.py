@@ -31,6 +31,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "FROM_EMAIL": None,
     "HEALTH_TOKEN": None,
     "LANGUAGE_OF": None,
+    "LINK_URL": None,
     "LOCKOUT_ALARM": 100,
     "LOCKOUT_WAITS": [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
     "LOGIN_FAILURE_LIMIT": {"account": 5, "device": 5, "source": 50},

@@ -24,13 +24,13 @@ class MailConf(Given):
 
     @property
     def AUDIENCES(self) -> Mapping[str, Mapping[str, Any]]:
-        """Further doors to the accounts, each with its own BASE_URL, FROM_EMAIL, SITE_NAME, SUPPORT_CONTACT, TEMPLATES,
-        LANGUAGE, LOGIN_URL, TOKEN_LIFETIME, ROUTES and MEMBERS."""
+        """Further doors to the accounts, each with its own BASE_URL, LINK_URL, FROM_EMAIL, SITE_NAME, SUPPORT_CONTACT,
+        TEMPLATES, LANGUAGE, LOGIN_URL, TOKEN_LIFETIME, ROUTES and MEMBERS."""
         return cast(Mapping[str, Mapping[str, Any]], self._read("AUDIENCES"))
 
     @property
     def BASE_URL(self) -> str:
-        """Where this site lives; every link in a mail starts with it, never with the request's host."""
+        """Where this site lives; links in mails start with it, or with LINK_URL, never with the request's host."""
         return cast(str, self._read("BASE_URL"))
 
     @property
@@ -71,6 +71,12 @@ class MailConf(Given):
         """Dotted path of (user) -> code of the language in which an account is written to, or None: then that of the
         page on which somebody asked for themselves, else the door's, else LANGUAGE_CODE."""
         return cast("str | None", self._read("LANGUAGE_OF"))
+
+    @property
+    def LINK_URL(self) -> str | None:
+        """Page of a front end of the site's own to which links for a new password lead, a URL with {purpose} and
+        {token}; None: the page of this app. All other links in mails stay at BASE_URL."""
+        return cast("str | None", self._read("LINK_URL"))
 
     @property
     def MARKETING_DOMAINS(self) -> Sequence[str]:

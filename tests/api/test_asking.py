@@ -212,3 +212,20 @@ def test_the_door_is_that_of_the_host_and_path_and_of_nothing_else(settings: Any
     assert asked().audience == "default"
     program().post("/club/api/requests/", b'{"identifier": "ada"}', content_type="application/json")
     assert asked().audience == "club"
+
+
+@pytest.mark.attack(54)
+def test_visitors_of_a_front_end_with_a_server_are_told_apart_and_nobody_else_is_believed(settings: Any) -> None:
+    """What docs/api.md advises: that server calls by the site's proxy, which appends whom it saw, or at once."""
+    proxy, server = "10.0.0.2", "203.0.113.50"
+    limits = {"source": (1, timedelta(hours=1))}
+    settings.RECOVERY = {**settings.RECOVERY, "TRUSTED_PROXIES": ["10.0.0.0/24", server], "REQUEST_LIMITS": limits}
+
+    def asked(*hops: str, by: str = proxy) -> int:
+        return ask(program(REMOTE_ADDR=by, HTTP_X_FORWARDED_FOR=", ".join(hops)), "ada@example.com").status_code
+
+    assert [asked(visitor, server) for visitor in ("192.0.2.1", "192.0.2.2")] == [202, 202]
+    assert asked("192.0.2.1", by=server) == asked("6.6.6.6", "192.0.2.2", server) == 429
+    assert [asked(forged, "198.18.0.66") for forged in ("192.0.2.3", "192.0.2.4", server)] == [202, 429, 429]
+    assert asked("192.0.2.3", by="198.18.0.66") == 429
+    assert asked("192.0.2.3", server) == 202

@@ -1,9 +1,10 @@
 """The OpenAPI document says what the URLs do, and the other way round; the guide names every call."""
 
 import re
+from typing import Any
 
 import pytest
-from django.urls import URLPattern
+from django.urls import URLPattern, resolve
 
 from recovery.api.problems import SAYS
 from recovery.reasons import SHOWN_REFUSALS, Kind, Problem
@@ -18,6 +19,17 @@ def test_the_document_is_served_as_it_is_kept() -> None:
     assert response.headers["Content-Type"] == "application/json"
     assert response.json() == DOCUMENT
     assert DOCUMENT["openapi"] == "3.1.0"
+
+
+def test_paths_appended_to_the_server_of_the_document_are_the_calls_wherever_they_are_mounted(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.api.two_doors"
+    for mount in (API, "/club/api/"):
+        [server] = program().get(f"{mount}openapi.json").json()["servers"]
+        for path in ("/requests/", "/problems/invalid/"):
+            assert resolve(server["url"] + path).url_name in ("ask", "problem")
+            assert resolve(server["url"] + path).namespace == "recovery_api"
+    settings.ROOT_URLCONF = "recovery.api.urls"
+    assert program().get("/openapi.json").json()["servers"][0]["url"] == "/"
 
 
 def test_every_url_is_in_the_document_and_no_other() -> None:

@@ -164,9 +164,29 @@ def test_every_answer_has_the_strict_headers_is_not_kept_and_sets_no_cookie() ->
 
 
 def test_what_is_no_call_is_a_problem_too() -> None:
-    for path in ("", "nothing/", "requests", "problems/unheard_of/", "staff/"):
-        if path:
-            assert code(program().get(API + path)) == "not_found", path
+    assert code(program().get(f"{API}problems/unheard_of/")) == "not_found"
+    for path in ("nothing/", "requests/7KQ2-M4XP/", "staff/", "/"):
+        assert "meant" not in problem(program().get(API + path)), path
+        for method in ("GET", "POST", "PUT", "DELETE", "TRACE"):
+            assert code(program().generic(method, API + path)) == "not_found", (method, path)
+
+
+def test_a_call_whose_slashes_are_wrong_is_not_made_and_told_its_path() -> None:
+    for path in ("requests", "/requests/", "/requests", "requests/7KQ2-M4XP/resend", "links/complete", "staff/reset//"):
+        found = problem(post(program(), path, {"identifier": "ada"}))
+        assert (found["code"], found["meant"]) == ("not_found", f"{API}{path.strip('/')}/"), path
+    assert not ResetRequest.objects.exists()
+
+
+def test_a_listed_page_that_calls_what_is_no_call_may_read_that(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "API_ORIGINS": ["https://app.example.org"]}
+    page = {"HTTP_ORIGIN": "https://app.example.org"}
+    before = program().options(f"{API}requests", **page, HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST")
+    assert before.status_code == 204
+    response = post(program(), "requests", {"identifier": "ada"}, **page)
+    assert code(response) == "not_found"
+    for each in (before, response):
+        assert each.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
 
 
 def test_problems_speak_the_language_of_the_caller_and_codes_do_not() -> None:

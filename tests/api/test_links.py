@@ -1,15 +1,18 @@
 """Links by the API: looked at without being used, used once, and what is told of dead ones (cases 4, 21, 26 and 31)."""
 
+import re
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from django.core import mail
 from django.test import Client
 
+from recovery import delivery, resets
 from recovery.models import AuditEvent, Email, Lockout, ResetRequest, ResetToken
 from recovery.reasons import Action, EmailKind, Outcome, TokenState, Verdict
 from tests.api.calling import ask, code, complete, look, mailed_token, post, problem, program, token_of
-from tests.asking import NEW_PASSWORD
+from tests.asking import NEW_PASSWORD, SITE, browser, work
 from tests.factories import PASSWORD, UserFactory
 from tests.following import is_unchanged, let_pass, trail
 from tests.joining import invited, mailed_to
@@ -224,3 +227,37 @@ def test_the_secret_stands_in_no_url_and_in_no_log_line(caplog: Any) -> None:
     assert NEW_PASSWORD not in said
     assert PASSWORD not in said
     assert "gwendolyn" not in said
+
+
+def test_links_for_a_password_lead_to_the_front_end_and_all_others_in_mail_to_this_app(settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LINK_URL": "https://app.example/password#{purpose}/{token}"}
+    ask(program(), UserFactory.create().email)
+    work()
+    [url] = re.findall(r"https?://\S+", mail.outbox[-1].body)
+    purpose, token = url.removeprefix("https://app.example/password#").split("/", 1)
+    assert look(program(), token, purpose=purpose).json()["usable"] is True
+    assert complete(program(), token, purpose=purpose).status_code == 200
+    delivery.drain()
+    [objection] = re.findall(r"https?://\S+", mail.outbox[-1].body)
+    assert browser().get(objection.removeprefix(SITE), follow=True).status_code == 200
+    resets.activate(UserFactory.create(password=None))
+    work()
+    first, forgot = re.findall(r"https?://\S+", mail.outbox[-1].body)
+    assert first.startswith("https://app.example/password#activation/")
+    assert forgot.startswith(f"{SITE}/recovery/forgot/")
+
+
+@pytest.mark.parametrize("page", ["https://app.example/#{token}", "https://app.example/{purpose}/", ""])
+def test_a_page_that_would_not_get_all_it_needs_gets_no_link(page: str, settings: Any) -> None:
+    settings.RECOVERY = {**settings.RECOVERY, "LINK_URL": page}
+    assert look(program(), mailed_token(UserFactory.create())).json()["usable"] is True
+
+
+def test_a_door_may_have_a_front_end_of_its_own(settings: Any) -> None:
+    door = {"BASE_URL": "http://testserver", "LINK_URL": "https://portal.example/{purpose}/{token}/"}
+    site = {**settings.RECOVERY, "LINK_URL": "https://app.example/{purpose}/{token}/"}
+    for portal, host in ((door, "portal"), ({**door, "LINK_URL": ""}, "app")):
+        settings.RECOVERY = {**site, "AUDIENCES": {"portal": portal}}
+        ask(program(), UserFactory.create().email)
+        work()
+        assert f"https://{host}.example/reset/" in mail.outbox[-1].body

@@ -16,7 +16,8 @@ from recovery.exceptions import KeyInUse
 from recovery.models import ApiCall, AuditEvent, ResetRequest
 from recovery.reasons import Action
 from recovery.signals import reset_requested
-from tests.api.calling import ask, code, key, member, post, program, staff_post
+from tests.api.calling import ask, code, key, mailed_token, member, post, problem, program, staff_post
+from tests.asking import NEW_PASSWORD
 from tests.factories import UserFactory
 from tests.following import failing, let_pass, overtaken
 from tests.signing_in import locked
@@ -99,8 +100,12 @@ def test_a_call_whose_process_died_may_be_made_again_after_its_lease() -> None:
     headers = key()
     with failing('UPDATE "recovery_apicall"'), pytest.raises(OperationalError):
         ask(program(), "ada", **headers)  # it acted, and died before it could note so
-    assert code(ask(program(), "ada", **headers)) == "key_in_use"
-    let_pass(timedelta(seconds=61))
+    for passed, wait in ((0, 1), (20, 20), (35, 5)):  # as long again as it is at work, and never past its end
+        let_pass(timedelta(seconds=passed))
+        at_work = ask(program(), "ada", **headers)
+        assert code(at_work) == "key_in_use"
+        assert wait <= int(at_work.headers["Retry-After"]) <= wait + 1
+    let_pass(timedelta(seconds=6))
     assert ask(program(), "ada", **headers).status_code == 202
     assert ResetRequest.objects.count() == 2
 
@@ -182,7 +187,7 @@ def test_a_key_belongs_to_whoever_sent_it_and_to_one_act(settings: Any) -> None:
     client = member(settings, "recovery.send_reset", "recovery.unlock")
     other = member(settings, "recovery.send_reset")
     body = {"user": str(user.pk)}
-    assert staff_post(client, "unlock", body, **headers).json() == {"lifted": 0}
+    assert staff_post(client, "unlock", body, **headers).json()["lifted"] == 0
     sent = staff_post(client, "reset", body, **headers).json()
     assert staff_post(client, "reset", body, **headers).json() == sent
     assert staff_post(other, "reset", body, **headers).json() != sent
@@ -194,7 +199,7 @@ def test_an_unlock_that_comes_twice_says_twice_what_it_did(settings: Any) -> Non
     locked(user.get_username())
     client = member(settings, "recovery.unlock")
     answers = [staff_post(client, "unlock", {"user": str(user.pk)}, **headers).json() for _ in range(2)]
-    assert answers == [{"lifted": 1}] * 2
+    assert answers == [{"lifted": 1, "refused": []}] * 2
     assert AuditEvent.objects.filter(action=Action.UNLOCKED).count() == 1
 
 
@@ -215,3 +220,32 @@ def test_asking_again_is_one_ask_too(settings: Any) -> None:
     answers = {post(program(), path, body, **headers).json()["reference"] for _ in range(2)}
     assert len(answers) == 1
     assert ResetRequest.objects.count() == 2
+
+
+def test_a_new_password_whose_answer_was_lost_is_told_again_and_set_once() -> None:
+    user, headers = UserFactory.create(), key()
+    token = mailed_token(user)
+    body = {"token": token, "new_password": NEW_PASSWORD}
+    assert code(post(program(), "links/complete/", {**body, "new_password": "12345"}, **headers)) == "password_refused"
+    first = post(program(), "links/complete/", body, **headers)
+    again = post(program(REMOTE_ADDR="192.0.2.8"), "links/complete/", {**body, "token": f"{token}."}, **headers)
+    assert first.status_code == again.status_code == 200
+    assert first.json() == again.json() == {"main_address_failed": False}
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert AuditEvent.objects.filter(action=Action.COMPLETED).count() == 1
+    assert problem(post(program(), "links/complete/", body, **key()))["reason"] == "used"
+
+
+@pytest.mark.parametrize("other", ["another quiet heron", "\ud800 quiet herons at dusk"])
+def test_another_password_is_another_call_and_no_hash_of_one_is_kept(other: str) -> None:
+    user, headers = UserFactory.create(), key()
+    body = {"token": mailed_token(user), "new_password": NEW_PASSWORD}
+    assert post(program(), "links/complete/", body, **headers).status_code == 200
+    changed = {**body, "new_password": other}
+    assert code(post(program(), "links/complete/", changed, **headers)) == "key_reused"
+    user.refresh_from_db()
+    assert user.check_password(NEW_PASSWORD)
+    user.set_password("yet another heron")  # the account's own hash judges, and nothing that is kept with the key
+    user.save()
+    changed = {**body, "new_password": "yet another heron"}
+    assert post(program(), "links/complete/", changed, **headers).headers["Idempotency-Replayed"] == "true"

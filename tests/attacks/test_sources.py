@@ -72,8 +72,8 @@ def test_behind_proxies_a_thousand_forged_headers_are_the_address_that_the_outer
 
 
 @pytest.mark.attack(54)
-@pytest.mark.parametrize("trusted", [0, 1, 2])
-def test_a_malformed_list_is_answered_like_any_other(settings: Any, trusted: int) -> None:
+@pytest.mark.parametrize("trusted", [0, 1, 2, [PROXY]])
+def test_a_malformed_list_is_answered_like_any_other(settings: Any, trusted: Any) -> None:
     settings.RECOVERY = {**settings.RECOVERY, "TRUSTED_PROXIES": trusted}
     for header in GARBAGE:
         found = client_address(RequestFactory().get("/", REMOTE_ADDR=PROXY, HTTP_X_FORWARDED_FOR=header))
@@ -89,7 +89,7 @@ def test_a_malformed_list_is_answered_like_any_other(settings: Any, trusted: int
 @example(header="[", remote="")
 def test_whatever_a_header_holds_an_address_or_none_comes_out(header: str, remote: str) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=header)
-    for trusted in range(4):
+    for trusted in (0, 1, 2, 3, ["10.0.0.0/8", "::/1"]):
         with override_settings(RECOVERY={"TRUSTED_PROXIES": trusted}):
             found = Origin(ip=client_address(request))
         assert not found.ip or str(ipaddress.ip_address(found.ip)) == found.ip
