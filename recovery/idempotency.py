@@ -7,7 +7,7 @@ addresses. An act that was refused is forgotten, so that it may be tried again u
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -64,13 +64,30 @@ def claim(key: str, *, caller: str, act: str, body: Mapping[str, Any]) -> Claim:
     return Claim(pk, known.ends_at, known.answer)
 
 
+def is_repeated(claimed: Claim, is_same: Callable[[], bool]) -> bool:
+    """Whether a call under a key that was answered is the same, as ``is_same`` judges of what no hash is kept of.
+
+    One is judged at a time, and one that is another ends the claim, so that whoever has the key and guesses what was
+    said has a single try. Raises KeyInUse while another is judged; commits.
+    """
+    now = timezone.now()
+    judged = Claim(claimed.key, now + LEASE)
+    if not claimed.row().update(answer=None, ends_at=judged.until):
+        raise KeyInUse(now)
+    if not is_same():
+        release(judged)
+        return False
+    judged.row().update(answer=dict(claimed.answer or {}), ends_at=claimed.until)
+    return True
+
+
 def settle(claimed: Claim, answer: Mapping[str, Any]) -> None:
     """Keep what the act was answered with, for repetitions within ``LIFE``. It must hold no secret; commits."""
     claimed.row().update(answer=dict(answer), ends_at=timezone.now() + LIFE)
 
 
 def release(claimed: Claim) -> None:
-    """Forget an act that did not happen; commits."""
+    """Forget an act; commits."""
     claimed.row().delete()
 
 

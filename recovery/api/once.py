@@ -24,21 +24,19 @@ def once(
     caller: str,
     act: Callable[[], Facts],
     told: Callable[[Facts], Facts] = dict,
-    is_same: Callable[[], bool] = lambda: True,
+    is_same: Callable[[], bool] | None = None,
     status: int = 200,
 ) -> JsonResponse:
     """Act, or tell what was told before of the same call. Facts are kept and hold no secret; ``told`` makes the answer
     of them. ``is_same`` judges of a repetition what must not be in ``said``, of which a hash is kept: passwords can be
-    guessed. Acts on their own commit; dies the process between the act and its note, a repetition acts again after
-    ``idempotency.LEASE``.
+    guessed (``idempotency.is_repeated``). Acts on their own commit; dies the process between the act and its note, a
+    repetition acts again after ``idempotency.LEASE``.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return JsonResponse(told(act()), status=status)
-    claimed = _claim(key, request, said, caller)
+    claimed = _claim(key, request, said, caller, is_same)
     if claimed.answer is not None:
-        if not is_same():
-            raise Refused(Problem.KEY_REUSED)
         response = JsonResponse(told(claimed.answer), status=status)
         response.headers["Idempotency-Replayed"] = "true"
         return response
@@ -51,12 +49,17 @@ def once(
     return JsonResponse(told(facts), status=status)
 
 
-def _claim(key: str, request: HttpRequest, said: Facts, caller: str) -> idempotency.Claim:
+def _claim(
+    key: str, request: HttpRequest, said: Facts, caller: str, is_same: Callable[[], bool] | None
+) -> idempotency.Claim:
     match = KEY.fullmatch(key)
     if match is None:
         raise Refused(Problem.KEY_MALFORMED)
     try:
-        return idempotency.claim(match[1], caller=caller, act=request.path, body=said)
+        claimed = idempotency.claim(match[1], caller=caller, act=request.path, body=said)
+        if claimed.answer is not None and is_same and not idempotency.is_repeated(claimed, is_same):
+            raise KeyReused
+        return claimed
     except KeyReused:
         raise Refused(Problem.KEY_REUSED) from None
     except KeyInUse as at_work:
