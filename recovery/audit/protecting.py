@@ -34,7 +34,7 @@ END """
 _TYPES: Final = {"UPDATE": 19, "DELETE": 11, "TRUNCATE": 34}
 
 
-def protect(*, actor_key: str = "", **facts: str) -> bool:
+def protect(*, actor_key: str = "", **facts: Any) -> bool:
     """Install them, with a record; False if they were all there. Commits once. Safe to run after every migrate.
     ``facts`` go into the record: as whom a command ran.
 
@@ -49,7 +49,7 @@ def protect(*, actor_key: str = "", **facts: str) -> bool:
     return True
 
 
-def unprotect(*, reason: str, actor_key: str = "", **facts: str) -> bool:
+def unprotect(*, reason: str, actor_key: str = "", **facts: Any) -> bool:
     """Remove them, with a record; False if none was there. Commits once. ``facts`` as of ``protect``."""
     connection = _connection()
     if not _installed(connection):

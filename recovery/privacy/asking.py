@@ -123,6 +123,7 @@ def _found(row: Erasure) -> Person:
 
 
 def _finish(row: Erasure) -> None:
+    ran: dict[str, Any] = {"system_user": row.system_user} if row.system_user else {}
     with atomic(Erasure):
         if Erasure.objects.filter(pk=row.pk).delete()[0]:
             audit.record(
@@ -132,5 +133,5 @@ def _finish(row: Erasure) -> None:
                 reason=row.reason,
                 rows=row.held,
                 with_account=row.is_of_deletion,
-                **({"system_user": row.system_user} if row.system_user else {}),
+                **ran,
             )

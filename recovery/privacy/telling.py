@@ -55,7 +55,7 @@ def export(person: Person) -> dict[str, Any]:
 
 
 def take_out(
-    person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "", **facts: str
+    person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "", **facts: Any
 ) -> dict[str, Any]:
     """As ``export``, on the trail, which commits first: whoever takes it out is on record. ``facts`` go into the
     record: as whom a command ran."""

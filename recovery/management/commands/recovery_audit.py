@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def _protect(self, options: dict[str, Any]) -> None:
         wanted = not options["remove"]
         actor = actor_named(options["actor"])
-        who = {"actor_key": accounts.key_of(actor) if actor else "", "system_user": system_user()}
+        who: dict[str, Any] = {"actor_key": accounts.key_of(actor) if actor else "", "system_user": system_user()}
         if options["dry_run"]:
             done = audit.is_protected() != wanted
         elif wanted:
