@@ -35,6 +35,6 @@ def switch(level: MailLevel, *, actor: AbstractBaseUser, reason: str) -> LevelSw
     """Change the level. Mail that is with a provider's server at this moment leaves all the same."""
     with atomic(LevelSwitch):
         words: dict[str, Any] = {"from": current().value, "to": MailLevel(level).value}
-        row = LevelSwitch.objects.create(level=level, actor_key=key_of(actor), reason=reason[:500])
+        row = LevelSwitch.objects.create(level=level, actor_key=key_of(actor), reason=audit.kept(reason))
         audit.record(Action.LEVEL_CHANGED, actor_key=row.actor_key, reason=reason, **words)
     return row

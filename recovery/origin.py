@@ -35,6 +35,9 @@ _HASHES: Final = ipaddress.IPv6Network("fd5c:9e1b:7a43::/48")
 """Where hashed addresses lie: a network of our own (RFC 4193), from which no packet ever comes. So a hash fits wherever
 an address stands, in columns of the database too, and cannot be taken for one."""
 _HASH: Final = "hash "
+_WRITTEN: Final = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)|(?:[0-9A-Fa-f]{1,4}:|::)[0-9A-Fa-f:.]*(?:[0-9A-Fa-f]|::)(?!\w|[.:]\w))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,11 @@ def shortened(ip: str) -> str:
     if ":" not in ip:
         return f"{ip.rpartition('.')[0]}.•"
     return f"{ipaddress.ip_network(f'{ip}/48', strict=False).network_address}•"
+
+
+def shorten_in(text: str) -> str:
+    """Free text with whatever may be a client address shortened."""
+    return _WRITTEN.sub(lambda found: (shortened(found[0]) or "•") if _address(found[0]) else found[0], text)
 
 
 def describe_browser(user_agent: str) -> str:

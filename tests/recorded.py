@@ -166,7 +166,7 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
         Says("actor? account reason?", "rows with_account", **BY_COMMAND),
         Says(BY_STAFF, "rows with_account"),
     ),
-    Action.PERSON_EXPORTED: (Says(BY_STAFF), Says("actor? account reason?", **BY_COMMAND)),
+    Action.PERSON_EXPORTED: (Says(BY_STAFF), Says("actor? account reason?", "system_user", **BY_COMMAND)),
     Action.LIST_READ: (Says("actor account? reason", "list rows"),),
     Action.DIAGNOSED: (
         Says("actor account? request? email? reason?"),
@@ -187,8 +187,8 @@ SAYS: Final[Mapping[Action, tuple[Says, ...]]] = {
         Says("account?", "rows sha256 since until", **BY_COMMAND),
     ),
     Action.TRAIL_PURGED: (Says("", "rows before seals position head proof"),),
-    Action.TRAIL_PROTECTED: (Says(""),),
-    Action.TRAIL_UNPROTECTED: (Says("reason"),),
+    Action.TRAIL_PROTECTED: (Says("", "!system_user"), Says("actor?", "system_user", **BY_COMMAND)),
+    Action.TRAIL_UNPROTECTED: (Says("reason", "!system_user"), Says("actor? reason", "system_user", **BY_COMMAND)),
     Action.ACCESS_REFUSED: (Says("actor", "page method", (REFUSED,)),),
 }
 

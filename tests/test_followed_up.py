@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.test.utils import isolate_apps
 from rest_framework.authtoken.models import Token
 
 from recovery import resets, sweep
@@ -180,6 +181,12 @@ def test_the_validator_leaves_alone_new_accounts_newer_hashes_and_resets(setting
     new = get_user_model()(username="newer", email="newer@example.com")
     new.set_password(PASSWORD)
     new.save()
+    with isolate_apps("tests.people"):
+        meta = type("Meta", (), {"proxy": True, "app_label": "people"})
+        proxy: Any = type("Colleague", (get_user_model(),), {"__module__": __name__, "Meta": meta})
+    newest = proxy(username="newest", email="newest@example.com")
+    newest.set_password(PASSWORD)
+    newest.save()
     assert told() == []
     hasher = settings.PASSWORD_HASHERS[0]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", hasher]

@@ -10,7 +10,7 @@ from recovery.audit.protecting import is_protected, protect, unprotect
 from recovery.audit.purging import destroy_origins, destroy_person, old_origins, purge, purgeable, rows_in
 from recovery.audit.sealing import first_number, newest, seal
 from recovery.audit.verifying import Found, Verified, holds_anchor, verify
-from recovery.audit.writing import Noted, digest_of, event, noted, record, record_each, statement_of
+from recovery.audit.writing import Noted, digest_of, event, kept, noted, record, record_each, statement_of
 
 __all__ = [
     "Found",
@@ -23,6 +23,7 @@ __all__ = [
     "first_number",
     "holds_anchor",
     "is_protected",
+    "kept",
     "newest",
     "noted",
     "old_origins",

@@ -34,8 +34,9 @@ END """
 _TYPES: Final = {"UPDATE": 19, "DELETE": 11, "TRUNCATE": 34}
 
 
-def protect() -> bool:
+def protect(*, actor_key: str = "", **facts: Any) -> bool:
     """Install them, with a record; False if they were all there. Commits once. Safe to run after every migrate.
+    ``facts`` go into the record: as whom a command ran.
 
     What a role or a database of PostgreSQL was told stays: ``is_protected`` is False then all the same."""
     if is_protected():
@@ -44,17 +45,17 @@ def protect() -> bool:
     with atomic(AuditEvent):
         _run(connection, _removal(connection))
         _run(connection, (statement for _, statement in _installation(connection)))
-        record(Action.TRAIL_PROTECTED)
+        record(Action.TRAIL_PROTECTED, actor_key=actor_key, **facts)
     return True
 
 
-def unprotect(*, reason: str) -> bool:
-    """Remove them, with a record; False if none was there. Commits once."""
+def unprotect(*, reason: str, actor_key: str = "", **facts: Any) -> bool:
+    """Remove them, with a record; False if none was there. Commits once. ``facts`` as of ``protect``."""
     connection = _connection()
     if not _installed(connection):
         return False
     with atomic(AuditEvent):
-        record(Action.TRAIL_UNPROTECTED, reason=reason)
+        record(Action.TRAIL_UNPROTECTED, actor_key=actor_key, reason=reason, **facts)
         _run(connection, _removal(connection))
     return True
 

@@ -44,8 +44,8 @@ def event(
     """One row: who (``actor_key``, blank for the person or the app), did what, to whose account. It is not written yet:
     for a caller that writes it together with what it records.
 
-    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed, in which addresses are
-    masked, for nothing is ever taken out of the trail; ``detail`` must be JSON and free of personal data. Without
+    ``request`` and ``email`` give their ids and the reference; ``reason`` is what staff typed, of which
+    stays what ``kept`` says; ``detail`` must be JSON and free of personal data. Without
     ``at`` the database says when. Where the person of a web request acted from goes beside the row, or into the request
     or link that is written with it.
     """
@@ -57,7 +57,7 @@ def event(
         request_id=request.pk if request else request_id,
         reference=request.reference if request else "",
         email_id=email.pk if email else None,
-        reason=mask_whole(reason)[:500],
+        reason=kept(reason),
         occurred_at=at or Now(),
         detail=detail,
     )
@@ -66,6 +66,12 @@ def event(
         row.beside = _beside(row, here)
         row.origin = digest_of(row.beside)
     return row
+
+
+def kept(reason: str) -> str:
+    """What staff typed, as it may stand where nothing is ever taken out: mail addresses masked, client addresses
+    shortened, 500 characters at most."""
+    return origin.shorten_in(mask_whole(reason))[:500]
 
 
 def outcome_of(action: str, detail: Mapping[str, Any]) -> ActOutcome:

@@ -1,5 +1,7 @@
-"""The member of staff in whose name a command acts, and whether they may; the one person whom it is about."""
+"""The member of staff in whose name a command acts, and whether they may; the account of the machine under which it
+runs; the one person whom it is about."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,18 +12,32 @@ from recovery import accounts, privacy
 from recovery.viewers import Viewer
 
 
-def actor_named(name: str | None, right: str) -> AbstractBaseUser | None:
+def actor_named(name: str | None, right: str = "") -> AbstractBaseUser | None:
     """The account with exactly this user name; None for no name. Raises CommandError, exit code 2, for one that is not
-    there, and for one that is no active member of staff with the right."""
+    there, and for one that is no active member of staff with the right, if one is asked for."""
     if not name:
         return None
     found = [account.user for account in accounts.of_identifier(name) if accounts.name_of(account.user) == name]
     if len(found) != 1:
         raise CommandError(f"There is no account {name!r} that could be the --actor.", returncode=2)
     actor: Any = found[0]
-    if not (actor.is_active and getattr(actor, "is_staff", False) and actor.has_perm(right)):
-        raise CommandError(f"{name!r} is no member of staff with the right {right}.", returncode=2)
+    if not (actor.is_active and getattr(actor, "is_staff", False) and (not right or actor.has_perm(right))):
+        needed = f" with the right {right}" if right else ""
+        raise CommandError(f"{name!r} is no active member of staff{needed}.", returncode=2)
     return found[0]
+
+
+def system_user() -> str:
+    """Under which account of the machine this process runs, for the trail: whoever names no ``--actor`` was that one.
+    Not as the environment says, which anybody may write."""
+    try:
+        from pwd import getpwuid
+    except ImportError:  # Windows
+        return os.getlogin()
+    try:
+        return getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's number without a name
+        return str(os.geteuid())
 
 
 def key_meant(identifier: str, actor: AbstractBaseUser | None = None) -> str:
@@ -40,8 +56,10 @@ def key_meant(identifier: str, actor: AbstractBaseUser | None = None) -> str:
     return key
 
 
-def person_meant(identifier: str, names: Iterable[str] = ()) -> privacy.Person:
+def person_meant(
+    identifier: str, names: Iterable[str] = (), *, actor: AbstractBaseUser | None = None
+) -> privacy.Person:
     """Whom ``key_meant`` finds, with all that is known of them; ``names``: further ones of an account that is gone."""
-    key = key_meant(identifier)
+    key = key_meant(identifier, actor)
     user = accounts.by_key(key)
     return privacy.of_user(user) if user else privacy.of_key(key, names)

@@ -28,6 +28,7 @@ class Erasure(models.Model):
         _("account was deleted"), default=False, help_text=_("If it is there all the same, nothing is erased.")
     )
     actor_key = models.CharField(_("who acted"), max_length=200, blank=True, help_text=_("Key of staff; else blank."))
+    system_user = models.CharField(_("machine's account"), max_length=64, blank=True, help_text=_("Of a command."))
     reason = models.CharField(_("reason given"), max_length=500, blank=True)
     held = models.JSONField(_("rows"), default=dict, help_text=_("Of each kind, when the work began."))
     asked_at = models.DateTimeField(_("asked"), default=timezone.now)

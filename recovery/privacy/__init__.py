@@ -1,8 +1,9 @@
 """What is held about one person: told to them (GDPR Article 15), and erased (Article 17).
 
 Callers import this package as ``privacy``. ``people`` says under which names and places somebody is found, ``rows``
-which rows are theirs, ``erasing`` ends these, ``asking`` keeps that somebody is to be erased until it is done, and
-``telling`` writes down what is held. What goes by its age stands in ``retention``.
+which rows are theirs, ``erasing`` ends these, ``texts`` takes their addresses out of what is written in others',
+``asking`` keeps that somebody is to be erased until it is done, and ``telling`` writes down what is held. What goes by
+its age stands in ``retention``.
 """
 
 from recovery.privacy.asking import Erased, account_deleted, due, erase, erase_asked, waiting

@@ -44,16 +44,17 @@ class Erased:
         return {"held": self.held, "left": self.left}
 
 
-def erase(person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "") -> Erased:
+def erase(person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "", system_user: str = "") -> Erased:
     """Erase somebody now, on the trail; commits batch by batch, and calling it again goes on, or finds nothing.
 
     The account itself is the site's, and stays. What is left because a worker is at it, the sweep erases; the trail
-    says so only then.
+    says so only then. ``system_user``: as whom of the machine a command ran, for the trail.
     """
     row = Erasure(
         user_key=person.key,
         names=sorted(person.names),
         actor_key=accounts.key_of(actor) if actor else "",
+        system_user=system_user[:64],
         reason=reason[:500],
         attempt_count=1,
         next_try_at=timezone.now() + LEASE,
@@ -122,6 +123,7 @@ def _found(row: Erasure) -> Person:
 
 
 def _finish(row: Erasure) -> None:
+    ran: dict[str, Any] = {"system_user": row.system_user} if row.system_user else {}
     with atomic(Erasure):
         if Erasure.objects.filter(pk=row.pk).delete()[0]:
             audit.record(
@@ -131,4 +133,5 @@ def _finish(row: Erasure) -> None:
                 reason=row.reason,
                 rows=row.held,
                 with_account=row.is_of_deletion,
+                **ran,
             )

@@ -27,7 +27,7 @@ from recovery.models import (
     SupportCase,
 )
 from recovery.models.primary import atomic
-from recovery.privacy import mentions, rows
+from recovery.privacy import rows, texts
 from recovery.privacy.people import Person
 from recovery.reasons import CaseEnd, CorrectionState, EmailState, Outcome, TellingState
 from recovery.retention import remove, remove_cases, remove_emails, remove_requests
@@ -158,8 +158,7 @@ def _corrections_of_others(person: Person) -> None:
                 "" if normalise(address) in person.address_keys else address
                 for address in (held.old_address, held.new_address)
             )
-            held.reason, held.decision = (mentions.cut(text, person.names) for text in (held.reason, held.decision))
-            held.save(update_fields=["old_address", "new_address", "reason", "decision"])
+            held.save(update_fields=["old_address", "new_address"])
 
 
 def _sign_ins(person: Person) -> None:
@@ -194,6 +193,7 @@ _STEPS: Final[Sequence[Callable[[Person], None]]] = (
     _lists,
     _account,
     _corrections_of_others,
+    texts.leave_out,
     _sign_ins,
     _places,
     _counters,

@@ -21,6 +21,7 @@ _WRITTEN: Final = re.compile(r"[0-9A-Za-z]+")
 _BEFORE: Final = r"(?<![\w.+%~^$!#*`|{}-])(?<!\w')"
 """What belongs to a local part (RFC 5322 section 3.2.3, atext), but for what forms, paths and quotes put before one."""
 _AFTER: Final = r"(?![\w-]|\.\w)"
+_PLACE: Final = r"(?<![\w.:]){}(?![\w]|\.\d)"
 _AT: Final = "@"
 _ESCAPED: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([nrtbf])|(["\\/]))')
 
@@ -43,11 +44,15 @@ def named_in(text: str, addresses: Iterable[str]) -> bool:
     return bool(patterns) and any(each.search(form) for form in _forms(text) for each in patterns)
 
 
-def cut(text: str, addresses: Iterable[str], *, mark: str = "…") -> str:
-    """This text without them, where they stand as people write them."""
-    for address in (each for each in addresses if _AT in each):
+def cut(text: str, addresses: Iterable[str], places: Iterable[str] = (), *, mark: str = "…") -> str:
+    """This text without them and without these client addresses, where they stand as people write them. One that names
+    an address in the way of machines goes whole."""
+    addresses = [each for each in addresses if _AT in each]
+    for address in addresses:
         text = re.sub(_BEFORE + re.escape(address) + _AFTER, mark, text, flags=re.IGNORECASE)
-    return text
+    for place in places:
+        text = re.sub(_PLACE.format(re.escape(place)), mark, text, flags=re.IGNORECASE)
+    return mark if named_in(text, addresses) else text
 
 
 def _runs(address: str) -> set[str]:

@@ -4,21 +4,22 @@ A name that is another account's as well finds nothing by itself: rows are then 
 person's erasure would take what is held about another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from recovery import accounts
 from recovery.addresses import normalise
 from recovery.models import (
     AddressCorrection,
+    AuditOrigin,
     BackupAddress,
     Decision,
     Email,
@@ -109,16 +110,28 @@ def _places(person: Person) -> frozenset[str]:
     """An attacker's address that met several accounts says nothing of one of them, and stays with the others' rows."""
     key, about = person.key, Decision.objects.exclude(user_key="")
     own = Q(user_key=key) | Q(pk__in=about.filter(user_key=key).values("request")) | Q(identifier__in=person.spellings)
-    asked = ResetRequest.objects.filter(own, ip__isnull=False).values_list("ip", flat=True).distinct()
-    locked = Lockout.objects.filter(user_key=key)
-    ips = {str(ip) for ip in (*asked, *locked.values_list("ip", flat=True)) if ip}
-    ips |= {str(ip) for sources in locked.values_list("sources", flat=True) for ip in sources}
+    ips = _places_in(own, Q(user_key=key), Q(person_key=key))
     if not ips:
         return frozenset()
-    met = Lockout.objects.filter(Q(ip__in=ips) | Q(sources__has_any_keys=sorted(ips))).exclude(user_key__in=["", key])
     others = Q(pk__in=about.exclude(user_key=key).values("request")) | ~Q(user_key__in=["", key])
-    shared = {
-        *ResetRequest.objects.filter(others, ip__in=ips).values_list("ip", flat=True),
-        *(ip for row in met for ip in (row.ip or "", *row.sources)),
-    }
-    return frozenset(ips - shared)
+    not_own = ~Q(user_key__in=["", key])
+    return frozenset(ips - _places_in(others, not_own, ~Q(person_key__in=["", key]), among=ips))
+
+
+def _places_in(asked: Q, accounts_own: Q, acted: Q, *, among: Collection[str] | None = None) -> set[str]:
+    """From where these requests were asked and answered, these accounts locked and their links opened, and these people
+    acted; of these places alone, if any are given. Reads the tables then, which have no index for it."""
+    columns: Sequence[tuple[QuerySet[Any], str]] = (
+        (ResetRequest.objects.filter(asked), "ip"),
+        (ResetRequest.objects.filter(asked), "completed_ip"),
+        (Lockout.objects.filter(accounts_own), "ip"),
+        (ResetToken.objects.filter(accounts_own), "opened_ip"),
+        (AuditOrigin.objects.filter(acted), "ip"),
+    )
+    found: set[str] = set()
+    for rows, column in columns:
+        wanted = ~Q(**{column: None}) if among is None else Q(**{f"{column}__in": among})
+        found.update(map(str, rows.filter(wanted).order_by().values_list(column, flat=True).distinct()))
+    locked = Lockout.objects.filter(accounts_own)
+    locked = locked if among is None else locked.filter(sources__has_any_keys=sorted(among))
+    return found.union(*locked.values_list("sources", flat=True))

@@ -54,10 +54,13 @@ def export(person: Person) -> dict[str, Any]:
     }
 
 
-def take_out(person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "") -> dict[str, Any]:
-    """As ``export``, on the trail, which commits first: whoever takes it out is on record."""
+def take_out(
+    person: Person, *, actor: AbstractBaseUser | None = None, reason: str = "", **facts: Any
+) -> dict[str, Any]:
+    """As ``export``, on the trail, which commits first: whoever takes it out is on record. ``facts`` go into the
+    record: as whom a command ran."""
     actor_key = accounts.key_of(actor) if actor else ""
-    audit.record(Action.PERSON_EXPORTED, actor_key=actor_key, user_key=person.key, reason=reason)
+    audit.record(Action.PERSON_EXPORTED, actor_key=actor_key, user_key=person.key, reason=reason, **facts)
     return export(person)
 
 

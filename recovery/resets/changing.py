@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from recovery import accounts, audit, notices, outbox, revoking, tokens
@@ -71,6 +72,6 @@ def is_news(user: Any) -> bool:
 
 
 def user_created(instance: Any, created: bool, raw: bool = False, **signal: Any) -> None:
-    """Receiver: the password that an account is made with is no change."""
-    if created and not raw:
+    """Receiver: the password that an account is made with is no change. Of a proxy, Django names it as the sender."""
+    if created and not raw and isinstance(instance, get_user_model()):
         setattr(instance, _NEW, getattr(instance, "password", None))

@@ -88,7 +88,7 @@ def switch(name: str, *, on: bool, actor: AbstractBaseUser, reason: str) -> None
     """Staff take a route out of use or back; nothing where it is so already. Back in use, it may be tried at once."""
     with atomic(RouteState):
         changed = RouteState.objects.filter(name=name, switched_off=on).update(
-            switched_off=not on, switched_at=Now(), switched_by=key_of(actor), switch_reason=reason[:500]
+            switched_off=not on, switched_at=Now(), switched_by=key_of(actor), switch_reason=audit.kept(reason)
         )
         if not changed:
             return

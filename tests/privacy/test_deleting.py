@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models.signals import post_delete
+from django.test.utils import isolate_apps
 
 from recovery import accounts, privacy, sweep, tasks
-from recovery.models import Erasure, ResetRequest
+from recovery.models import AccountState, BackupAddress, Erasure, ResetRequest
 from recovery.reasons import Action
 from tests.asking import statements
 from tests.factories import UserFactory
 from tests.following import failing, mailed_link, trail
+from tests.homes import at_home
+from tests.ladder import with_backup
 from tests.privacy.life import ADDRESS, NAME, grace
 from tests.privacy.searching import where
 
@@ -28,6 +33,33 @@ def test_deleting_an_account_writes_one_row_and_a_worker_does_the_rest() -> None
     tasks.erase(str(Erasure.objects.get().pk))
     assert where(ADDRESS, NAME) == []
     assert [each["with_account"] for each in trail(Action.ERASED)] == [True]
+
+
+@isolate_apps("tests.people")
+def proxy() -> Any:
+    """Made when all apps are ready, as one in an ``admin.py`` may be."""
+    meta = type("Meta", (), {"proxy": True, "app_label": "people"})
+    return type("Colleague", (get_user_model(),), {"__module__": __name__, "Meta": meta})
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_whoever_is_deleted_by_a_proxy_is_erased_too(is_one: bool) -> None:
+    user = grace()
+    mailed_link(user)
+    with_backup(user, "spare@example.net")
+    at_home(user)
+    found = proxy().objects.filter(pk=user.pk)
+    found.get().delete() if is_one else found.delete()
+    assert not BackupAddress.objects.exists()
+    assert not AccountState.objects.exists()
+    sweep.sweep()
+    assert where(ADDRESS, NAME) == []
+    assert len(trail(Action.ERASED)) == 1
+
+
+def test_a_model_that_is_no_account_goes_by_a_single_statement() -> None:
+    """A receiver for all models would have Django read every row of a site before it deletes it."""
+    assert not post_delete.has_listeners(Group)
 
 
 def test_many_at_once_are_swept() -> None:

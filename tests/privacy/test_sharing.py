@@ -13,7 +13,8 @@ from recovery.origin import Origin
 from recovery.reasons import Action, CorrectionState, EmailKind, EmailState
 from tests.asking import ask, asked, browser, follow, links, set_password, work
 from tests.factories import StaffFactory, UserFactory
-from tests.following import let_pass, opened, row_of, trail
+from tests.following import let_pass, mailed_link, opened, row_of, trail
+from tests.homes import at_home, signs_in
 from tests.privacy.life import ADDRESS, NAME, erased, grace
 from tests.privacy.searching import where
 from tests.rotations.people import force, funnel, readers
@@ -182,3 +183,33 @@ def test_lists_of_several_people_go_on_adding_up() -> None:
     erased(others[0])
     assert sum(funnel(rotation).values()) == 1
     assert funnel(rotation).keys() == {"told"}
+
+
+def signs_in_at(user: Any, ip: str) -> None:
+    at_home(user)
+    signs_in(browser(REMOTE_ADDR=ip), user)  # which is news, and on the trail
+
+
+def opens_a_link_at(user: Any, ip: str) -> None:
+    opened(mailed_link(user), REMOTE_ADDR=ip)
+
+
+def answers_a_link_at(user: Any, ip: str) -> None:
+    client, form = opened(mailed_link(user))
+    client.defaults["REMOTE_ADDR"] = ip
+    assert set_password(client, form).status_code == 302
+    assert ip not in ResetToken.objects.values_list("opened_ip", flat=True)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("acts", [signs_in_at, opens_a_link_at, answers_a_link_at])
+def test_a_client_address_is_known_by_whatever_the_person_did_there(acts: Any, is_shared: bool) -> None:
+    user, ip = grace(), "203.0.113.77"
+    ask(browser(REMOTE_ADDR=ip), f"a slip in {ADDRESS}")
+    for each in (user, UserFactory.create())[: 1 + is_shared]:
+        acts(each, ip)
+    sweep.sweep()
+    assert ResetRequest.objects.filter(ip=ip).count() == 1
+    erased(user)
+    assert ResetRequest.objects.get(identifier__startswith="a slip").ip == (ip if is_shared else None)
+    assert is_shared or where(ip) == []

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from recovery import accounts, anchors, audit, evidence, metrics
-from recovery.management.acting import actor_named, key_meant
+from recovery.management.acting import actor_named, key_meant, system_user
 from recovery.viewers import Viewer
 
 ACTS = ("protect", "seal", "verify", "export", "report")
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--to", type=Path, help="export: a new folder; report: a file, standard output without.")
         parser.add_argument("--keys", type=Path, help="export: a file for the keys of the exported seals.")
         parser.add_argument("--format", default="csv", choices=["csv", "jsonl"], help="report.")
-        parser.add_argument("--actor", help="export, report: user name of the member of staff who does it.")
+        parser.add_argument("--actor", help="Not seal, verify: user name of the member of staff who does it.")
         parser.add_argument("--dry-run", action="store_true", help="protect, seal: say what would be done; do nothing.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
@@ -46,14 +46,16 @@ class Command(BaseCommand):
 
     def _protect(self, options: dict[str, Any]) -> None:
         wanted = not options["remove"]
+        actor = actor_named(options["actor"])
+        who: dict[str, Any] = {"actor_key": accounts.key_of(actor) if actor else "", "system_user": system_user()}
         if options["dry_run"]:
             done = audit.is_protected() != wanted
         elif wanted:
-            done = audit.protect()
+            done = audit.protect(**who)
         elif not options["reason"]:
             raise CommandError("--remove needs a --reason, for the trail.", returncode=2)
         else:
-            done = audit.unprotect(reason=options["reason"])
+            done = audit.unprotect(reason=options["reason"], **who)
         said = "the trail's triggers are there" if wanted else "the trail has no triggers any more; run protect again"
         is_protected = audit.is_protected()
         if wanted and not is_protected and not options["dry_run"]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from recovery import privacy
-from recovery.management.acting import person_meant
+from recovery.management.acting import actor_named, person_meant, system_user
 from recovery.origin import printable
 
 
@@ -24,15 +24,18 @@ class Command(BaseCommand):
             "--name", action="append", default=[], help="With a key: user name or address of an account that is gone."
         )
         parser.add_argument("--reason", default="", help="Stays in the trail: name a ticket, not the person.")
+        parser.add_argument("--actor", help="User name of the member of staff who does it, for the trail.")
         parser.add_argument("--dry-run", action="store_true", help="Say how many rows are held; erase nothing.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = person_meant(options["user"], options["name"])
+        actor = actor_named(options["actor"])
+        person = person_meant(options["user"], options["name"], actor=actor)
         if options["dry_run"]:
             told = privacy.Erased(held=privacy.held(person))
         else:
-            told = privacy.erase(person, reason=printable(options["reason"]).strip())
+            reason = printable(options["reason"]).strip()
+            told = privacy.erase(person, actor=actor, reason=reason, system_user=system_user())
         if options["json"]:
             self.stdout.write(json.dumps(told.as_dict()))
         else:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from recovery import privacy
-from recovery.management.acting import person_meant
+from recovery.management.acting import actor_named, person_meant, system_user
 from recovery.origin import printable
 
 
@@ -20,12 +20,15 @@ class Command(BaseCommand):
             "--name", action="append", default=[], help="With a key: user name or address of an account that is gone."
         )
         parser.add_argument("--reason", default="", help="Stays in the trail: name a ticket, not the person.")
+        parser.add_argument("--actor", help="User name of the member of staff who does it, with the right to.")
         parser.add_argument("--json", action="store_true", help="Print everything as one JSON document.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = person_meant(options["user"], options["name"])
+        actor = actor_named(options["actor"], "recovery.export_person")
+        person = person_meant(options["user"], options["name"], actor=actor)
         if options["json"]:
-            told = privacy.take_out(person, reason=printable(options["reason"]).strip())
+            reason = printable(options["reason"]).strip()
+            told = privacy.take_out(person, actor=actor, reason=reason, system_user=system_user())
             self.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
         else:
             counts = ", ".join(f"{kind} {count}" for kind, count in privacy.held(person).items())
