@@ -81,8 +81,12 @@ def outcome_of(action: str, detail: Mapping[str, Any]) -> ActOutcome:
 def digest_of(beside: AuditOrigin) -> str:
     """What a row of the trail holds of where its person acted from: an HMAC under a salt that goes with it. Without the
     salt it tells nothing, and with it that nobody wrote another place beside the row."""
-    text = f"{beside.id}\n{beside.ip or ''}\n{beside.user_agent}"
-    return hmac.digest(beside.salt.encode(), text.encode(), hashlib.sha256).hex()[:32]
+    return digest_of_place(beside.id, beside.ip, beside.user_agent, beside.salt)
+
+
+def digest_of_place(key: UUID, ip: str | None, user_agent: str, salt: str) -> str:
+    text = f"{key}\n{ip or ''}\n{user_agent}"
+    return hmac.digest(salt.encode(), text.encode(), hashlib.sha256).hex()[:32]
 
 
 def _beside(row: AuditEvent, here: origin.Origin) -> AuditOrigin:
