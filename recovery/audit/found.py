@@ -1,7 +1,7 @@
 """What a reading of the chain found, and what it knows meanwhile. Who reads it is ``verifying``."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from recovery.audit import offline
@@ -46,6 +46,15 @@ class Verified:
         return {"sound": self.is_sound, **asdict(self)}
 
 
+class Purge(NamedTuple):
+    """What a record says of the purge that the chain begins after: the last seal that went, when, and what was sealed
+    before when went. Moments as text."""
+
+    number: int
+    at: str
+    before: str
+
+
 class Walk:
     """One reading of the chain."""
 
@@ -58,6 +67,7 @@ class Walk:
         self.changed: list[tuple[int, bytes, bytes, bytes]] = []
         self.odd: list[tuple[int, bytes]] = []
         self.unknown: list[AuditSeal] = []
+        self.purge: Purge | None = None
 
     def wrong(self, position: int, damage: Damage, said: str, key: bytes = b"") -> None:
         self.told.found.append(Found(position, damage.value, said, str(UUID(bytes=key)) if key else ""))

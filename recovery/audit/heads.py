@@ -1,12 +1,14 @@
 """Whether seals stand on each other and are what their heads say, made with a key of this site and known to anchors."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from recovery.audit import chain, offline
-from recovery.audit.found import Walk
+from recovery.audit.found import Purge, Walk
 from recovery.audit.purging import is_beginning
-from recovery.audit.reading import cells, parsed
+from recovery.audit.reading import cells, moment, parsed, zone_of
 from recovery.audit.sealing import header_of, leaves_of, seal_key
+from recovery.conf import conf
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
 from recovery.models.audit import keys_in
 from recovery.reasons import Action, Damage
@@ -20,7 +22,8 @@ def judge_seal(walk: Walk, each: AuditSeal, last: AuditSeal | None) -> None:
     told.last, told.head = each.last, each.head
     if last is None:
         told.first = each.first
-        if each.number > 1 and not _was_purged(each):
+        walk.purge = _purge_before(each) if each.number > 1 else None
+        if each.number > 1 and not walk.purge:
             said = f"seals before {each.number} are gone, and no purge is on record that a key of this site proves"
             walk.wrong(each.first, Damage.DELETED, said)
         elif each.number == 1 and (each.first, each.previous) != (1, offline.START):
@@ -43,10 +46,33 @@ def judge_seal(walk: Walk, each: AuditSeal, last: AuditSeal | None) -> None:
         walk.wrong(each.first, Damage.FORGED, f"seal {each.number} was not made with the key of this site")
 
 
-def _was_purged(each: AuditSeal) -> bool:
+def _purge_before(each: AuditSeal) -> Purge | None:
     records = AuditEvent.objects.filter(action=Action.TRAIL_PURGED).order_by("-pk")
-    told = (parsed(detail) for [detail] in cells(records, "detail"))
-    return any(is_beginning(detail, number=each.number - 1, head=each.previous) for detail in told)
+    for at, text in cells(records, "occurred_at", "detail"):
+        detail = parsed(text)
+        if is_beginning(detail, number=each.number - 1, head=each.previous):
+            return Purge(each.number - 1, moment(str(at), zone_of(records)), str(detail.get("before")))
+    return None
+
+
+def said_of_purge(purge: Purge, last: int, wanted: Anchors) -> str:
+    """What nobody can tell of a history, up to that position, that a purge took: no anchor speaks for it any more."""
+    anchored = sum(number <= purge.number for number in wanted)
+    said = (
+        f"The rows at positions 1 to {last} are gone: purged, last at {purge.at}, with all that was sealed before"
+        f" {purge.before}, says a record that whoever holds SECRET_KEY can make. {anchored} of the anchors that were"
+        " given are of seals among them."
+    )
+    if not _is_allowed(purge, conf.RETENTION["audit"]):
+        said += " RETENTION as it is today allows no such purge: find out who did it."
+    return said
+
+
+def _is_allowed(purge: Purge, kept: timedelta | None) -> bool:
+    try:
+        return kept is not None and datetime.fromisoformat(purge.before) <= datetime.fromisoformat(purge.at) - kept
+    except (ValueError, TypeError, OverflowError):  # somebody edited the record, which is a finding of its own
+        return False
 
 
 def own_anchors(walk: Walk) -> Anchors:

@@ -60,7 +60,7 @@ def _read(walk: Walk, anchors: str) -> None:
     heads.judge_numberless(walk)
     _judge_origins(walk)
     walk.told.found.sort()
-    _say_unproven(walk, has_anchors=bool(wanted))
+    _say_unproven(walk, wanted)
 
 
 def _parts(rows: Iterable[Any], number: int) -> Iterator[list[Any]]:
@@ -162,11 +162,13 @@ def _judge_origins(walk: Walk) -> None:
         walk.told.unproven.append(places.said(min(positions), max(positions)))
 
 
-def _say_unproven(walk: Walk, *, has_anchors: bool) -> None:
+def _say_unproven(walk: Walk, wanted: heads.Anchors) -> None:
     told, say = walk.told, walk.told.unproven.append
+    if walk.purge:
+        say(heads.said_of_purge(walk.purge, told.first - 1, wanted))
     if told.waiting:
         say(f"{told.waiting} newest rows wait for their seal: whoever writes to the database can still change those.")
-    if not has_anchors:
+    if not wanted:
         say("Without an anchor from outside, nobody can tell a chain whose end was cut, or that a holder of SECRET_KEY"
             " made anew. Give --anchor.")  # fmt: skip
     elif told.anchored < told.last:
