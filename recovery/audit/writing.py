@@ -126,7 +126,7 @@ class Noted(NamedTuple):
     model costs more than the row."""
 
     id: UUID
-    occurred_at: datetime
+    occurred_at: Now
     action: str
     outcome: str
     detail: Mapping[str, Any]
@@ -142,14 +142,13 @@ class Noted(NamedTuple):
 def noted(
     action: str,
     *,
-    at: datetime,
     user_key: str = "",
     request_id: UUID | None = None,
     email_id: UUID | None = None,
     **detail: Any,
 ) -> Noted:
-    """As ``event``, of what nobody did, to be written by ``statement_of``."""
-    row = Noted(new_key(), at, action, outcome_of(action, detail).value, detail)
+    """As ``event``, of what nobody did, to be written by ``statement_of``. The database says when."""
+    row = Noted(new_key(), Now(), action, outcome_of(action, detail).value, detail)
     return row._replace(user_key=user_key, request_id=request_id, email_id=email_id)
 
 
