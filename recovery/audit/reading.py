@@ -89,7 +89,7 @@ def cells(rows: "QuerySet[Any]", *names: str, at_once: int = AT_ONCE, quick: boo
         yield from rows.values_list(*(_bare(rows.model, name) for name in names)).iterator(chunk_size=at_once)
         return
     columns = [_text(rows.model, name) if is_plain else _Cell(F(name)) for name in names]
-    made = bytes if is_plain else _value
+    made: Callable[[Any], Any] = bytes if is_plain else _value
     found = rows.values_list(*columns)
     for row in found if rows.query.is_sliced else found.iterator(chunk_size=at_once):
         yield [made(each) if isinstance(each, bytes | memoryview) else each for each in row]
@@ -109,7 +109,11 @@ def values_of(rows: "QuerySet[AuditEvent]", odd: set[bytes] | None = None) -> It
     if _is_plain(rows):
         yield from _quickly(rows)
         return
-    made = {**dict.fromkeys(_KEYS, _dashed), "occurred_at": partial(moment, zone=zone_of(rows)), "detail": _parsed}
+    made: dict[str, Callable[[str], Any]] = {
+        **dict.fromkeys(_KEYS, _dashed),
+        "occurred_at": partial(moment, zone=zone_of(rows)),
+        "detail": _parsed,
+    }
     for text, *values in cells(rows, "id", *offline.FIELDS):
         if key := key_in(text, rows):
             if odd is not None and any(isinstance(each, bytes) for each in values):

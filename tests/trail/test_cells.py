@@ -26,7 +26,7 @@ VALUES = [
     ("detail", "CAST(detail AS BLOB)"),
     ("request_id", "CAST(id AS BLOB)"),
     ("occurred_at", "CAST(occurred_at AS BLOB)"),
-    ("occurred_at", "'0001-01-01 00:00:00'"),
+    ("occurred_at", "'0001-01-01 00:00:00+05:00'"),
     ("occurred_at", "7"),
 ]
 KEYS = ("'zz'", "X'ff'", "CAST(X'ff' AS TEXT)", "CAST(id AS BLOB)", "id || CAST(X'00' AS TEXT)")
