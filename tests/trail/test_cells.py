@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recovery import anchors, audit, tasks
 from recovery.audit import chain, offline
-from recovery.models import AuditAnchor, AuditEvent, AuditSeal
+from recovery.models import AuditAnchor, AuditEvent, AuditOrigin, AuditSeal
 from recovery.models.primary import new_key
 from recovery.reasons import Action, Damage
 from tests.trail.written import anchor, rows, run, sealed
@@ -166,6 +166,14 @@ def test_a_place_that_cannot_be_read_is_named(change: str) -> None:
     sealed(3, persons=("7",))
     put("auditorigin", change)
     assert [each.damage for each in audit.verify().found] == [Damage.EDITED]
+
+
+@pytest.mark.sqlite
+def test_a_place_that_cannot_be_read_beside_an_act_that_told_none_is_named() -> None:
+    [row] = sealed(1)
+    AuditOrigin.objects.create(id=row.pk, salt="x")
+    put("auditorigin", "ip = X'ff'")
+    assert damages() == [(1, Damage.EDITED)]
 
 
 @pytest.mark.attack(104)
