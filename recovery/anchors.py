@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
 from recovery import alarms, audit, level, outbox
+from recovery.audit import chain
 from recovery.conf import conf, of_django
 from recovery.exceptions import RecoveryError
 from recovery.models import AuditAnchor, AuditSeal
@@ -79,7 +80,8 @@ def tell_due() -> int:
     last = audit.newest()
     if last:
         _note(last)
-    return sum(_tell(row) for row in AuditAnchor.objects.filter(told_at=None).order_by("hour"))
+    untold = AuditAnchor.objects.filter(told_at=None).order_by("hour")
+    return sum([_tell(row) for row in list(chain.anchors(untold))])
 
 
 def _note(last: AuditSeal) -> None:

@@ -172,7 +172,7 @@ class _Row(NamedTuple):
     bounce_key: UUID | None
     since: datetime
     until: datetime | None
-    lifted_at: datetime | None = None
+    lifted_at: Now | None = None
     lift: str = ""
     lifted_by: str = ""
     lift_reason: str = ""
@@ -186,7 +186,7 @@ def statements_of(
     Told in any order they come to one end: a bounce older than the last delivery to its address stops nothing, and a
     delivery younger than it lifts it.
     """
-    now, rows, noted = timezone.now(), list[_Row](), list[audit.Noted]()
+    now, rows, noted = Now(), list[_Row](), list[audit.Noted]()
     bans = {email.recipient_key: email.bans for email in emails.values()}
     for bounce in bounces:
         email = emails.get(bounce.email_id)
@@ -194,7 +194,7 @@ def statements_of(
             ban = Ban(row.id, row.reason, row.kind, row.since, row.until)
             bans[email.recipient_key] = [*bans[email.recipient_key], ban]
             rows.append(row)
-            noted.append(audit.noted(Action.SUPPRESSED, at=now, **_owner(email), **_facts(row)))
+            noted.append(audit.noted(Action.SUPPRESSED, **_owner(email), **_facts(row)))
     imposed = {row.id for row in rows}
     for key, arrival in delivered.items():
         for ban in bans.get(key, ()):
@@ -203,7 +203,7 @@ def statements_of(
                 facts = ban.id, key, ban.kind, ban.reason, "", None, ban.since, ban.until
                 rows.append(_Row(*facts, lifted_at=now, lift=Lift.DELIVERY))
                 told = {**_owner(arrival.email), "suppression": str(ban.id), "by": Lift.DELIVERY.value}
-                noted.append(audit.noted(Action.SUPPRESSION_LIFTED, at=now, **told))
+                noted.append(audit.noted(Action.SUPPRESSION_LIFTED, **told))
     if not rows:
         return []
     lifting = "UPDATE SET lifted_at = excluded.lifted_at, lift = excluded.lift"

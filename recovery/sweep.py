@@ -120,8 +120,10 @@ def sweep(stop: Event | None = None) -> Swept:
 def _seal() -> None:
     """What the trail stumbles over must not keep mail waiting."""
     try:
-        audit.seal()
-        anchors.tell_due()
+        try:
+            audit.seal()
+        finally:
+            anchors.tell_due()
     except (InterfaceError, OperationalError):
         raise
     except Exception:  # an anchor is the site's

@@ -174,9 +174,11 @@ def roll_up() -> None:
 @shared_task(name="recovery.seal_audit", ignore_result=True)
 @_connected
 def seal_audit() -> None:
-    """Seal what the trail has without a seal, and tell its head outside, once an hour."""
-    audit.seal()
-    anchors.tell_due()
+    """Seal what the trail has without a seal, and tell its head outside, once an hour, whatever came of sealing."""
+    try:
+        audit.seal()
+    finally:
+        anchors.tell_due()
 
 
 @shared_task(name="recovery.purge", ignore_result=True)

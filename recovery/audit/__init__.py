@@ -6,10 +6,12 @@ through them. What a digest and a seal are stands in ``offline``, which is also 
 Django.
 """
 
+from recovery.audit.chain import newest
+from recovery.audit.found import Found, Verified
 from recovery.audit.protecting import is_protected, protect, unprotect
 from recovery.audit.purging import destroy_origins, destroy_person, old_origins, purge, purgeable, rows_in
-from recovery.audit.sealing import first_number, newest, seal
-from recovery.audit.verifying import Found, Verified, holds_anchor, verify
+from recovery.audit.sealing import first_number, seal
+from recovery.audit.verifying import holds_anchor, verify
 from recovery.audit.writing import Noted, digest_of, event, kept, noted, record, record_each, statement_of
 
 __all__ = [

@@ -259,8 +259,8 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    if path.is_file():
-        with path.open(encoding=encoding, newline="") as file:
+    if path.is_file():  # half of a character, which JSON can name, is written and read as it is
+        with path.open(encoding=encoding, errors="surrogatepass", newline="") as file:
             yield from file
 
 

@@ -5,25 +5,44 @@ It may be destroyed, so what is gone is no damage; how much of it purges and era
 
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import OperationalError
 from django.db.models import Exists, OuterRef, QuerySet
 
-from recovery.audit.writing import digest_of
+from recovery.audit.reading import cells, key_in, keys_of, parsed
+from recovery.audit.writing import digest_of_place
 from recovery.models import AuditEvent, AuditOrigin
 from recovery.reasons import Action
 
 AT_ONCE: Final = 1000
 
 
-def judged() -> Iterator[tuple[UUID, bool]]:
-    """The key of each, and whether it is what its row was written with."""
-    places = AuditOrigin.objects.order_by("pk").iterator(chunk_size=2 * AT_ONCE)
-    while some := list(islice(places, AT_ONCE)):
-        digests = dict(AuditEvent.objects.filter(pk__in=[each.pk for each in some]).values_list("pk", "origin"))
-        for each in some:
-            yield each.pk, digests.get(each.pk) == digest_of(each)
+def judged() -> tuple[int, list[bytes]]:
+    """How many there are, and the keys of those that are not what their row was written with, b"" for what is none."""
+    try:
+        return _judged(quick=True)
+    except OperationalError:  # SQLite: a text that is none
+        return _judged(quick=False)
+
+
+def _judged(*, quick: bool) -> tuple[int, list[bytes]]:
+    rows, count, wrong = AuditOrigin.objects.order_by("pk"), 0, list[bytes]()
+    places = cells(rows, "id", "ip", "user_agent", "salt", quick=quick)
+    while some := [(key_in(text, rows), told) for text, *told in islice(places, AT_ONCE)]:
+        of_rows = AuditEvent.objects.filter(pk__in=[UUID(bytes=key) for key, _ in some if key]).order_by()
+        digests = {key_in(text, of_rows): origin for text, origin in cells(of_rows, "id", "origin", quick=quick)}
+        count += len(some)
+        wrong += [key for key, told in some if not key or digests.get(key, "") != _digest(key, *told)]
+    return count, wrong
+
+
+def _digest(key: bytes, ip: Any, user_agent: Any, salt: Any) -> str | None:
+    """None where one of them is no text: no row of the trail that is there has that."""
+    if not isinstance(ip or "", str) or not isinstance(user_agent, str) or not isinstance(salt, str):
+        return None
+    return digest_of_place(UUID(bytes=key), ip, user_agent, salt)
 
 
 def gone() -> "QuerySet[AuditEvent]":
@@ -36,10 +55,12 @@ def destroyed() -> int:
     """How many of them purges and erasures on record account for. Those of rows that the trail's own purge removed are
     among them, so it may be too many."""
     rows = AuditEvent.objects.filter(action__in=(Action.PURGED, Action.ERASED)).order_by()
-    return sum(_count(action, detail) for action, detail in rows.values_list("action", "detail").iterator())
+    return sum(_count(action, parsed(detail)) for action, detail in cells(rows, "action", "detail"))
 
 
-def _count(action: str, detail: dict[str, object]) -> int:
+def _count(action: str, detail: Any) -> int:
+    if not isinstance(detail, dict):
+        return 0
     kind, rows = detail.get("what"), detail.get("rows")
     if action == Action.ERASED:
         kind, rows = AuditOrigin._meta.model_name, rows.get("places") if isinstance(rows, dict) else None
@@ -48,9 +69,8 @@ def _count(action: str, detail: dict[str, object]) -> int:
 
 def ends() -> list[bytes]:
     """The keys of the first and the last of them."""
-    first = gone().first()
-    last = gone().last() if first else None
-    return [each.pk.bytes for each in (first, last) if each]
+    first = [*keys_of(gone()[:1])]
+    return [*first, *keys_of(gone().reverse()[:1])] if first else []
 
 
 def said(first: int, last: int) -> str:

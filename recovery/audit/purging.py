@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.db import router
 from django.db.models import QuerySet, Sum
 
-from recovery.audit import offline
+from recovery.audit import chain, offline
 from recovery.audit.protecting import gate
 from recovery.audit.sealing import masters, take_lock
 from recovery.audit.writing import record
@@ -20,8 +20,8 @@ AT_ONCE: Final = 5  # seals in one transaction: their rows are at most five thou
 
 def purgeable(before: datetime) -> "QuerySet[AuditSeal]":
     """Seals that were made before, the oldest first. The newest seal of all stays: the chain goes on from it."""
-    newest = AuditSeal.objects.order_by("-number").values("number")[:1]
-    return AuditSeal.objects.filter(sealed_at__lt=before, number__lt=newest).order_by("number")
+    newest = chain.seals().order_by("-number").values("number")[:1]
+    return chain.seals().filter(sealed_at__lt=before, number__lt=newest)
 
 
 def purge(*, before: datetime) -> int:
@@ -40,7 +40,7 @@ def _purge_some(before: datetime) -> int:
     """Under the lock of the chain: whoever purges at the same time finds what is left, and notes what they removed."""
     with atomic(AuditEvent):
         take_lock()
-        seals = list(purgeable(before).only("number", "first", "count", "keys", "head")[:AT_ONCE])
+        seals = list(chain.read(purgeable(before)[:AT_ONCE]))
         if not seals:
             return 0
         keys, last = [key for each in seals for key in each.row_keys()], seals[-1]

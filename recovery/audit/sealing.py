@@ -17,11 +17,10 @@ from uuid import UUID
 from django.db import connections, router
 from django.utils import timezone
 
-from recovery.audit import offline
+from recovery.audit import chain, offline
 from recovery.audit.reading import keys_of, rows_of
 from recovery.conf import secret_keys
 from recovery.models import AuditEvent, AuditSeal
-from recovery.models.audit import keys_in
 from recovery.models.primary import SKEW, atomic, key_at
 
 logger = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def seal(*, seconds: float = SECONDS, far: bool = False) -> int:
     if far or time.monotonic() > _looked_far["at"] + EVERY:
         far, _looked_far["at"] = True, time.monotonic()
     while time.monotonic() < ends:
-        last = newest()
+        last = chain.newest()
         rows = _batch(unsealed(LATE if far else NEAR))
         if not rows:
             break
@@ -63,33 +62,27 @@ def _batch(keys: Iterator[bytes]) -> list[bytes]:
     return [key for key in found if key < ahead] or found
 
 
-def newest() -> AuditSeal | None:
-    """The seal that the chain ends with."""
-    return AuditSeal.objects.order_by("-number").first()
-
-
 def first_number() -> int | None:
     """Of the seal that the chain begins with. A purge changes it; while a reader of the chain sees the same, none came
     between."""
-    return AuditSeal.objects.order_by("number").values_list("number", flat=True).first()
+    return chain.seals().values_list("number", flat=True).first()
 
 
 def since(back: timedelta) -> UUID:
     """The first key that may have no seal and still get one: so far back from where the chain is, and from now. A row
     whose key was ahead of the clock when it was sealed does not tell where that is, not even once its time has come."""
-    seals = AuditSeal.objects.order_by("-frontier").values_list("frontier", "sealed_at")
-    reached = (key for key, at in seals.iterator(chunk_size=20) if key < key_at(at + SKEW))
+    reached = (key for key, at in chain.frontiers() if key < key_at(at + SKEW).bytes)
     if (key := next(reached, None)) is None:
         return _FIRST
-    at = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+    at = datetime.fromtimestamp(int.from_bytes(key[:6]) / 1000, UTC)
     return key_at(min(at, timezone.now()) - back)
 
 
 def unsealed(back: timedelta) -> Iterator[bytes]:
     """Keys of rows without a seal, the oldest first."""
     first = since(back)
-    near = AuditSeal.objects.filter(frontier__gte=first).order_by().values_list("keys", flat=True)
-    sealed = {key for each in near.iterator() for key in keys_in(each)}
+    near = chain.keys(chain.seals().filter(frontier__gte=first))
+    sealed = {key for _number, _first, own in near for key in own}
     return (key for key in keys_of(AuditEvent.objects.filter(pk__gte=first).order_by("pk")) if key not in sealed)
 
 
@@ -137,7 +130,7 @@ def _write(each: AuditSeal, last: AuditSeal | None) -> bool:
     """False if another was quicker. The number is the key of the row, so that even without the lock no two would be."""
     with atomic(AuditSeal):
         take_lock()
-        if AuditSeal.objects.order_by("-number").values_list("number", flat=True).first() != (last and last.number):
+        if chain.seals().values_list("number", flat=True).last() != (last and last.number):
             return False
         each.save()
     return True

@@ -87,8 +87,12 @@ def outcome_of(action: str, detail: Mapping[str, Any]) -> ActOutcome:
 def digest_of(beside: AuditOrigin) -> str:
     """What a row of the trail holds of where its person acted from: an HMAC under a salt that goes with it. Without the
     salt it tells nothing, and with it that nobody wrote another place beside the row."""
-    text = f"{beside.id}\n{beside.ip or ''}\n{beside.user_agent}"
-    return hmac.digest(beside.salt.encode(), text.encode(), hashlib.sha256).hex()[:32]
+    return digest_of_place(beside.id, beside.ip, beside.user_agent, beside.salt)
+
+
+def digest_of_place(key: UUID, ip: str | None, user_agent: str, salt: str) -> str:
+    text = f"{key}\n{ip or ''}\n{user_agent}"
+    return hmac.digest(salt.encode(), text.encode(), hashlib.sha256).hex()[:32]
 
 
 def _beside(row: AuditEvent, here: origin.Origin) -> AuditOrigin:
@@ -128,7 +132,7 @@ class Noted(NamedTuple):
     model costs more than the row."""
 
     id: UUID
-    occurred_at: datetime
+    occurred_at: Now
     action: str
     outcome: str
     detail: Mapping[str, Any]
@@ -144,14 +148,13 @@ class Noted(NamedTuple):
 def noted(
     action: str,
     *,
-    at: datetime,
     user_key: str = "",
     request_id: UUID | None = None,
     email_id: UUID | None = None,
     **detail: Any,
 ) -> Noted:
-    """As ``event``, of what nobody did, to be written by ``statement_of``."""
-    row = Noted(new_key(), at, action, outcome_of(action, detail).value, detail)
+    """As ``event``, of what nobody did, to be written by ``statement_of``. The database says when."""
+    row = Noted(new_key(), Now(), action, outcome_of(action, detail).value, detail)
     return row._replace(user_key=user_key, request_id=request_id, email_id=email_id)
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 import recovery
 from recovery import audit
-from recovery.audit import offline, reading, sealing
+from recovery.audit import chain, offline, reading, sealing
 from recovery.conf import conf, of_django
 from recovery.conf.defaults import DEFAULTS
 from recovery.models import AuditAnchor, AuditEvent, AuditSeal
@@ -108,29 +108,29 @@ class _Writing:
         sealed = _newest()
         waiting = set(sealing.unsealed(sealing.LATE))
         self.newest = _newest()
-        for keys in self._seals().filter(number__gt=sealed).values_list("keys", flat=True):
-            waiting -= {*keys_in(keys)}
+        for _number, _first, keys in chain.keys(self._seals().filter(number__gt=sealed)):
+            waiting -= {*keys}
         self.unsealed = [UUID(bytes=key) for key in waiting]
 
     def _seals(self) -> "QuerySet[AuditSeal]":
         """All that this bundle knows of; what is sealed from then on is not in it."""
-        return AuditSeal.objects.filter(number__lte=self.newest).order_by("number")
+        return chain.seals().filter(number__lte=self.newest)
 
     def write(self) -> dict[str, Any]:
         """Write the rows, their table and the seals; returns the manifest of them."""
         seals = self._chosen()
         first, last = (seals[0], self._end(seals[-1])) if seals else (0, -1)
         is_period = not self.asked.user_key  # the seal before it says since when no row is left out
-        chain = self._seals().filter(number__gte=first - is_period, number__lte=last)
+        linked = self._seals().filter(number__gte=first - is_period, number__lte=last)
         with (
-            (self.folder / offline.ROWS).open("w", encoding="utf-8") as rows,
+            (self.folder / offline.ROWS).open("w", encoding="utf-8", errors="surrogatepass") as rows,
             (self.folder / offline.TABLE).open("w", encoding="utf-8-sig", newline="") as table,
             (self.folder / offline.SEALS).open("w", encoding="utf-8") as told,
         ):
             columns = csv.DictWriter(table, offline.COLUMNS)
             columns.writeheader()
             chosen, head = set(seals), offline.START
-            for each in chain.iterator(chunk_size=20):
+            for each in chain.read(linked):
                 lines = list(self._rows(each)) if each.number in chosen else []
                 _put(rows, columns, lines)
                 self.sealed += len(lines)
@@ -147,8 +147,8 @@ class _Writing:
         if self.asked.since:
             seals = seals.filter(sealed_at__gte=self.asked.since - SKEW)
         found, own = [], set(reading.keys_of(self._asked_for())) if self._is_narrow() else None
-        for number, keys in seals.values_list("number", "keys").iterator():
-            if own is None or any(key in own for key in keys_in(keys)):
+        for number, _first, keys in chain.keys(seals):
+            if own is None or any(key in own for key in keys):
                 found.append(number)
         return range(found[0], found[-1] + 1) if found and not self.asked.user_key else found
 
@@ -170,8 +170,8 @@ class _Writing:
 
     def _end(self, last: int) -> int:
         """As far as the next anchor: it proves the last rows, too. Else to the end of the chain."""
-        anchor = AuditAnchor.objects.filter(number__gte=last, number__lte=self.newest).order_by("number").first()
-        return anchor.number if anchor else self.newest
+        anchors = AuditAnchor.objects.filter(number__gte=last, number__lte=self.newest).order_by("number")
+        return anchors.values_list("number", flat=True).first() or self.newest
 
     def _rows(self, each: AuditSeal) -> Iterator[dict[str, Any]]:
         rows = AuditEvent.objects.filter(pk__in=each.row_keys())
@@ -199,7 +199,7 @@ class _Writing:
             "complete": not self.asked.user_key,
             "rows": {"sealed": self.sealed, "waiting": self.waiting},
             "chain": {"seals": len(self.key_ids), "last_head": head},
-            "anchors": [str(each) for each in AuditAnchor.objects.order_by("hour")],
+            "anchors": [str(each) for each in chain.anchors(AuditAnchor.objects.order_by("hour"))],
             "files": {name: _facts(self.folder / name) for name in names},
             "settings": _settings(),
             "version": recovery.__version__,

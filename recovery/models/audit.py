@@ -155,6 +155,9 @@ class AuditSeal(AppendOnlyModel):
     key_id = models.CharField(_("name of the key"), max_length=16)
     proof = models.CharField(_("proof"), max_length=64)
 
+    odd: Sequence[str] = ()
+    """Columns whose value was replaced when it was read, since it was none of theirs."""
+
     objects = PrimaryManager.from_queryset(AuditSealQuerySet)()
 
     class Meta:

@@ -26,6 +26,8 @@ from django.db.models import (
     TextField,
     UUIDField,
 )
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from recovery.models.emails import Email, EmailEvent
 from recovery.models.primary import SKEW, key_at
@@ -211,14 +213,17 @@ def _maker(connection: BaseDatabaseWrapper, field: "Field[Any, Any]") -> Any:
 
 
 def _moments(connection: BaseDatabaseWrapper) -> Any:
-    """As the database writes them. Most are in UTC, as it wants them: of those only the zone is left out."""
+    """As the database writes them. Most are in UTC, as it wants them: of those only the zone is left out. ``Now()`` is
+    PostgreSQL's own time, when the transaction began; SQLite has no clock but ours."""
     if connection.vendor == "postgresql":
-        return str
+        return lambda value: "now" if isinstance(value, Now) else str(value)
     adapt, is_utc = connection.ops.adapt_datetimefield_value, connection.timezone is UTC
 
-    def written(value: datetime | str) -> Any:
+    def written(value: datetime | str | Now) -> Any:
         if isinstance(value, str):
             return value
+        if isinstance(value, Now):
+            value = timezone.now()
         return value.isoformat(" ")[:-6] if is_utc and value.tzinfo is UTC else adapt(value)
 
     return written

@@ -41,12 +41,30 @@ def test_a_purge_takes_whole_batches_and_what_is_left_verifies(old: None, settin
     told = audit.verify(anchors=known)
     assert told.is_sound, told.found
     assert (told.first, told.anchored) == (61, 100)
+    [said] = [each for each in told.unproven if "positions 1 to 60 are gone" in each]
+    assert "0 of the anchors" in said
+    assert "allows no such purge" not in said
     assert retention.purge().trail == 0
 
 
 def test_the_trail_is_kept_for_good_unless_a_site_says_otherwise(old: None) -> None:
     assert retention.outlook().trail == retention.purge().trail == 0
     assert AuditEvent.objects.count() == 100
+
+
+def test_a_purge_that_the_settings_do_not_allow_and_the_anchors_of_what_it_took_are_told(
+    old: None, settings: Any
+) -> None:
+    known = anchor()
+    rows(1, at=timezone.now())
+    assert audit.seal(far=True) == 1
+    assert audit.purge(before=timezone.now() + timedelta(days=1)) == 100
+    for kept in (None, timedelta(days=800)):
+        settings.RECOVERY = {**settings.RECOVERY, "RETENTION": {"audit": kept}}
+        told = audit.verify(anchors=known)
+        [said] = [each for each in told.unproven if "positions 1 to 100 are gone" in each]
+        assert "1 of the anchors that were given are of seals among them" in said
+        assert "RETENTION as it is today allows no such purge" in said
 
 
 def test_rows_without_a_seal_and_the_newest_seal_stay(old: None) -> None:

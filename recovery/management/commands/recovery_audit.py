@@ -69,8 +69,10 @@ class Command(BaseCommand):
             waiting = audit.verify().waiting
             self._say(options, {"waiting": waiting}, f"{waiting} rows have no seal yet")
             return
-        sealed = audit.seal(seconds=3600, far=True)
-        told = anchors.tell_due()
+        try:
+            sealed = audit.seal(seconds=3600, far=True)
+        finally:
+            told = anchors.tell_due()
         self._say(options, {"sealed": sealed, "anchors": told}, f"{sealed} rows sealed, {told} anchors told")
 
     def _verify(self, options: dict[str, Any]) -> None:
