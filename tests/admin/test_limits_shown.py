@@ -39,7 +39,7 @@ def test_a_person_whose_address_was_asked_for_too_often_is_shown_with_the_end_of
     posted(client, asking_page_of(ada), reason=REASON)
     assert work()[-1] == Outcome.SENT
     event = AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON)
-    assert event.detail == {"passed": ["address"]}
+    assert event.detail == {"kind": "admin", "passed": ["address"]}
 
 
 @pytest.mark.parametrize("by", ["username", "email"])
@@ -54,7 +54,10 @@ def test_the_cap_of_the_account_is_shown_as_such_and_its_passing_is_on_the_trail
     assert "</time> (account)" in client.get(asking_page_of(user)).content.decode()
     posted(client, asking_page_of(user), reason=REASON)
     assert work() == [Outcome.SENT]
-    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {"passed": ["account"]}
+    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {
+        "kind": "admin",
+        "passed": ["account"],
+    }
 
 
 def test_of_somebody_who_did_not_ask_too_often_nothing_is_said(ada: Any) -> None:
@@ -64,7 +67,7 @@ def test_of_somebody_who_did_not_ask_too_often_nothing_is_said(ada: Any) -> None
     for path in (page_of(ada), asking_page_of(ada)):
         assert SAID not in client.get(path).content.decode()
     posted(client, asking_page_of(ada), reason=REASON)
-    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {}
+    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {"kind": "admin"}
 
 
 def test_when_the_hour_is_over_it_is_no_longer_said(ada: Any) -> None:
@@ -100,4 +103,7 @@ def test_an_activation_link_passes_it_too_and_says_so(ada: Any) -> None:
     assert SAID in client.get(path).content.decode()
     posted(client, path, reason=REASON)
     assert ResetRequest.objects.get(reason=REASON).kind == Kind.ACTIVATION
-    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {"passed": ["address"]}
+    assert AuditEvent.objects.get(action=Action.REQUESTED, reason=REASON).detail == {
+        "kind": "activation",
+        "passed": ["address"],
+    }
