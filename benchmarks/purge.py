@@ -8,6 +8,7 @@ purges: what it waits for tells whether anybody is held up. No statement and no 
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ def run(kind: str, options: Any) -> None:
     stage.populate(0, name=name)
     month.fill(mails, ends_at=timezone.now(), people=mails // 5)
     log_peer.fill(mails)
+    os.sync()  # nobody below waits for what was written so far
     print(f"{kind}: {mails:,} mails of ours, and as many of the peer's", flush=True)
     kept = {"emails": HALF, **dict.fromkeys(("links", "raw_events", "requests", "roll_ups", "audit"))}
     settings.RECOVERY = {**settings.RECOVERY, "RETENTION": kept}

@@ -96,6 +96,24 @@ def test_what_is_left_of_a_mail_that_is_gone_goes_and_what_an_old_mail_still_has
     assert left() == [{kept.pk}] * 4
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize(("usual", "meanwhile"), [(4000, 1000), (0, 0)])
+def test_a_commit_writes_little_back_while_old_rows_go_and_as_much_as_usual_after(usual: int, meanwhile: int) -> None:
+    written(OLD)
+    seen = set[int]()
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE"):
+            seen.add(connection.connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+        return execute(sql, params, many, context)
+
+    with connection.cursor() as cursor, connection.execute_wrapper(watch):
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {usual}")
+        retention.purge()
+        cursor.execute("PRAGMA wal_autocheckpoint")
+        assert (seen, cursor.fetchone()[0]) == ({meanwhile}, usual)
+
+
 @pytest.mark.postgresql
 def test_what_is_reported_of_a_mail_while_it_goes_goes_with_it() -> None:
     email = Mail(at=timezone.now() - OLD, state=EmailState.HANDED_OVER, took=None).write()

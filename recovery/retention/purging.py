@@ -36,7 +36,7 @@ from recovery.models.primary import atomic, key_at
 from recovery.reasons import Action
 from recovery.retention import ages
 from recovery.retention.ages import before
-from recovery.retention.batches import Keys, among, as_they_come, oldest_first
+from recovery.retention.batches import Keys, among, as_they_come, oldest_first, short_commits
 from recovery.retention.removing import remove, remove_cases, remove_emails, remove_requests, remove_strays
 
 
@@ -68,6 +68,7 @@ class Purged:
         return asdict(self)
 
 
+@short_commits()
 def purge() -> Purged:
     """End what is past its time (``RETENTION``). Commits 2000 rows at a time, each with its line in the trail."""
     return Purged(
