@@ -164,10 +164,9 @@ def _few(
 
 
 def _emails(moment: datetime | None) -> int:
-    gone = _walked(Email, ages.old_emails, "queued_at", moment, by=remove_emails)
     if moment:
         _noted(EmailEvent, partial(remove_strays, key_at(moment)))
-    return gone
+    return _walked(Email, ages.old_emails, "queued_at", moment, by=remove_emails)
 
 
 def _links() -> int:

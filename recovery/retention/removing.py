@@ -9,7 +9,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import connections, models, router
-from django.db.models import Exists, OuterRef
 
 from recovery.models import (
     Bounce,
@@ -38,12 +37,12 @@ def remove_emails(keys: Keys) -> int:
 
 
 def remove_strays(before: UUID) -> int:
-    """What was noted of mails with older keys at the very moment at which they went, which no constraint forbids;
-    returns how many events."""
+    """What was noted of mails at the very moment at which an earlier purge took them, which no constraint forbids: of
+    those with keys before this one and before that of any mail there is. Returns how many events."""
+    oldest = Email.objects.order_by("pk").values_list("pk", flat=True).first()
     gone = 0
     for model in (Bounce, Objection, EmailEvent):
-        of_a_mail = Email.objects.filter(pk=OuterRef("email_id"))
-        gone = remove(model._default_manager.filter(~Exists(of_a_mail), email_id__lt=before))
+        gone = remove(model._default_manager.filter(email_id__lt=min(oldest or before, before)))
     return gone
 
 
