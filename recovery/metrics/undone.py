@@ -25,7 +25,7 @@ OF_MAIL: Final = (EmailReason.RENDER_ERROR, EmailReason.POISON)
 def counts() -> Iterator[tuple[Alarm, str, int]]:
     """The word, what it is about, and how many. One statement; of mail, what was queued within a day."""
     first, *others = _counts()
-    for word, about, count in sorted(first.union(*others, all=True)):
+    for word, about, count in sorted(first.union(*others, all=True).order_by()):  # Django 6.1 would take the model's
         alarm = Alarm(word)
         if count:
             yield alarm, str(UUID(about)) if alarm == Alarm.NOT_ROTATED else about, count
