@@ -133,7 +133,7 @@ W031 = "recovery.W031"
 
 
 def ids() -> set[str]:
-    return {str(each.id) for each in run_checks(include_deployment_checks=True)}
+    return {str(each.id) for each in run_checks(include_deployment_checks=True, databases=["default"])}
 
 
 def test_an_anchor_that_not_everybody_took_is_an_alarm_of_whoever_did_not_and_ends_with_it(

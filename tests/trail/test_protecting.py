@@ -140,7 +140,7 @@ def test_what_only_looks_like_protection_on_sqlite_is_none_and_protect_mends_it(
 
 def test_a_deployment_without_them_is_warned() -> None:
     def ids() -> set[str]:
-        return {str(each.id) for each in run_checks(include_deployment_checks=True)}
+        return {str(each.id) for each in run_checks(include_deployment_checks=True, databases=["default"])}
 
     assert "recovery.W030" in ids()
     audit.protect()
