@@ -24,9 +24,7 @@ class RecoveryConfig(AppConfig):
         user_logged_in.connect(middleware.signed_in, dispatch_uid="recovery")
         post_save.connect(resets.user_saved, dispatch_uid="recovery")
         post_save.connect(resets.user_created, dispatch_uid="recovery.passwords")
-        class_prepared.connect(
-            _await_deletions, dispatch_uid="recovery"
-        )  # a proxy may be made later, as in an admin.py
+        class_prepared.connect(_await_deletions, dispatch_uid="recovery")  # a proxy may be made later
         for model in apps.get_models():
             _await_deletions(model)
         for moment in (request_started, request_finished):
